@@ -1,0 +1,215 @@
+package dialogflow
+
+import "github.com/go-json-experiment/json/jsontext"
+
+// Platform is the edition of Dialogflow that a webhook belongs to. It is configuration: a body does not say.
+type Platform uint8
+
+// The editions of Dialogflow.
+const (
+	ES Platform = iota + 1 // v2 and v2beta1
+	CX                     // v3
+)
+
+// String returns ES or CX.
+func (p Platform) String() string {
+	switch p {
+	case ES:
+		return "ES"
+	case CX:
+		return "CX"
+	default:
+		return "unknown"
+	}
+}
+
+// Value is one JSON value as it was written: valid JSON, aliasing the body it was read from; nil where there is none.
+// No digit is lost, and nothing is decoded for nobody.
+type Value = jsontext.Value
+
+// Parameter is a named value.
+type Parameter struct {
+	Name  string // any text, perhaps empty
+	Value Value
+}
+
+// Parameters are named values in the order in which they were written, each name once.
+type Parameters []Parameter
+
+// Get returns the value of a name, or nil.
+func (p Parameters) Get(name string) Value {
+	for i := range p {
+		if p[i].Name == name {
+			return p[i].Value
+		}
+	}
+	return nil
+}
+
+// Turn is a webhook request, read. Its values alias the body, which must not be changed while the Turn is in use.
+type Turn struct {
+	Platform  Platform
+	ID        string // responseId, detectIntentResponseId; may be empty
+	Session   Session
+	Language  string
+	Intent    Intent // CX: the last one matched
+	Action    string // ES
+	Tag       string // CX
+	Page      Page   // CX
+	Contexts  []Context
+	Input     Input
+	Channel   Channel
+	Messages  []Message
+	Sentiment *Sentiment
+
+	// Parameters are those of the matched intent on ES (queryResult.parameters); nil on CX, where they stand in
+	// Page.Form, Intent.Parameters and SessionParameters.
+	Parameters        Parameters
+	SessionParameters Parameters // CX
+
+	SpeechConfidence   float64
+	LanguageInfo       *LanguageInfo       // CX
+	KnowledgeAnswers   []KnowledgeAnswer   // ES v2beta1
+	AlternativeResults []AlternativeResult // ES v2beta1
+	FillingSlots       bool                // ES: required parameters are still being collected
+	CancelsSlotFilling bool                // ES
+	WebhookSource      string              // ES
+	WebhookPayload     Value               // ES, an object
+	DiagnosticInfo     Value               // ES, an object
+
+	// Unknown names the fields that no published proto has, as paths such as `messages[].source`, each once.
+	Unknown []string
+	// Quirks counts what was accepted although no protobuf reader would have, by Quirk.
+	Quirks [quirks]uint16
+	// Body is the whole request.
+	Body []byte
+}
+
+// Session is a session's resource name, taken apart.
+type Session struct {
+	Name        string // as it came
+	Project     string // ID or number
+	Location    string // may be empty
+	Agent       string // CX
+	Environment string // empty: the draft
+	User        string // ES
+	ID          string
+}
+
+// Intent is a matched intent.
+type Intent struct {
+	Name           string // resource name
+	DisplayName    string
+	Confidence     float64
+	Fallback       bool              // ES
+	EndInteraction bool              // ES
+	Parameters     []IntentParameter // CX
+}
+
+// IntentParameter is a parameter of a CX intent.
+type IntentParameter struct {
+	Name     string
+	Original string
+	Resolved Value
+}
+
+// Page is a page of a CX flow.
+type Page struct {
+	Name        string // resource name
+	DisplayName string
+	Form        []FormParameter
+}
+
+// FormParameter is a parameter of a CX form.
+type FormParameter struct {
+	Name          string
+	Required      bool
+	State         string // EMPTY, INVALID, FILLED, or what Dialogflow added since
+	Value         Value
+	JustCollected bool
+}
+
+// Context is an active context of an ES session.
+type Context struct {
+	Name       string // the last part of the resource name
+	Lifespan   int32
+	Parameters Parameters
+}
+
+// InputKind says what the user did.
+type InputKind uint8
+
+// The ways of input. ES knows only text.
+const (
+	NoInput InputKind = iota
+	TextInput
+	EventInput
+	DTMFInput
+	TranscriptInput
+	IntentInput
+)
+
+// Input is what the user did.
+type Input struct {
+	Kind InputKind
+	Text string // the text, event name, digits, transcript or intent name
+}
+
+// Channel is the integration that the user sits behind.
+type Channel struct {
+	Source  string
+	Version string
+	Payload Value // an object
+}
+
+// Message is a message of the agent's own.
+type Message struct {
+	Kind    string   // the field's JSON name, such as text or payload
+	Channel string   // ES platform or CX channel
+	Text    []string // of a text message
+	Content Value    // the whole message
+}
+
+// Sentiment is how the user's words felt.
+type Sentiment struct {
+	Score     float64
+	Magnitude float64
+}
+
+// LanguageInfo is what CX detected of the user's language.
+type LanguageInfo struct {
+	Input      string
+	Resolved   string
+	Confidence float64
+}
+
+// KnowledgeAnswer is an answer of a knowledge connector.
+type KnowledgeAnswer struct {
+	Source          string
+	Question        string
+	Answer          string
+	ConfidenceLevel string
+	Confidence      float64
+}
+
+// AlternativeResult is another way to read what the user said.
+type AlternativeResult struct {
+	Text             string
+	Language         string
+	Intent           Intent
+	Action           string
+	KnowledgeAnswers []KnowledgeAnswer
+	Messages         []Message
+}
+
+// Quirk is a way of writing that no protobuf reader accepts but Dialogflow, or a proxy before it, was seen to use.
+type Quirk uint8
+
+// The quirks that are accepted and counted.
+const (
+	EmptyForObject  Quirk = iota // `[]` or `""` where an object is expected
+	NumberAsString               // a number or a boolean in quotes
+	UnknownEnumName              // kept as text
+	SnakeCase                    // original_value for originalValue
+	quirks
+)

@@ -1,0 +1,57 @@
+//go:build ignore
+
+// Export writes the proto files that ours import, other than google/protobuf/*, into a folder, so that buf needs no
+// schema registry. Their text comes from the descriptors in Go modules that tools.mod pins.
+//
+//	go run -modfile=tools.mod proto/export.go FOLDER
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"github.com/jhump/protoreflect/v2/protoprint"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: go run -modfile=tools.mod proto/export.go FOLDER")
+		os.Exit(2)
+	}
+	if err := export(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "proto/export.go:", err)
+		os.Exit(1)
+	}
+}
+
+// export writes the wanted files and all that they import below folder, which it empties first.
+func export(folder string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	files := map[string]protoreflect.FileDescriptor{}
+	collect(files, annotations.File_google_api_annotations_proto)
+	collect(files, validate.File_buf_validate_validate_proto)
+	wanted := make([]protoreflect.FileDescriptor, 0, len(files))
+	for _, file := range files {
+		wanted = append(wanted, file)
+	}
+	printer := protoprint.Printer{SortElements: true}
+	return printer.PrintProtosToFileSystem(wanted, folder)
+}
+
+// collect adds file and what it imports, except what every protobuf compiler brings along.
+func collect(files map[string]protoreflect.FileDescriptor, file protoreflect.FileDescriptor) {
+	if strings.HasPrefix(file.Path(), "google/protobuf/") {
+		return
+	}
+	files[file.Path()] = file
+	imports := file.Imports()
+	for i := range imports.Len() {
+		collect(files, imports.Get(i).FileDescriptor)
+	}
+}

@@ -1,0 +1,81 @@
+# What CI does is `make test`; the other targets are its parts and what a developer needs beside it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+GO ?= go
+TOOL := $(GO) tool -modfile=tools.mod
+FUZZTIME ?= 5s
+
+.PHONY: help
+help: ## Show the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: test
+test: need protos lint generated go-test fuzz ## Pass all tests: lint, generated code, go test -race, fuzzing.
+
+.PHONY: build
+build: ## Build bin/intentgate.
+	$(GO) build -o bin/intentgate ./gateway/cmd/intentgate
+
+.PHONY: demo
+demo: ## Run everything on this machine with a throw-away PKI.
+	$(GO) run ./gateway/cmd/intentgate demo
+
+.PHONY: go-test
+go-test: need ## Run the Go tests with the race detector.
+	$(GO) test -race ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (5s).
+	@for file in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz'); do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+	    echo "fuzz $$(dirname $$file) $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) | grep -v '^fuzz: elapsed' ; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks.
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: lint
+lint: protos ## Lint the Go code and the protos.
+	$(TOOL) buf format proto --diff --exit-code
+	$(TOOL) buf lint
+	$(TOOL) golangci-lint run
+
+.PHONY: fmt
+fmt: protos ## Format the Go code and the protos.
+	$(TOOL) buf format proto --write
+	$(TOOL) golangci-lint fmt
+
+.PHONY: breaking
+breaking: protos ## Compare the protos with AGAINST (HEAD~1): what would break users?
+	$(TOOL) buf breaking proto --against ".git#ref=$(or $(AGAINST),HEAD~1),subdir=proto"
+
+.PHONY: generate
+generate: protos ## Generate gen/ from proto/.
+	$(TOOL) buf generate
+	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto
+
+.PHONY: generated
+generated: protos ## Prove that gen/ is what proto/ generates.
+	@rm -rf bin/generated && mkdir -p bin/generated
+	$(TOOL) buf generate -o bin/generated
+	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto -o bin/generated
+	diff -r gen bin/generated/gen || { echo 'gen/ is stale: run make generate and commit the result'; exit 1; }
+
+# Google's and buf's protos, which ours import: written out from the Go modules that tools.mod pins.
+.PHONY: protos
+protos: .protos/.from-tools.mod
+.protos/.from-tools.mod: tools.mod proto/export.go
+	$(GO) run -modfile=tools.mod proto/export.go .protos
+	@touch $@
+
+# The end-to-end tests call the gateway with other people's TLS clients.
+.PHONY: need
+need:
+	@for tool in curl openssl git gcc; do \
+	  command -v $$tool >/dev/null || { echo "$$tool is needed by the tests: install it with your package manager, e.g. apt-get install $$tool"; exit 1; }; \
+	done

@@ -2,6 +2,7 @@
 package mtlstest
 
 import (
+	"log/slog"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -82,4 +83,14 @@ func (ca *CA) Write(certificate *devca.Certificate) mtls.Files {
 		ca.tb.Fatal(err)
 	}
 	return files
+}
+
+// Identity opens [CA.Files], with a logger that is silent.
+func (ca *CA) Identity(sans ...string) *mtls.Identity {
+	ca.tb.Helper()
+	identity, err := mtls.Open(ca.Files(sans...), mtls.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		ca.tb.Fatal(err)
+	}
+	return identity
 }

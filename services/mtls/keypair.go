@@ -1,0 +1,88 @@
+package mtls
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// KeyPair is a certificate and its key, read again when their files change. It may be used by several goroutines.
+type KeyPair struct {
+	pair    reloading[tls.Certificate]
+	options Options
+}
+
+// OpenKeyPair reads a certificate with its intermediates, and its private key, which have to belong together. A
+// certificate that is out of date is logged and no error: its peer decides.
+func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	k := &KeyPair{options: o}
+	k.pair.files, k.pair.logger = []string{cert, key}, o.Logger
+	k.pair.read = func(previous *tls.Certificate) (*tls.Certificate, bool, error) {
+		pair, err := readKeyPair(cert, key)
+		if err != nil {
+			return nil, false, err
+		}
+		if previous != nil && slices.EqualFunc(previous.Certificate, pair.Certificate, bytes.Equal) {
+			return nil, true, nil // it is the key of this certificate, so it is the same one too
+		}
+		warnOfDates(o.Logger, cert, pair.Leaf, o.Now())
+		return pair, false, nil
+	}
+	if err := k.Reload(); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+func readKeyPair(cert, key string) (*tls.Certificate, error) {
+	certBlocks, certPEM, err := readPEM(cert)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := certificates(cert, certBlocks); err != nil {
+		return nil, err
+	}
+	keyBlocks, keyPEM, err := readPEM(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := privateKey(key, keyBlocks); err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not the key of the first certificate in %s: %w; put the two that belong together there", key, cert, err)
+	}
+	return &pair, nil
+}
+
+// Certificate returns the current pair, which must not be changed.
+func (k *KeyPair) Certificate() *tls.Certificate { return k.pair.current.Load() }
+
+// Reload reads the files now. Where they are no good, the current pair stays, and the error says why.
+func (k *KeyPair) Reload() error { return k.pair.reload() }
+
+// Watch reloads when something changes in the folders of the files, until the context ends. It fails only if the
+// folders cannot be watched.
+func (k *KeyPair) Watch(ctx context.Context) error {
+	return watch(ctx, k.options, k.pair.files, k.Reload)
+}
+
+func warnOfDates(logger *slog.Logger, path string, cert *x509.Certificate, now time.Time) {
+	attrs := []any{"file", path, "subject", cert.Subject.String(), "not_before", cert.NotBefore, "not_after", cert.NotAfter}
+	switch {
+	case now.After(cert.NotAfter):
+		logger.Warn("Certificate has expired, peers will refuse it", attrs...)
+	case now.Before(cert.NotBefore):
+		logger.Warn("Certificate is not valid yet, peers will refuse it", attrs...)
+	}
+}

@@ -1,0 +1,41 @@
+package mtls
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Files are the PEM files of one end of the hop. Each may be replaced at any time, best by a rename.
+type Files struct {
+	// Cert is the own certificate, followed by its intermediates.
+	Cert string
+	// Key is the certificate's private key, not encrypted.
+	Key string
+	// CA holds the authorities whose certificates are accepted from peers.
+	CA string
+}
+
+// Options are what reading and watching files needs beside the files.
+type Options struct {
+	// Logger hears of reloads, of those that failed, and of certificates that are out of date. Required.
+	Logger *slog.Logger
+	// Now is the clock that certificates are compared with; nil is time.Now.
+	Now func() time.Time
+	// OnReload, if not nil, is told the outcome of each reading that a watch caused, also where nothing had changed.
+	// It is called by the goroutine that watches, which waits for it.
+	OnReload func(error)
+}
+
+func (o Options) complete() (Options, error) {
+	if o.Logger == nil {
+		return o, errors.New("mtls: Options.Logger is missing")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.OnReload == nil {
+		o.OnReload = func(error) {}
+	}
+	return o, nil
+}

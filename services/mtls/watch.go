@@ -1,0 +1,64 @@
+package mtls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// settle is how long after the first event of a burst the files are read: a certificate and its key are two files, and
+// swapping them is several events.
+const settle = 100 * time.Millisecond
+
+// watch calls reload when something changes in a folder of the files. The folders are watched and not the files,
+// because files are replaced by renames, and in Kubernetes not even they change but `..data`, a link beside them.
+func watch(ctx context.Context, o Options, files []string, reload func() error) (err error) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch certificates: %w", err)
+	}
+	defer func() { err = errors.Join(err, watcher.Close()) }()
+	for _, folder := range folders(files) {
+		if err := watcher.Add(folder); err != nil {
+			return fmt.Errorf("watch certificates: folder %s: %w", folder, err)
+		}
+	}
+	// What changed between the first reading and now has caused no event.
+	o.OnReload(reload())
+
+	var settled <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case _, ok := <-watcher.Events:
+			if !ok {
+				return errors.New("watch certificates: the watcher ended")
+			}
+		case err := <-watcher.Errors:
+			// Perhaps too many events at once: what was lost may have been ours.
+			o.Logger.Warn("Watching certificates failed, reading them again", "error", err)
+		case <-settled:
+			settled = nil
+			o.OnReload(reload())
+			continue
+		}
+		if settled == nil {
+			settled = time.After(settle)
+		}
+	}
+}
+
+func folders(files []string) []string {
+	var out []string
+	for _, file := range files {
+		out = append(out, filepath.Dir(file))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

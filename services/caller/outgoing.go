@@ -1,0 +1,74 @@
+package caller
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// Outgoing is what a call to a service says of whom it is made for. Both parts are required, with Caller.platform and
+// CallRef.request_id in them.
+type Outgoing struct {
+	Caller *intentgatev1.Caller
+	Ref    *intentgatev1.CallRef
+}
+
+// NewOutgoingContext returns a context whose outgoing metadata is that of o and nothing else: what the context had is
+// dropped, so that nothing can slip in from a request.
+func NewOutgoingContext(ctx context.Context, o Outgoing) (context.Context, error) {
+	md, err := o.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	return metadata.NewOutgoingContext(ctx, md), nil
+}
+
+// Metadata returns new metadata with the keys of this package and a traceparent that begins a new trace, not sampled.
+// The caller is marshalled deterministically, so that its bytes are the same in each call for one agent and HTTP/2 may
+// send them as an index. It fails for what no [Policy] would accept.
+func (o Outgoing) Metadata() (metadata.MD, error) {
+	switch {
+	case o.Caller.GetPlatform() == intentgatev1.Platform_PLATFORM_UNSPECIFIED:
+		return nil, errors.New("outgoing call: Caller is missing, or its platform; the gateway always knows it")
+	case o.Ref.GetRequestId() == "":
+		return nil, errors.New("outgoing call: Ref is missing, or its request_id; make one with RequestID")
+	}
+	callerBin, err := marshal(o.Caller)
+	if err != nil {
+		return nil, fmt.Errorf("outgoing call: caller: %w", err)
+	}
+	callBin, err := marshal(o.Ref)
+	if err != nil {
+		return nil, fmt.Errorf("outgoing call: call reference: %w", err)
+	}
+	md := metadata.MD{
+		MetadataCaller:      {string(callerBin)},
+		MetadataCall:        {string(callBin)},
+		MetadataRequestID:   {o.Ref.GetRequestId()},
+		MetadataTraceParent: {traceParent()},
+	}
+	for _, key := range keys {
+		if size := len(md[key.name][0]); size > key.limit {
+			return nil, fmt.Errorf("outgoing call: %s is %d bytes long, at most %d are taken", key.name, size, key.limit)
+		}
+	}
+	return md, nil
+}
+
+func marshal(m proto.Message) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+// traceParent begins a trace of our own. One that came with a request is not continued, since whoever may call
+// Dialogflow can set it.
+func traceParent() string {
+	var id [24]byte
+	_, _ = rand.Read(id[:]) // never fails: it ends the process rather than return a guessable number
+	return fmt.Sprintf("00-%x-%x-00", id[:16], id[16:])
+}

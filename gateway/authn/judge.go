@@ -1,0 +1,212 @@
+package authn
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What a stranger may present. Real chains have three or four certificates, and the time to verify an RSA signature
+// grows with the square of the key.
+const (
+	maxCertificates = 6
+	maxRSA          = 4096 // bits
+)
+
+func capped(certs []*x509.Certificate) *Refusal {
+	if len(certs) == 0 {
+		return &Refusal{Reason: NoCertificate, Saw: "no certificate", Wanted: "a client certificate"}
+	}
+	if len(certs) > maxCertificates {
+		return &Refusal{
+			Reason: TooManyCertificates,
+			Saw:    fmt.Sprintf("%d certificates", len(certs)),
+			Wanted: fmt.Sprintf("at most %d, the leaf included", maxCertificates),
+		}
+	}
+	for i, cert := range certs {
+		if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxRSA {
+			return &Refusal{
+				Reason: KeyTooLarge,
+				Saw:    fmt.Sprintf("RSA %d in certificate %d of %d", key.N.BitLen(), i+1, len(certs)),
+				Wanted: fmt.Sprintf("RSA of at most %d bits, or ECDSA", maxRSA),
+			}
+		}
+	}
+	return nil
+}
+
+// judge returns the span in which the chain's verdict holds, or why it refuses, not yet cut.
+func (c *Chain) judge(certs []*x509.Certificate, now time.Time) (span, *Refusal) {
+	leaf := certs[0]
+	if !c.Subject.matches(leaf) {
+		return span{}, c.refuse(SubjectMismatch, describe(leaf), c.Subject.String())
+	}
+	intermediates := x509.NewCertPool()
+	for _, cert := range certs[1:] {
+		intermediates.AddCert(cert)
+	}
+	chains, err := leaf.Verify(x509.VerifyOptions{
+		Roots:         c.pool,
+		Intermediates: intermediates,
+		CurrentTime:   now,
+		KeyUsages:     c.KeyUsages,
+	})
+	if err != nil {
+		return span{}, c.explain(err, certs, now)
+	}
+	if c.usageRequired && !slices.ContainsFunc(leaf.ExtKeyUsage, func(u x509.ExtKeyUsage) bool { return slices.Contains(c.KeyUsages, u) }) {
+		return span{}, c.refuseUsage(leaf)
+	}
+	return longest(chains), nil
+}
+
+// explain turns what crypto/x509 says into a reason.
+func (c *Chain) explain(err error, certs []*x509.Certificate, now time.Time) *Refusal {
+	leaf := certs[0]
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		cert := leaf
+		if invalid.Cert != nil {
+			cert = invalid.Cert
+		}
+		wanted := "a certificate valid on " + stamp(now)
+		if now.Before(cert.NotBefore) {
+			return c.refuse(NotYetValid, describe(cert)+" valid from "+stamp(cert.NotBefore), wanted)
+		}
+		return c.refuse(Expired, describe(cert)+" valid until "+stamp(cert.NotAfter), wanted)
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		return c.refuseUsage(leaf)
+	case errors.As(err, &unknown):
+		saw := fmt.Sprintf("%s issued by %s, %d certificates presented", describe(leaf), name(leaf.Issuer), len(certs))
+		var roots []string
+		for _, root := range c.Roots {
+			roots = append(roots, root.Subject.CommonName)
+		}
+		return c.refuse(UnknownAuthority, saw, "a chain to "+strings.Join(roots, " or "))
+	default:
+		return c.refuse(InvalidChain, describe(leaf)+": "+err.Error(), "a chain that holds")
+	}
+}
+
+func (c *Chain) refuseUsage(leaf *x509.Certificate) *Refusal {
+	saw := "no extended key usage"
+	if len(leaf.ExtKeyUsage) > 0 || len(leaf.UnknownExtKeyUsage) > 0 {
+		saw = "extended key usage " + usages(leaf.ExtKeyUsage)
+	}
+	return c.refuse(KeyUsage, describe(leaf)+" with "+saw, "extended key usage "+usages(c.KeyUsages))
+}
+
+func (c *Chain) refuse(reason Reason, saw, wanted string) *Refusal {
+	return &Refusal{Reason: reason, Saw: saw, Wanted: c.where + ": " + wanted}
+}
+
+// orMoreTelling keeps the refusal that came furthest: who fits a subject rule was meant for that chain. What was wanted
+// is joined where both came equally far. r may be nil.
+func (r *Refusal) orMoreTelling(other *Refusal) *Refusal {
+	switch {
+	case r == nil || r.Reason.depth() < other.Reason.depth():
+		return other
+	case r.Reason.depth() == other.Reason.depth() && len(r.Wanted) <= maxSaw:
+		r.Wanted += "; or " + other.Wanted
+	}
+	return r
+}
+
+func (r Reason) depth() int {
+	switch r {
+	case SubjectMismatch:
+		return 0
+	case UnknownAuthority:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// span is a time in which certificates are valid.
+type span struct{ from, to time.Time }
+
+func (s span) and(other span) span {
+	if other.from.After(s.from) {
+		s.from = other.from
+	}
+	if other.to.Before(s.to) {
+		s.to = other.to
+	}
+	return s
+}
+
+// longest returns the span of the chain that is valid for longest.
+func longest(chains [][]*x509.Certificate) span {
+	var best span
+	for _, chain := range chains {
+		valid := span{from: chain[0].NotBefore, to: chain[0].NotAfter}
+		for _, cert := range chain[1:] {
+			valid = valid.and(span{from: cert.NotBefore, to: cert.NotAfter})
+		}
+		if valid.to.After(best.to) {
+			best = valid
+		}
+	}
+	return best
+}
+
+// describe names a certificate by its subject and alternative names: the first of each, since a stranger may present
+// thousands.
+func describe(cert *x509.Certificate) string {
+	saw := name(cert.Subject)
+	for _, san := range sans(cert, 4) {
+		saw += " " + san
+	}
+	if saw == "" {
+		return "a certificate without names"
+	}
+	return saw
+}
+
+func name(n pkix.Name) string {
+	var rdns pkix.RDNSequence
+	for _, attribute := range n.Names[:min(len(n.Names), 8)] {
+		rdns = append(rdns, pkix.RelativeDistinguishedNameSET{attribute})
+	}
+	return rdns.String()
+}
+
+// sans returns the alternative names, at most limit of each kind.
+func sans(cert *x509.Certificate, limit int) []string {
+	var names []string
+	for _, dns := range cert.DNSNames[:min(len(cert.DNSNames), limit)] {
+		names = append(names, "dns:"+dns)
+	}
+	for _, uri := range cert.URIs[:min(len(cert.URIs), limit)] {
+		names = append(names, "uri:"+uri.String())
+	}
+	for _, email := range cert.EmailAddresses[:min(len(cert.EmailAddresses), limit)] {
+		names = append(names, "email:"+email)
+	}
+	for _, ip := range cert.IPAddresses[:min(len(cert.IPAddresses), limit)] {
+		names = append(names, "ip:"+ip.String())
+	}
+	return names
+}
+
+func usages(usages []x509.ExtKeyUsage) string {
+	var names []string
+	for _, usage := range usages {
+		names = append(names, usage.String())
+	}
+	if len(names) == 0 {
+		return "of another kind"
+	}
+	return strings.Join(names, " or ")
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

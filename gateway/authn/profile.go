@@ -1,0 +1,171 @@
+package authn
+
+import (
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Profile says which client certificates are accepted under one name: those that one of its chains accepts. It is made
+// by Dialogflow, Like or Custom and must not be changed; many goroutines read it.
+type Profile struct {
+	Name   string
+	Chains []Chain
+	Agents []string // CX agents it stands for, by resource name; empty: none in particular
+
+	agents []agent
+}
+
+// Chain is a set of roots with what a leaf below them must say. All rules must hold.
+type Chain struct {
+	Name      string // ssl.com, gts or custom
+	Roots     []*x509.Certificate
+	Subject   Subject
+	KeyUsages []x509.ExtKeyUsage // one of them is needed
+
+	// usageRequired refuses a leaf that leaves its extended key usage open.
+	usageRequired bool
+	pool          *x509.CertPool
+	where         string // profile/chain
+}
+
+// Subject is what a leaf must say. All that is given must hold, and something must be given: that a certificate chains
+// to a root proves nothing about whose it is.
+type Subject struct {
+	CommonName   string   // the one common name
+	Organization string   // the one organization
+	DNS          []string // one of them must be among the certificate's names, letter by letter
+	URI          []string // likewise
+
+	organizationOptional bool // it may be absent; another one may not stand there
+}
+
+type agent struct{ project, location, id string }
+
+// Custom returns a profile of the user's own: roots, and what a leaf below them must say. A leaf that restricts its
+// extended key usage must allow clientAuth. The agents, `projects/P/locations/L/agents/A`, are those CX agents that the
+// certificate proves.
+func Custom(name string, roots []*x509.Certificate, subject Subject, agents []string) (*Profile, error) {
+	if subject.empty() {
+		return nil, fmt.Errorf("profile %s: no subject rule: every certificate of its roots would be accepted; "+
+			"say whose it must be, such as `subject: {dns: [agent.shop.example]}` or `subject: {common_name: …}`", name)
+	}
+	return newProfile(name, agents, Chain{
+		Name: "custom", Roots: roots, Subject: subject, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+}
+
+// Like returns a profile with the rules of the built-in one and roots of the user's own for each of its chains; a chain
+// without roots is left out.
+func Like(name string, sslCom, gts []*x509.Certificate) (*Profile, error) {
+	if name == DialogflowName {
+		return nil, fmt.Errorf("profile %s: the name is that of the built-in profile; with other roots it needs another name", name)
+	}
+	var chains []Chain
+	if len(sslCom) > 0 {
+		chains = append(chains, sslComChain(sslCom))
+	}
+	if len(gts) > 0 {
+		chains = append(chains, gtsChain(gts))
+	}
+	return newProfile(name, nil, chains...)
+}
+
+func newProfile(name string, agents []string, chains ...Chain) (*Profile, error) {
+	if name == "" {
+		return nil, errors.New("a trust profile needs a name")
+	}
+	if len(chains) == 0 {
+		return nil, fmt.Errorf("profile %s: no roots: give the CA certificates that its clients chain to", name)
+	}
+	p := &Profile{Name: name, Chains: chains, Agents: agents}
+	for i := range chains {
+		c := &chains[i]
+		if len(c.Roots) == 0 {
+			return nil, fmt.Errorf("profile %s: no roots: give the CA certificates that its clients chain to", name)
+		}
+		c.where = name + "/" + c.Name
+		c.pool = x509.NewCertPool()
+		for _, root := range c.Roots {
+			c.pool.AddCert(root)
+		}
+	}
+	for _, a := range agents {
+		parts := strings.Split(a, "/")
+		if len(parts) != 6 || parts[0] != "projects" || parts[2] != "locations" || parts[4] != "agents" || slices.Contains(parts, "") {
+			return nil, fmt.Errorf("profile %s: agent %q: want projects/P/locations/L/agents/A", name, a)
+		}
+		p.agents = append(p.agents, agent{project: parts[1], location: parts[3], id: parts[5]})
+	}
+	return p, nil
+}
+
+func (s *Subject) empty() bool {
+	return s.CommonName == "" && s.Organization == "" && len(s.DNS) == 0 && len(s.URI) == 0
+}
+
+// matches looks at every attribute, since crypto/x509 itself keeps only the last common name.
+func (s *Subject) matches(leaf *x509.Certificate) bool {
+	if s.CommonName != "" && !only(values(leaf, 3), s.CommonName) {
+		return false
+	}
+	if s.Organization != "" {
+		organizations := values(leaf, 10)
+		if !only(organizations, s.Organization) && (len(organizations) > 0 || !s.organizationOptional) {
+			return false
+		}
+	}
+	if len(s.DNS) > 0 && !slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return slices.Contains(s.DNS, name) }) {
+		return false
+	}
+	if len(s.URI) == 0 {
+		return true
+	}
+	for _, uri := range leaf.URIs {
+		if slices.Contains(s.URI, uri.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+// String returns the rule as a person would say it.
+func (s *Subject) String() string {
+	var rules []string
+	if s.CommonName != "" {
+		rules = append(rules, "exactly one CN "+strconv.Quote(s.CommonName))
+	}
+	switch {
+	case s.Organization == "":
+	case s.organizationOptional:
+		rules = append(rules, "O absent or "+strconv.Quote(s.Organization))
+	default:
+		rules = append(rules, "exactly one O "+strconv.Quote(s.Organization))
+	}
+	if len(s.DNS) > 0 {
+		rules = append(rules, "SAN dns:"+strings.Join(s.DNS, " or dns:"))
+	}
+	if len(s.URI) > 0 {
+		rules = append(rules, "SAN uri:"+strings.Join(s.URI, " or uri:"))
+	}
+	return strings.Join(rules, ", ")
+}
+
+// values returns the subject's values of the X.520 attribute 2.5.4.n. One that is no text counts as "".
+func values(leaf *x509.Certificate, n int) []string {
+	oid := asn1.ObjectIdentifier{2, 5, 4, n}
+	var found []string
+	for _, name := range leaf.Subject.Names {
+		if name.Type.Equal(oid) {
+			text, _ := name.Value.(string)
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+func only(values []string, want string) bool { return len(values) == 1 && values[0] == want }

@@ -1,0 +1,135 @@
+package authn
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// Trust holds the profiles that are in force. It may be used by many goroutines.
+type Trust struct {
+	replacing sync.Mutex
+	current   atomic.Pointer[generation]
+}
+
+// generation is the profiles of a time, never changed.
+type generation struct {
+	number   uint64
+	profiles []*Profile
+}
+
+// NewTrust returns a Trust of the given profiles; at least one, each name once.
+func NewTrust(profiles ...*Profile) (*Trust, error) {
+	t := &Trust{}
+	return t, t.Replace(profiles...)
+}
+
+// Replace puts other profiles in force, also for connections that live already. Where it returns an error the old ones
+// stay.
+func (t *Trust) Replace(profiles ...*Profile) error {
+	if len(profiles) == 0 {
+		return errors.New("no trust profile: nobody could call")
+	}
+	seen := map[string]bool{}
+	for _, p := range profiles {
+		if seen[p.Name] {
+			return fmt.Errorf("two trust profiles are named %s", p.Name)
+		}
+		seen[p.Name] = true
+	}
+	t.replacing.Lock()
+	defer t.replacing.Unlock()
+	next := &generation{number: 1, profiles: profiles}
+	if old := t.current.Load(); old != nil {
+		next.number = old.number + 1
+	}
+	t.current.Store(next)
+	return nil
+}
+
+// Profiles returns the profiles in force, which must not be changed.
+func (t *Trust) Profiles() []*Profile { return t.current.Load().profiles }
+
+// Judge judges the certificates that a client presented, leaf first, as of now. It proves nothing about the key: that
+// is the handshake's part. What costs little and refuses most comes first, since anybody may ask.
+func (t *Trust) Judge(certs []*x509.Certificate, now time.Time) (*Verdict, *Refusal) {
+	return t.current.Load().judge(certs, now)
+}
+
+// Current returns the verdict as it stands now: v itself while neither the profiles nor the time have moved on, else a
+// new one about the same certificates, or a refusal. It is cheap enough for every request, so that withdrawn trust and
+// expiry end connections that live.
+func (t *Trust) Current(v *Verdict, now time.Time) (*Verdict, *Refusal) {
+	current := t.current.Load()
+	if v.generation == current.number && !now.Before(v.NotBefore) && !now.After(v.NotAfter) {
+		return v, nil
+	}
+	return current.judge(v.certs, now)
+}
+
+// Verdict says which profiles accept a client's certificates. It must not be changed.
+type Verdict struct {
+	Accepted            []Acceptance // never empty, in the order of the profiles
+	NotBefore, NotAfter time.Time    // the span in which all certificates that were relied on are valid
+
+	certs      []*x509.Certificate
+	generation uint64
+}
+
+// Acceptance is a profile that accepts, and its chain that does.
+type Acceptance struct {
+	Profile *Profile
+	Chain   string
+	// Certificate is the leaf as the Caller carries it, shared by all turns of a connection.
+	Certificate *intentgatev1.Caller_Certificate
+}
+
+// Profiles returns the names of the profiles that accept.
+func (v *Verdict) Profiles() []string {
+	names := make([]string, len(v.Accepted))
+	for i := range v.Accepted {
+		names[i] = v.Accepted[i].Profile.Name
+	}
+	return names
+}
+
+// Leaf returns the client's certificate, which must not be changed.
+func (v *Verdict) Leaf() *x509.Certificate { return v.certs[0] }
+
+func (g *generation) judge(certs []*x509.Certificate, now time.Time) (*Verdict, *Refusal) {
+	if refusal := capped(certs); refusal != nil {
+		return nil, refusal
+	}
+	v := &Verdict{certs: certs, generation: g.number}
+	var refusal *Refusal
+	for _, profile := range g.profiles {
+		for i := range profile.Chains {
+			chain := &profile.Chains[i]
+			valid, refused := chain.judge(certs, now)
+			if refused != nil {
+				refusal = refusal.orMoreTelling(refused)
+				continue
+			}
+			v.accept(profile, chain, valid)
+			break
+		}
+	}
+	if len(v.Accepted) == 0 {
+		refusal.Saw, refusal.Wanted = Printable(refusal.Saw), Printable(refusal.Wanted)
+		return nil, refusal
+	}
+	return v, nil
+}
+
+func (v *Verdict) accept(profile *Profile, chain *Chain, valid span) {
+	if len(v.Accepted) > 0 { // a date that passes for one profile brings all of them up again
+		valid = valid.and(span{from: v.NotBefore, to: v.NotAfter})
+	}
+	v.NotBefore, v.NotAfter = valid.from, valid.to
+	v.Accepted = append(v.Accepted, Acceptance{Profile: profile, Chain: chain.Name, Certificate: certificate(v.Leaf(), profile.Name)})
+}

@@ -1,0 +1,22 @@
+// Command orders serves the example intents of package orders.
+package main
+
+import (
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/orders"
+	"github.com/intentgate/intentgate/services/serve"
+)
+
+func main() {
+	os.Exit(serve.Main(serve.Config{
+		Name: "orders",
+		Register: func(server grpc.ServiceRegistrar) {
+			intentgatev1.RegisterIntentServiceServer(server, orders.New(time.Now()))
+		},
+	}))
+}

@@ -1,0 +1,76 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/intentgate/intentgate/services/caller"
+	"github.com/intentgate/intentgate/services/mtls"
+)
+
+// DefaultDrain is how long calls in flight may take to end where the configuration does not say.
+const DefaultDrain = 30 * time.Second
+
+// Config is what a server is made of. All of it is required, except where a default is named.
+type Config struct {
+	// Name is the service's name in the log and in messages, such as orders.
+	Name string
+	// Listen is the address to listen on, such as :8443; port 0 takes any free one.
+	Listen string
+	// TLS are the server's own certificate and the authorities of its callers.
+	TLS mtls.Files
+	// Allowed are the callers that call for themselves, each `dns:<name>` or `uri:<id>`, compared exactly with the
+	// subject alternative names of their certificates. Nobody is allowed by default.
+	Allowed []string
+	// Asserting are the callers that are believed when they say on whose behalf they call: the gateway. Written
+	// like Allowed, which need not repeat them.
+	Asserting []string
+	// Register registers the service's handlers.
+	Register func(grpc.ServiceRegistrar)
+	// Logger takes one line a call, and what else there is to tell.
+	Logger *slog.Logger
+	// Drain is how long calls in flight may take to end once the server is told to stop; 0 means DefaultDrain.
+	Drain time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// check returns the rules about callers, or an error that names every gap at once. It fills in the defaults.
+func (c *Config) check() (caller.Policy, error) {
+	var problems []error
+	need := func(there bool, problem string) {
+		if !there {
+			problems = append(problems, errors.New(problem))
+		}
+	}
+	need(c.Name != "", "Name is missing: what is the service called?")
+	need(c.Listen != "", "Listen is missing: want an address such as :8443")
+	need(c.TLS.Cert != "", "TLS.Cert is missing: want the file of the service's certificate")
+	need(c.TLS.Key != "", "TLS.Key is missing: want the file of that certificate's private key")
+	need(c.TLS.CA != "", "TLS.CA is missing: want the file of the authorities that issue the callers' certificates")
+	need(c.Register != nil, "Register is missing: there is nothing to serve")
+	need(c.Logger != nil, "Logger is missing")
+	need(c.Drain >= 0, "Drain is negative")
+	need(len(c.Allowed)+len(c.Asserting) > 0,
+		"Allowed and Asserting are both empty: nobody could call; name the gateway's certificate in Asserting, such as dns:gateway.internal")
+
+	var policy caller.Policy
+	var err error
+	if policy.Allowed, err = mtls.ParseSANs(c.Allowed); err != nil {
+		problems = append(problems, fmt.Errorf("Allowed: %w", err))
+	}
+	if policy.Asserting, err = mtls.ParseSANs(c.Asserting); err != nil {
+		problems = append(problems, fmt.Errorf("Asserting: %w", err))
+	}
+	if c.Drain == 0 {
+		c.Drain = DefaultDrain
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return policy, errors.Join(problems...)
+}

@@ -1,0 +1,92 @@
+package serve
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/intentgate/intentgate/services/mtls"
+)
+
+// help takes the service's name.
+const help = `%[1]s answers intents over gRPC and mutual TLS. It talks to the callers that it is told of, and to nobody else.
+
+Usage:
+  %[1]s --cert FILE --key FILE --ca FILE --assert NAME [--allow NAME]... [flags]
+
+Example:
+  %[1]s --cert %[1]s.pem --key %[1]s.key --ca internal-ca.pem --assert dns:gateway.internal
+
+  Now whoever shows a certificate of internal-ca.pem for gateway.internal may call, and is believed when it says which
+  Dialogflow agent it calls for. Everybody else is refused, health checks included.
+
+Flags:
+  --listen ADDRESS      where to listen; port 0 takes any free one, and the log says which (default :8443)
+  --cert FILE           the service's certificate, its intermediates after it
+  --key FILE            the certificate's private key
+  --ca FILE             the authorities that issue the callers' certificates
+  --assert NAME         a caller that may say for whom it calls: the gateway; may be given more than once
+  --allow NAME          a caller that calls for itself: another program of yours; may be given more than once
+  --log-format FORMAT   text or json (default text)
+
+A NAME is dns:<name> or uri:<id>, exactly as it stands among the subject alternative names of the caller's certificate.
+Files are PEM, and are read again when they change.
+`
+
+// parse reads the command line into the configuration. The error is flag.ErrHelp or a *UsageError.
+func parse(args []string, config *Config) (logFormat string, err error) {
+	if config.Listen == "" {
+		config.Listen = ":8443"
+	}
+	flags := flag.NewFlagSet(config.Name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // errors and help are written by those who know where to
+	flags.StringVar(&config.Listen, "listen", config.Listen, "")
+	flags.StringVar(&config.TLS.Cert, "cert", config.TLS.Cert, "")
+	flags.StringVar(&config.TLS.Key, "key", config.TLS.Key, "")
+	flags.StringVar(&config.TLS.CA, "ca", config.TLS.CA, "")
+	flags.Func("assert", "", appendTo(&config.Asserting))
+	flags.Func("allow", "", appendTo(&config.Allowed))
+	flags.StringVar(&logFormat, "log-format", "text", "")
+
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return "", err
+	case err != nil:
+		return "", &UsageError{err.Error()}
+	case flags.NArg() > 0:
+		return "", &UsageError{fmt.Sprintf("unexpected argument %q: want flags only", flags.Arg(0))}
+	case logFormat != "text" && logFormat != "json":
+		return "", &UsageError{fmt.Sprintf("--log-format is %q: want text or json", logFormat)}
+	}
+	if missing := missingFlags(config); len(missing) > 0 {
+		return "", &UsageError{"missing " + strings.Join(missing, ", ")}
+	}
+	return logFormat, nil
+}
+
+// missingFlags names what nothing works without, in the words of the command line.
+func missingFlags(config *Config) []string {
+	var missing []string
+	for _, file := range []struct{ flag, path string }{
+		{"--cert", config.TLS.Cert}, {"--key", config.TLS.Key}, {"--ca", config.TLS.CA},
+	} {
+		if file.path == "" {
+			missing = append(missing, file.flag)
+		}
+	}
+	if len(config.Asserting)+len(config.Allowed) == 0 {
+		missing = append(missing, "--assert or --allow (nobody could call)")
+	}
+	return missing
+}
+
+// appendTo returns a flag's function that adds the name of a caller to a list.
+func appendTo(list *[]string) func(string) error {
+	return func(name string) error {
+		*list = append(*list, name)
+		_, err := mtls.ParseSAN(name)
+		return err
+	}
+}

@@ -1,0 +1,142 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/intentgate/intentgate/services/mtls"
+)
+
+const (
+	maxRequest    = 4 << 20 // bytes; a webhook's body is a quarter of that at most
+	maxHeaders    = 32 << 10
+	maxStreams    = 1024 // calls at one time on one connection
+	handshakeTime = 10 * time.Second
+	// pingsApart is how often a caller may ping without being told to calm down. Callers do it every five minutes;
+	// the network may bring two pings closer together.
+	pingsApart = time.Minute
+)
+
+// Server is a gRPC server over mutual TLS that is listening.
+type Server struct {
+	config   Config
+	identity *mtls.Identity
+	listener net.Listener
+	grpc     *grpc.Server
+	health   *health.Server
+}
+
+// New checks the configuration, reads the certificates and opens the listener. Where it fails nothing is left open; the
+// error names all gaps of the configuration at once. What New returned is closed by Serve alone.
+func New(ctx context.Context, config Config) (*Server, error) {
+	policy, err := config.check()
+	if err != nil {
+		return nil, fmt.Errorf("configuration of service %q: %w", config.Name, err)
+	}
+	config.Logger = config.Logger.With("service", config.Name)
+	identity, err := mtls.Open(config.TLS, mtls.Options{Logger: config.Logger, Now: config.Now})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, identity: identity, health: health.NewServer()}
+
+	unary, stream := split(s.chain(policy))
+	s.grpc = grpc.NewServer(
+		grpc.Creds(identity.ServerCredentials()),
+		grpc.ChainUnaryInterceptor(unary...),
+		grpc.ChainStreamInterceptor(stream...),
+		// A method that is not there goes through the chain, too: strangers learn nothing, and the log does.
+		grpc.UnknownServiceHandler(unknownMethod),
+		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(handshakeTime),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsApart}),
+	)
+	if err := s.register(); err != nil {
+		return nil, err
+	}
+	var listen net.ListenConfig
+	if s.listener, err = listen.Listen(ctx, "tcp", config.Listen); err != nil {
+		return nil, fmt.Errorf("service %q: %w", config.Name, err)
+	}
+	return s, nil
+}
+
+// register registers the service's handlers, and health and reflection for them.
+func (s *Server) register() error {
+	s.config.Register(s.grpc)
+	names := slices.Sorted(maps.Keys(s.grpc.GetServiceInfo()))
+	if len(names) == 0 {
+		return fmt.Errorf("service %q: Register registered nothing: there is nothing to serve", s.config.Name)
+	}
+	for _, name := range names { // "" is there from the start
+		s.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
+	}
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	return nil
+}
+
+// Addr returns the address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve answers calls until the context ends. Then it says NOT_SERVING, takes no more calls, and returns nil when those
+// in flight are done, or an error when they were cut off after Config.Drain. It closes the listener, and is called once.
+func (s *Server) Serve(ctx context.Context) error {
+	// Certificates are looked after while the calls in flight end, too.
+	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	watched, served := make(chan error, 1), make(chan error, 1)
+	go func() { watched <- s.identity.Watch(watching) }()
+	go func() { served <- s.grpc.Serve(s.listener) }()
+	s.config.Logger.InfoContext(ctx, "Listening", "address", s.Addr().String())
+
+	var err error
+	select {
+	case <-ctx.Done():
+		s.config.Logger.InfoContext(ctx, "Draining", "limit", s.config.Drain)
+	case err = <-watched: // better to be started anew than to find out when a certificate expires
+		watched <- nil
+	case err = <-served: // the listener failed
+		served <- nil
+	}
+	err = errors.Join(err, s.drain())
+	unwatch()
+	<-watched
+	<-served // of no interest now: that it was stopped
+	if err != nil {
+		return fmt.Errorf("service %q: %w", s.config.Name, err)
+	}
+	return nil
+}
+
+// drain ends the calls in flight, kindly at first.
+func (s *Server) drain() error {
+	s.health.Shutdown()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.grpc.GracefulStop()
+	}()
+	limit := time.NewTimer(s.config.Drain)
+	defer limit.Stop()
+	select {
+	case <-stopped:
+		return nil
+	case <-limit.C:
+		s.grpc.Stop() // does not wait for handlers that do not look at their context, and nor do we
+		return fmt.Errorf("calls in flight were cut off: not done within %s", s.config.Drain)
+	}
+}

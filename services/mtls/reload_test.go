@@ -1,0 +1,212 @@
+package mtls_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/mtls/devca"
+	"github.com/intentgate/intentgate/services/mtls/mtlstest"
+)
+
+func TestReloadKeepsWhatIsGood(t *testing.T) {
+	ca := mtlstest.NewCA(t)
+	first, second := ca.Issue(ca.Leaf("dns:first.internal")), ca.Issue(ca.Leaf("dns:second.internal"))
+	files := ca.Write(first)
+	log := &logBuffer{}
+	identity, err := mtls.Open(files, options(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := identity.Pool()
+	for name, damage := range map[string]func(){
+		"mismatch":          func() { write(t, files.Cert, second.CertPEM()) },
+		"truncated key":     func() { write(t, files.Key, first.KeyPEM()[:100]) },
+		"missing":           func() { _ = os.Remove(files.Cert) },
+		"empty authorities": func() { write(t, files.CA, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			damage()
+			before := strings.Count(log.String(), "level=WARN")
+			for range 3 {
+				if err := identity.Reload(); err == nil || !strings.Contains(err.Error(), filepath.Dir(files.Cert)) {
+					t.Errorf("error %v, want one that names the file", err)
+				}
+			}
+			if !identity.Certificate().Leaf.Equal(first.Leaf) || !identity.Pool().Equal(pool) {
+				t.Error("what was good is gone")
+			}
+			if warnings := strings.Count(log.String(), "level=WARN") - before; warnings != 1 {
+				t.Errorf("%d warnings of one fault, want 1: %s", warnings, log)
+			}
+			if err := first.WriteFiles(files.Cert, files.Key); err != nil {
+				t.Fatal(err)
+			}
+			write(t, files.CA, ca.CertPEM())
+			if err := identity.Reload(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if strings.Contains(log.String(), "reloaded") {
+		t.Errorf("a reload without a change was logged: %s", log)
+	}
+	if err := second.WriteFiles(files.Cert, files.Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := identity.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if !identity.Certificate().Leaf.Equal(second.Leaf) {
+		t.Error("the new certificate is not there")
+	}
+	if !strings.Contains(log.String(), "Certificates reloaded") {
+		t.Errorf("the reload was not logged: %s", log)
+	}
+}
+
+// watched opens the files and watches them. The function that it returns waits until a reload made the condition true.
+func watched(t *testing.T, files mtls.Files, log *logBuffer) (*mtls.Identity, func(what string, reached func(error) bool)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	reloads := make(chan error)
+	o := options(log)
+	o.OnReload = func(err error) {
+		select {
+		case reloads <- err:
+		case <-ctx.Done():
+		}
+	}
+	identity, err := mtls.Open(files, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- identity.Watch(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("watch: %v", err)
+		}
+	})
+	wait := func(what string, reached func(error) bool) {
+		t.Helper()
+		for {
+			select {
+			case err := <-reloads:
+				if reached(err) {
+					return
+				}
+			case err := <-ended:
+				t.Fatalf("watch ended before %s: %v", what, err)
+			}
+		}
+	}
+	wait("the first reading", func(error) bool { return true })
+	return identity, wait
+}
+
+func TestWatchRename(t *testing.T) {
+	ca, otherCA := mtlstest.NewCA(t), mtlstest.NewCA(t)
+	files := ca.Files("dns:first.internal")
+	log := &logBuffer{}
+	identity, wait := watched(t, files, log)
+
+	second := ca.Issue(ca.Leaf("dns:second.internal"))
+	if err := second.WriteFiles(files.Cert, files.Key); err != nil {
+		t.Fatal(err)
+	}
+	wait("the new pair", func(error) bool { return identity.Certificate().Leaf.Equal(second.Leaf) })
+
+	if err := otherCA.WriteFile(files.CA); err != nil {
+		t.Fatal(err)
+	}
+	wait("the new authorities", func(error) bool { return identity.Pool().Equal(otherCA.Pool()) })
+
+	write(t, files.Key, ca.Issue(devca.Leaf{}).KeyPEM())
+	wait("the wrong key", func(err error) bool { return err != nil })
+	if !identity.Certificate().Leaf.Equal(second.Leaf) {
+		t.Error("a pair that does not belong together replaced a good one")
+	}
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), files.Key) {
+		t.Errorf("log %q, want a warning that names %s", log, files.Key)
+	}
+	write(t, files.Key, second.KeyPEM())
+	wait("the right key again", func(err error) bool { return err == nil })
+}
+
+// TestWatchKubernetes swaps files as the kubelet does: they are links through ..data, which is replaced by a rename.
+func TestWatchKubernetes(t *testing.T) {
+	ca := mtlstest.NewCA(t)
+	mount := t.TempDir()
+	publish := func(version string, certificate *devca.Certificate) {
+		t.Helper()
+		if err := os.Rename(filepath.Dir(ca.Write(certificate).Cert), filepath.Join(mount, version)); err != nil {
+			t.Fatal(err)
+		}
+		link := filepath.Join(mount, "..data_tmp")
+		if err := os.Symlink(version, link); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(link, filepath.Join(mount, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := ca.Issue(ca.Leaf("dns:first.internal")), ca.Issue(ca.Leaf("dns:second.internal"))
+	publish("..2026_1", first)
+	files := mtls.Files{}
+	for name, path := range map[string]*string{"cert.pem": &files.Cert, "key.pem": &files.Key, "ca.pem": &files.CA} {
+		*path = filepath.Join(mount, name)
+		if err := os.Symlink(filepath.Join("..data", name), *path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	identity, wait := watched(t, files, &logBuffer{})
+	publish("..2026_2", second)
+	if err := os.RemoveAll(filepath.Join(mount, "..2026_1")); err != nil {
+		t.Fatal(err)
+	}
+	wait("the new pair", func(error) bool { return identity.Certificate().Leaf.Equal(second.Leaf) })
+}
+
+// TestWatchParts watches a key pair and authorities alone, and a change that came before the watch.
+func TestWatchParts(t *testing.T) {
+	ca, otherCA := mtlstest.NewCA(t), mtlstest.NewCA(t)
+	files := ca.Files("dns:first.internal")
+	ctx, cancel := context.WithCancel(t.Context())
+	o := options(&logBuffer{})
+	o.OnReload = func(error) { cancel() }
+	pair, err := mtls.OpenKeyPair(files.Cert, files.Key, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, err := mtls.OpenRoots(files.CA, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := ca.Issue(devca.Leaf{})
+	if err := second.WriteFiles(files.Cert, files.Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := otherCA.WriteFile(files.CA); err != nil {
+		t.Fatal(err)
+	}
+	if err := pair.Watch(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := roots.Watch(ctx); err != nil {
+		t.Error(err)
+	}
+	if !pair.Certificate().Leaf.Equal(second.Leaf) || !roots.Pool().Equal(otherCA.Pool()) {
+		t.Error("what changed before the watch was missed")
+	}
+	if err := os.RemoveAll(filepath.Dir(files.Cert)); err != nil {
+		t.Fatal(err)
+	}
+	if err := pair.Watch(t.Context()); err == nil || !strings.Contains(err.Error(), filepath.Dir(files.Cert)) {
+		t.Errorf("watching a folder that is gone: error %v, want one that names it", err)
+	}
+}

@@ -1,0 +1,118 @@
+package dialogflow
+
+import (
+	"fmt"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// MaxAnswer is the size in bytes of the largest answer that Dialogflow takes.
+const MaxAnswer = 64 << 10
+
+// API is the version of Dialogflow's API that an agent speaks. It decides what an answer may hold.
+type API uint8
+
+// The versions of the API.
+const (
+	V2      API = iota + 1 // ES
+	V2Beta1                // ES with its beta switch on: telephony, hand-off and the end of a conversation
+	V3                     // CX
+)
+
+// String returns V2, V2BETA1 or V3.
+func (a API) String() string {
+	switch a {
+	case V2:
+		return "V2"
+	case V2Beta1:
+		return "V2BETA1"
+	case V3:
+		return "V3"
+	default:
+		return "unknown"
+	}
+}
+
+// WriteOptions are what an answer depends on beside the turn and the reply.
+type WriteOptions struct {
+	// API of the agent. On ES everything but V2Beta1 means V2; CX has but one.
+	API API
+	// Context is the name of the ES context that holds the service's session parameters, usually the service's own.
+	Context string
+	// ContextLifespan is how many turns that context lives; 0 means 5, which is Dialogflow's own choice.
+	ContextLifespan int32
+}
+
+const defaultLifespan = 5
+
+// TooLargeError says that an answer is larger than Dialogflow takes.
+type TooLargeError struct {
+	Size int // bytes
+}
+
+// Error tells the size and the limit.
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("answer of %d bytes exceeds Dialogflow's %d: say less, or keep the data and send a reference", e.Size, MaxAnswer)
+}
+
+// Write turns a reply into the JSON that answers the turn: a WebhookResponse of v2, v2beta1 or CX v3, in its shortest
+// form. Only documented fields are written, and none that is empty, so that an empty or nil reply is `{}`.
+//
+// dropped names, in stable sentences, what the platform or the API version cannot express and was left out. Messages
+// that name the other platform, and empty ones, are left out without a word. The error is a *TooLargeError, or names
+// the part of the reply that JSON cannot hold: NaN, an infinity, a Value of no kind, text that is not UTF-8, nesting
+// beyond what a later turn could bring back.
+//
+// Write keeps neither the turn nor the reply, and is safe for concurrent use.
+func Write(turn *Turn, reply *intentgatev1.Reply, opt WriteOptions) (body []byte, dropped []string, err error) {
+	w := &writer{turn: turn, reply: reply, opt: opt, b: make([]byte, 0, 512)}
+	w.b = append(w.b, '{')
+	if len(reply.ProtoReflect().GetUnknown()) > 0 {
+		w.drop("reply: it has fields that this gateway does not know; its contract is older than the service's")
+	}
+	switch turn.Platform {
+	case ES:
+		w.writeES()
+	case CX:
+		w.writeCX()
+	default:
+		return nil, nil, fmt.Errorf("turn of platform %d: want ES or CX", turn.Platform)
+	}
+	w.b = append(w.b, '}')
+	if w.err != nil {
+		return nil, w.dropped, fmt.Errorf("reply: %w", w.err)
+	}
+	if len(w.b) > MaxAnswer {
+		return nil, w.dropped, &TooLargeError{Size: len(w.b)}
+	}
+	return w.b, w.dropped, nil
+}
+
+// writer builds one answer.
+type writer struct {
+	turn    *Turn
+	reply   *intentgatev1.Reply
+	opt     WriteOptions
+	b       []byte
+	dropped []string
+	err     error // the first one
+}
+
+// drop tells of something that is left out.
+func (w *writer) drop(format string, args ...any) {
+	w.dropped = append(w.dropped, fmt.Sprintf(format, args...))
+}
+
+// isFor reports whether a message is meant for the platform of the turn.
+func (w *writer) isFor(m *intentgatev1.Reply_Message) bool {
+	switch m.GetPlatform() {
+	case intentgatev1.Platform_PLATFORM_UNSPECIFIED:
+		return true
+	case intentgatev1.Platform_PLATFORM_ES:
+		return w.turn.Platform == ES
+	case intentgatev1.Platform_PLATFORM_CX:
+		return w.turn.Platform == CX
+	default:
+		return false
+	}
+}

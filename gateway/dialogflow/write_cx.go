@@ -1,0 +1,165 @@
+package dialogflow
+
+import (
+	"fmt"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// writeCX writes a v3 WebhookResponse.
+func (w *writer) writeCX() {
+	response := w.open("fulfillmentResponse", '{')
+	w.messagesCX()
+	switch behavior := w.reply.GetMergeBehavior(); behavior {
+	case intentgatev1.Reply_MERGE_BEHAVIOR_UNSPECIFIED:
+	case intentgatev1.Reply_MERGE_BEHAVIOR_APPEND:
+		w.text("mergeBehavior", "APPEND")
+	case intentgatev1.Reply_MERGE_BEHAVIOR_REPLACE:
+		w.text("mergeBehavior", "REPLACE")
+	default:
+		w.drop("merge_behavior: this gateway does not know %d", behavior)
+	}
+	w.close(response, '}')
+
+	w.formParameters()
+
+	session := w.open("sessionInfo", '{')
+	w.object("parameters", "session_parameters", w.reply.GetSessionParameters()) // null deletes one
+	w.close(session, '}')
+
+	w.object("payload", "payload", w.reply.GetPayload())
+	w.target()
+	w.dropESOnly()
+}
+
+// dropESOnly names what CX cannot express.
+func (w *writer) dropESOnly() {
+	if len(w.reply.GetContexts()) > 0 {
+		w.drop("contexts: CX has none; use session_parameters")
+	}
+	if w.reply.GetFollowupEvent() != nil {
+		w.drop("followup_event: CX has none; use target_page or target_flow")
+	}
+	if len(w.reply.GetSessionEntityTypes()) > 0 {
+		w.drop("session_entity_types: a CX webhook cannot set them")
+	}
+	if w.reply.GetEndInteraction() {
+		w.drop("end_interaction: CX ends a conversation on a page; use target_page")
+	}
+}
+
+func (w *writer) messagesCX() {
+	list := w.open("messages", '[')
+	for _, s := range w.reply.GetTexts() {
+		m := w.open("", '{')
+		w.textMessage(s)
+		w.close(m, '}')
+	}
+	for i, m := range w.reply.GetMessages() {
+		if !w.isFor(m) {
+			continue
+		}
+		object := w.open("", '{')
+		w.kindCX(i, m)
+		if !w.empty(object) {
+			w.text("channel", m.GetChannel())
+		}
+		w.close(object, '}')
+	}
+	if number := w.reply.GetTransferCall(); number != "" {
+		m := w.open("", '{')
+		w.transferCall(number)
+		w.close(m, '}')
+	}
+	if handoff := w.reply.GetLiveAgentHandoff(); handoff != nil {
+		m := w.open("", '{')
+		inner := w.open("liveAgentHandoff", '{')
+		w.object("metadata", "live_agent_handoff.metadata", handoff.GetMetadata())
+		if w.empty(inner) {
+			w.b = append(w.b, '}') // an empty one says it too: its presence is the message
+		} else {
+			w.close(inner, '}')
+		}
+		w.close(m, '}')
+	}
+	w.close(list, ']')
+}
+
+func (w *writer) kindCX(i int, m *intentgatev1.Reply_Message) {
+	switch kind := m.GetKind().(type) {
+	case *intentgatev1.Reply_Message_Text:
+		w.textMessage(kind.Text.GetVariants()...)
+	case *intentgatev1.Reply_Message_Ssml:
+		w.wrapped("outputAudioText", "ssml", kind.Ssml)
+	case *intentgatev1.Reply_Message_AudioUri:
+		w.wrapped("playAudio", "audioUri", kind.AudioUri)
+	case *intentgatev1.Reply_Message_Payload:
+		w.object("payload", messagePlace(i, "payload"), kind.Payload)
+	case *intentgatev1.Reply_Message_Image:
+		w.drop("messages[%d].image: CX has no images; use payload", i)
+	case *intentgatev1.Reply_Message_Card:
+		w.drop("messages[%d].card: CX has no cards; use payload", i)
+	case *intentgatev1.Reply_Message_QuickReplies:
+		w.drop("messages[%d].quick_replies: CX has no quick replies; use payload", i)
+	default:
+		w.dropUnknownKind(i, m)
+	}
+}
+
+// formParameters writes the changes to the current form. One that changes nothing is left out.
+func (w *writer) formParameters() {
+	page := w.open("pageInfo", '{')
+	form := w.open("formInfo", '{')
+	list := w.open("parameterInfo", '[')
+	for i, p := range w.reply.GetFormParameters() {
+		if p.GetName() == "" {
+			w.drop("form_parameters[%d]: it has no name", i)
+			continue
+		}
+		if p.GetValue() == nil && !p.GetInvalid() {
+			continue
+		}
+		m := w.open("", '{')
+		w.text("displayName", p.GetName())
+		if p.GetValue() != nil {
+			w.member(fmt.Sprintf("form_parameters[%d]", i), "value", p.GetValue())
+		}
+		if p.GetInvalid() {
+			w.text("state", "INVALID")
+		}
+		w.close(m, '}')
+	}
+	w.close(list, ']')
+	w.close(form, '}')
+	w.close(page, '}')
+}
+
+// The message kinds that both platforms share.
+
+func (w *writer) textMessage(variants ...string) {
+	m := w.open("text", '{')
+	w.texts("text", variants)
+	w.close(m, '}')
+}
+
+func (w *writer) transferCall(number string) {
+	w.wrapped("telephonyTransferCall", "phoneNumber", number)
+}
+
+// wrapped writes a text alone in an object, as most kinds of messages are.
+func (w *writer) wrapped(object, name, s string) {
+	m := w.open(object, '{')
+	w.text(name, s)
+	w.close(m, '}')
+}
+
+// dropUnknownKind tells of a kind that a newer contract has. A message of no kind at all is left out without a word.
+func (w *writer) dropUnknownKind(i int, m *intentgatev1.Reply_Message) {
+	if len(m.ProtoReflect().GetUnknown()) > 0 {
+		w.drop("messages[%d]: its kind is not known to this gateway; its contract is older than the service's", i)
+	}
+}
+
+func messagePlace(i int, kind string) string {
+	return fmt.Sprintf("messages[%d].%s", i, kind)
+}

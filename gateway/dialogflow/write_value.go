@@ -1,0 +1,98 @@
+package dialogflow
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// maxValueDepth bounds the nesting of the Values of a reply. Session parameters come back in the next request, where
+// deeper ones would be refused, and with them every further turn of the conversation.
+const maxValueDepth = 30
+
+var (
+	errNoKind = errors.New("value of no kind: want null, a number, a string, a boolean, an object or a list")
+	errDepth  = fmt.Errorf("nesting beyond %d levels", maxValueDepth)
+)
+
+// appendStruct appends an object with its names sorted: one reply, one answer.
+func appendStruct(b []byte, fields map[string]*structpb.Value, depth int) ([]byte, error) {
+	if depth > maxValueDepth {
+		return b, errDepth
+	}
+	b = append(b, '{')
+	for i, name := range slices.Sorted(maps.Keys(fields)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = jsontext.AppendQuote(b, name); err != nil {
+			return b, within(name, err)
+		}
+		b = append(b, ':')
+		if b, err = appendValue(b, fields[name], depth+1); err != nil {
+			return b, within(name, err)
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func appendList(b []byte, values []*structpb.Value, depth int) ([]byte, error) {
+	if depth > maxValueDepth {
+		return b, errDepth
+	}
+	b = append(b, '[')
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendValue(b, v, depth+1); err != nil {
+			return b, fmt.Errorf("in element %d: %w", i, err)
+		}
+	}
+	return append(b, ']'), nil
+}
+
+// appendValue appends a Value. Depth is the number of objects and lists around it, and one.
+func appendValue(b []byte, v *structpb.Value, depth int) ([]byte, error) {
+	switch kind := v.GetKind().(type) {
+	case *structpb.Value_NullValue:
+		return append(b, "null"...), nil
+	case *structpb.Value_BoolValue:
+		return strconv.AppendBool(b, kind.BoolValue), nil
+	case *structpb.Value_NumberValue:
+		return appendNumber(b, kind.NumberValue)
+	case *structpb.Value_StringValue:
+		return jsontext.AppendQuote(b, kind.StringValue)
+	case *structpb.Value_StructValue:
+		return appendStruct(b, kind.StructValue.GetFields(), depth)
+	case *structpb.Value_ListValue:
+		return appendList(b, kind.ListValue.GetValues(), depth)
+	default:
+		return b, errNoKind
+	}
+}
+
+// appendNumber appends the shortest decimal that reads back as f, with an exponent only where zeros would pile up:
+// agents compare and print what they get, and 7 should not become 7e+00.
+func appendNumber(b []byte, f float64) ([]byte, error) {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return b, fmt.Errorf("number %v: JSON holds finite numbers only", f)
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(b, f, format, -1, 64), nil
+}
+
+func within(name string, err error) error {
+	return fmt.Errorf("in %q: %w", name, err)
+}

@@ -1,0 +1,173 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// builtIn is the name of the trust profile that needs no rules of the user's.
+const builtIn = "dialogflow"
+
+// longestES is Dialogflow ES's own limit; it cannot be configured there.
+const longestES = 5 * time.Second
+
+// checks adds what no single field's rule can say. Defaults are filled in.
+func (r *report) checks(config *gatewayv1.Config) {
+	r.listeners(config)
+	r.limits()
+	for i, profile := range config.GetEdge().GetClients() {
+		r.profile(fmt.Sprintf("edge.clients[%d]", i), profile)
+	}
+	unique(r, config.GetEdge().GetClients(), "edge.clients[%d].name", (*gatewayv1.Profile).GetName)
+	for i, webhook := range config.GetWebhooks() {
+		r.webhook(fmt.Sprintf("webhooks[%d]", i), webhook, config)
+	}
+	unique(r, config.GetWebhooks(), "webhooks[%d].path", (*gatewayv1.Webhook).GetPath)
+	for i, service := range config.GetServices() {
+		if tls := service.GetTls(); tls != nil && tls.GetServerName() == "" && service.GetTarget() != "" {
+			r.field(fmt.Sprintf("services[%d].tls.server_name", i),
+				"missing, and the target %s names no host; give the DNS name in the service's certificate", quote(service.GetTarget()))
+		}
+	}
+	unique(r, config.GetServices(), "services[%d].name", (*gatewayv1.Service).GetName)
+	for i, route := range config.GetRoutes() {
+		r.route(fmt.Sprintf("routes[%d]", i), route, config.GetServices())
+	}
+}
+
+// limits adds limits that are written as 0: it would read like "none" and mean the default.
+func (r *report) limits() {
+	for _, name := range []string{"header_bytes", "body_bytes", "handshakes", "connections"} {
+		at := "edge.limits." + name
+		if r.has(at) && strings.Trim(r.locate(at).Value, "0") == "" {
+			r.field(at, "0; there is always a limit, remove the key for the default")
+		}
+	}
+}
+
+// profile checks that a trust profile is one of the three kinds: built in, like it, or of the user's own.
+func (r *report) profile(at string, profile *gatewayv1.Profile) {
+	refuse := func(key, why string) {
+		if r.has(at + "." + key) {
+			r.field(at+"."+key, "%s; remove it", why)
+		}
+	}
+	roots, subject := profile.GetRoots(), profile.GetSubject()
+	switch {
+	case profile.GetName() == builtIn:
+		for _, key := range []string{"like", "roots", "subject", "agents"} {
+			refuse(key, "the profile dialogflow is built in and has no rules here, another needs another name")
+		}
+	case profile.GetLike() != "":
+		refuse("subject", "the rules of a profile like dialogflow are dialogflow's")
+		refuse("agents", "a certificate like dialogflow's names no agent")
+		refuse("roots.file", "a profile like dialogflow has roots for each chain, ssl_com and gts")
+		if roots.GetSslCom() == "" && roots.GetGts() == "" {
+			r.field(at+".roots", "no roots; want roots.ssl_com, roots.gts or both")
+		}
+	default:
+		refuse("roots.ssl_com", "only a profile like dialogflow has roots for each chain")
+		refuse("roots.gts", "only a profile like dialogflow has roots for each chain")
+		if roots.GetFile() == "" {
+			r.field(at+".roots.file", "missing; want a PEM file of the CAs that are trusted")
+		}
+		named := subject.GetCommonName() != "" || subject.GetOrganization() != "" || len(subject.GetDns())+len(subject.GetUri()) > 0
+		if !named && len(profile.GetAgents()) == 0 {
+			r.field(at+".subject", "missing, so that any certificate of these CAs would do; want a subject or agents")
+		}
+	}
+}
+
+// webhook checks a webhook against its platform and the trust profiles.
+func (r *report) webhook(at string, webhook *gatewayv1.Webhook, config *gatewayv1.Config) {
+	if path.Clean(webhook.GetPath()) != strings.TrimSuffix(webhook.GetPath(), "/") {
+		r.field(at+".path", "%s has a . or .. that clients resolve before they call; write the path without", quote(webhook.GetPath()))
+	}
+	for i, name := range webhook.GetProfiles() {
+		profiles := config.GetEdge().GetClients()
+		if !slices.ContainsFunc(profiles, func(p *gatewayv1.Profile) bool { return p.GetName() == name }) {
+			r.dangling(fmt.Sprintf("%s.profiles[%d]", at, i), "edge.clients", name, collect(profiles, (*gatewayv1.Profile).GetName))
+		}
+	}
+	platform, api := webhook.GetPlatform(), webhook.GetApi()
+	if platform != "" && (api == "V3") != (platform == "CX") {
+		r.field(at+".api", "%s on %s; want %s", api, platform, wants["webhooks[].api"])
+	}
+	timeout, reserve := webhook.GetTimeout().AsDuration(), webhook.GetReserve().AsDuration()
+	if platform == "ES" && timeout > longestES {
+		r.field(at+".timeout", "%s, but ES waits 5s and cannot be configured; want at most 5s", timeout)
+	}
+	if reserve >= timeout {
+		r.field(at+".reserve", "%s leaves nothing of the timeout, %s; want less than that", reserve, timeout)
+	}
+	unique(r, webhook.GetProjects(), at+".projects[%d].id", (*gatewayv1.Project).GetId)
+	unique(r, webhook.GetProjects(), at+".projects[%d].number", (*gatewayv1.Project).GetNumber)
+}
+
+// route checks that a route leads to a service and can match at all.
+func (r *report) route(at string, route *gatewayv1.Route, services []*gatewayv1.Service) {
+	name := route.GetService()
+	if !slices.ContainsFunc(services, func(s *gatewayv1.Service) bool { return s.GetName() == name }) {
+		r.dangling(at+".service", "services", name, collect(services, (*gatewayv1.Service).GetName))
+	}
+	match := route.GetMatch()
+	switch onES, onCX := match.GetPlatform() == "ES", match.GetPlatform() == "CX"; {
+	case onES && match.GetTag() != "":
+		r.field(at+".match.tag", "ES has no tags; match the intent or the action, or platform CX")
+	case onES && match.GetAgent() != "":
+		r.field(at+".match.agent", "ES sessions name no agent; match the project, or platform CX")
+	case onCX && match.GetAction() != "":
+		r.field(at+".match.action", "CX has no actions; match the tag, or platform ES")
+	case match.GetAction() != "" && match.GetTag() != "":
+		r.field(at+".match.tag", "only CX has tags and only ES has actions, so nothing has both; write two routes")
+	case match.GetAction() != "" && match.GetAgent() != "":
+		r.field(at+".match.agent", "only CX names agents and only ES has actions, so nothing has both; write two routes")
+	}
+}
+
+// dangling adds a name that nothing bears, unless one of those that could has none that can be read.
+func (r *report) dangling(at, among, name string, names []string) {
+	if name == "" || len(names) == 0 || slices.Contains(names, "") {
+		return
+	}
+	hint := ""
+	if meant := nearest(name, names); meant != "" {
+		hint = fmt.Sprintf("; did you mean %s?", meant)
+	}
+	const most = 20
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	r.field(at, "%s is not among %s%s; there are: %s", quote(name), among, hint, strings.Join(names, ", "))
+}
+
+// collect returns one member of each element.
+func collect[T any](elements []*T, member func(*T) string) []string {
+	all := make([]string, len(elements))
+	for i, element := range elements {
+		all[i] = member(element)
+	}
+	return all
+}
+
+// unique adds each element of a list whose member an earlier one has, too.
+func unique[T any, K comparable](r *report, elements []*T, at string, member func(*T) K) {
+	var zero K
+	first := map[K]int{}
+	for i, element := range elements {
+		value := member(element)
+		if value == zero {
+			continue // missing, which is told
+		}
+		if earlier, ok := first[value]; ok {
+			r.field(fmt.Sprintf(at, i), "%s is given already, in line %d; each once", quote(fmt.Sprint(value)), r.locate(fmt.Sprintf(at, earlier)).Line)
+			continue
+		}
+		first[value] = i
+	}
+}

@@ -1,0 +1,78 @@
+// Package config reads the gateway's configuration file: one strict YAML document whose schema is
+// intentgate.gateway.v1.Config.
+//
+// A file is good, or every problem in it is told at once, each with its line and column, what was seen, what is wanted and
+// the remedy. A load goes through one pipeline:
+//
+//  1. document: bytes → YAML nodes; refuses what YAML would let pass (duplicate keys, a second document, aliases, tags);
+//  2. decode: nodes → message, remembering where each field stands; unknown keys and mistyped values;
+//  3. rules: the schema's own protovalidate rules;
+//  4. defaults, then checks: what no single field's rule can say, and whether the files can be read.
+//
+// Nodes are decoded here and not by protoyaml, because its problems carry their position only inside a text, it takes field
+// numbers and two spellings of one name for the same key, lets an empty value pass, and panics on the rarer line breaks.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// maxSize is the largest configuration file in bytes.
+const maxSize = 1 << 20
+
+// Load reads the configuration file at path. Defaults are filled in and the paths of files made absolute, starting from
+// the folder of the configuration file; environment variables are not expanded. A file with problems gives an *Error that
+// holds all of them.
+func Load(path string) (*gatewayv1.Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
+	}
+	return parse(path, folder, data)
+}
+
+// parse is Load after reading: name is the file's name in problems, folder the start of relative paths.
+func parse(name, folder string, data []byte) (*gatewayv1.Config, error) {
+	report := &report{file: name, places: map[string]place{}, broken: map[string]bool{}, told: map[string]bool{}}
+	config := &gatewayv1.Config{}
+	if root := report.document(data); root != nil {
+		report.message(root, "", config.ProtoReflect())
+		if err := report.rules(config); err != nil {
+			return nil, err
+		}
+		fillDefaults(config)
+		report.checks(config)
+		report.files(config, folder)
+	}
+	if err := report.err(); err != nil {
+		return nil, err
+	}
+	return config, nil
+}
+
+// read reads a file of bounded size.
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // The path of the configuration is the user's to choose.
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such configuration file; give its path with --config", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the configuration: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // Nothing was written.
+	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return data, nil
+}

@@ -1,0 +1,84 @@
+package config
+
+import (
+	"net"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// fillDefaults gives every key that was left out the value that the schema's comments promise.
+func fillDefaults(config *gatewayv1.Config) {
+	if edge := config.GetEdge(); edge != nil {
+		fillDuration(&edge.Drain, 35*time.Second)
+		if edge.Limits == nil {
+			edge.Limits = &gatewayv1.Limits{}
+		}
+		limits := edge.Limits
+		fill(&limits.HeaderBytes, 32<<10)
+		fill(&limits.BodyBytes, 1<<20)
+		fillDuration(&limits.HandshakeTimeout, 5*time.Second)
+		fillDuration(&limits.HeaderTimeout, 5*time.Second)
+		fillDuration(&limits.ReadTimeout, 10*time.Second)
+		fillDuration(&limits.IdleTimeout, 120*time.Second)
+		fill(&limits.Handshakes, 256)
+		fill(&limits.Connections, 10000)
+	}
+	for _, webhook := range config.GetWebhooks() {
+		fill(&webhook.Api, map[string]string{"ES": "V2", "CX": "V3"}[webhook.GetPlatform()])
+		fillDuration(&webhook.Timeout, 5*time.Second)
+		fillDuration(&webhook.Reserve, 300*time.Millisecond)
+		if webhook.RetriesRepeatId == nil {
+			webhook.RetriesRepeatId = proto.Bool(true)
+		}
+	}
+	for _, service := range config.GetServices() {
+		if tls := service.GetTls(); tls != nil {
+			fill(&tls.ServerName, targetHost(service.GetTarget()))
+		}
+	}
+}
+
+// fill sets a value that is zero.
+func fill[T comparable](value *T, otherwise T) {
+	var zero T
+	if *value == zero {
+		*value = otherwise
+	}
+}
+
+// fillDuration sets a duration that is absent; zero is a value.
+func fillDuration(value **durationpb.Duration, otherwise time.Duration) {
+	if *value == nil {
+		*value = durationpb.New(otherwise)
+	}
+}
+
+// targetHost returns the host that a gRPC name reaches, or "" where the name has none: a socket, a list.
+func targetHost(target string) string {
+	endpoint := target
+	if scheme, rest, ok := strings.Cut(target, "://"); ok { // scheme://authority/endpoint
+		if strings.HasPrefix(scheme, "unix") {
+			return ""
+		}
+		_, endpoint, _ = strings.Cut(rest, "/")
+	} else if scheme, rest, ok := strings.Cut(target, ":"); ok { // scheme:endpoint
+		switch scheme {
+		case "dns", "passthrough", "xds":
+			endpoint = rest
+		case "unix", "unix-abstract", "vsock", "ipv4", "ipv6":
+			return ""
+		}
+	}
+	if host, _, err := net.SplitHostPort(endpoint); err == nil {
+		endpoint = host
+	}
+	if strings.ContainsAny(endpoint, ":,/ ") && net.ParseIP(endpoint) == nil {
+		return ""
+	}
+	return endpoint
+}

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"buf.build/go/protovalidate"
+)
+
+// FuzzLoad: no bytes make the reader panic; they are a configuration that holds its schema's rules, or problems with a
+// position and one line of text each.
+func FuzzLoad(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("a: \"\u2028\"\r\rb: [\u0085x]\r"))
+	f.Add([]byte("edge: " + strings.Repeat("[", 5000)))
+	f.Add([]byte("? [a]\n: b\n"))
+	folder, err := filepath.Abs("testdata")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		loaded, err := parse("fuzz.yaml", folder, data)
+		if err == nil {
+			if err := protovalidate.Validate(loaded); err != nil {
+				t.Errorf("accepted against the schema's rules: %v", err)
+			}
+			return
+		}
+		var bad *Error
+		if !errors.As(err, &bad) || len(bad.Problems) == 0 {
+			t.Fatalf("%T: %v", err, err)
+		}
+		for _, problem := range bad.Problems {
+			if problem.Line < 1 || problem.Column < 1 || problem.Text == "" || strings.ContainsAny(problem.Text, "\n\r") {
+				t.Errorf("%q", problem)
+			}
+		}
+	})
+}

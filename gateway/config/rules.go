@@ -1,0 +1,84 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"buf.build/go/protovalidate"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// wants says in words what the schema's rules want of a field, with an example. Indices are left out of the paths.
+var wants = map[string]string{
+	"edge":                          "the public listener: listen, certificate, clients",
+	"edge.listen":                   `a TCP address such as ":8443"`,
+	"edge.certificate":              "the server's certificate: cert and key",
+	"edge.certificate.cert":         "the PEM file of the certificate with its chain",
+	"edge.certificate.key":          "the PEM file of the private key",
+	"edge.clients":                  "at least one trust profile, such as {name: dialogflow}",
+	"edge.clients[].name":           "a name of a-z, 0-9 and -, starting with a letter, such as shop-agent",
+	"edge.clients[].like":           "dialogflow, or no such key",
+	"edge.clients[].agents[]":       "an agent's resource name: projects/P/locations/L/agents/A",
+	"edge.drain":                    "from 0s to 10m",
+	"edge.limits.header_bytes":      "at most 1048576",
+	"edge.limits.body_bytes":        "at most 67108864",
+	"edge.limits.handshake_timeout": "more than 0s; remove the key for the default",
+	"edge.limits.header_timeout":    "more than 0s; remove the key for the default",
+	"edge.limits.read_timeout":      "more than 0s; remove the key for the default",
+	"edge.limits.idle_timeout":      "more than 0s; remove the key for the default",
+	"edge.limits.handshakes":        "at most 65536",
+	"edge.limits.connections":       "at most 1000000",
+	"webhooks":                      "at least one: path, platform, profiles",
+	"webhooks[].path":               "a path of a-z, A-Z, 0-9, . _ ~ - and /, such as /dialogflow/es",
+	"webhooks[].platform":           "ES or CX",
+	"webhooks[].profiles":           "trust profiles out of edge.clients, at least one, each once",
+	"webhooks[].api":                "V2 or V2BETA1 on ES, V3 on CX",
+	"webhooks[].timeout":            "from 100ms to 30s",
+	"webhooks[].reserve":            "0s or more",
+	"webhooks[].projects[].id":      "the project's ID, such as my-project",
+	"webhooks[].projects[].number":  "the project's number, such as 415104041262",
+	"services":                      "at least one: name, target, tls",
+	"services[].name":               "a name of a-z, 0-9 and -, starting with a letter, such as orders",
+	"services[].target":             "a gRPC name such as dns:///orders.internal:8443",
+	"services[].tls":                "the mutual TLS with the service: ca, cert, key",
+	"services[].tls.ca":             "the PEM file of the CAs that the service's certificate chains to",
+	"services[].tls.cert":           "the PEM file of the gateway's client certificate",
+	"services[].tls.key":            "the PEM file of its private key",
+	"routes":                        "at least one, such as {service: orders} for all turns",
+	"routes[].match.platform":       "ES or CX, or no such key",
+	"routes[].service":              "the name of one of the services",
+	"status.listen":                 `a TCP address such as ":9900"`,
+	"admin.listen":                  "a loopback address such as 127.0.0.1:9901, or unix:/run/intentgate.sock",
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// rules adds what violates the schema's own rules. The error is one of the schema, not of the file.
+func (r *report) rules(config *gatewayv1.Config) error {
+	err := protovalidate.Validate(config)
+	var invalid *protovalidate.ValidationError
+	if err != nil && !errors.As(err, &invalid) {
+		return fmt.Errorf("apply the rules of the configuration's schema: %w", err)
+	}
+	if invalid == nil {
+		return nil
+	}
+	for _, violation := range invalid.Violations {
+		path := protovalidate.FieldPathString(violation.Proto.GetField())
+		wanted, ok := wants[index.ReplaceAllString(path, "[]")]
+		if !ok {
+			wanted = violation.Proto.GetMessage()
+		}
+		switch {
+		case !r.has(path):
+			r.field(path, "missing; want %s", wanted)
+		case violation.Proto.GetRuleId() == "repeated.unique":
+			r.field(path, "one of them twice; want %s", wanted)
+		default:
+			r.field(path, "%s; want %s", saw(r.locate(path)), wanted)
+		}
+	}
+	return nil
+}

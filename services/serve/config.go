@@ -61,10 +61,10 @@ func (c *Config) check() (caller.Policy, error) {
 	var policy caller.Policy
 	var err error
 	if policy.Allowed, err = mtls.ParseSANs(c.Allowed); err != nil {
-		problems = append(problems, fmt.Errorf("Allowed: %w", err))
+		problems = append(problems, fmt.Errorf("bad entry in Allowed: %w", err))
 	}
 	if policy.Asserting, err = mtls.ParseSANs(c.Asserting); err != nil {
-		problems = append(problems, fmt.Errorf("Asserting: %w", err))
+		problems = append(problems, fmt.Errorf("bad entry in Asserting: %w", err))
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain

@@ -93,14 +93,15 @@ func run(t *testing.T, h handler, changes ...func(*serve.Config)) *world {
 	return w
 }
 
-// dial returns a connection of a caller with the given names in its certificate.
-func (w *world) dial(t *testing.T, names ...string) *grpc.ClientConn {
+// dial returns a connection of a caller with the given name in its certificate.
+func (w *world) dial(t *testing.T, name string, options ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
-	identity, err := mtls.Open(w.ca.Files(names...), mtls.Options{Logger: slog.New(slog.DiscardHandler)})
+	identity, err := mtls.Open(w.ca.Files(name), mtls.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := grpc.NewClient(w.Addr().String(), grpc.WithTransportCredentials(identity.ClientCredentials(serverName)))
+	options = append(options, grpc.WithTransportCredentials(identity.ClientCredentials(serverName)))
+	conn, err := grpc.NewClient(w.Addr().String(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,9 +113,9 @@ func (w *world) dial(t *testing.T, names ...string) *grpc.ClientConn {
 	return conn
 }
 
-func (w *world) client(t *testing.T, names ...string) intentgatev1.IntentServiceClient {
+func (w *world) client(t *testing.T, name string) intentgatev1.IntentServiceClient {
 	t.Helper()
-	return intentgatev1.NewIntentServiceClient(w.dial(t, names...))
+	return intentgatev1.NewIntentServiceClient(w.dial(t, name))
 }
 
 // journal is a log whose lines a test can wait for.

@@ -51,7 +51,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	}
 	s := &Server{config: config, identity: identity, health: health.NewServer()}
 
-	unary, stream := split(s.chain(policy))
+	unary, stream := split(s.chain(policy)) //nolint:contextcheck // interceptors have the context of each call
 	s.grpc = grpc.NewServer(
 		grpc.Creds(identity.ServerCredentials()),
 		grpc.ChainUnaryInterceptor(unary...),

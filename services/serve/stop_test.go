@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/health" // lets clients watch
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
@@ -112,5 +114,19 @@ func TestStopBeforeStart(t *testing.T) {
 	}
 	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.Addr().String()); err == nil {
 		t.Errorf("the listener is still open: %v", conn.Close())
+	}
+}
+
+// TestStopIsNotHeldUpByHealthWatchers stands for a gateway, which watches the health of each service all the time.
+func TestStopIsNotHeldUpByHealthWatchers(t *testing.T) {
+	w := run(t, hello, func(c *serve.Config) { c.Drain = time.Hour })
+	conn := w.dial(t, gateway, grpc.WithDefaultServiceConfig(
+		`{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`))
+	if _, err := intentgatev1.NewIntentServiceClient(conn).Fulfill(t.Context(), nil, grpc.WaitForReady(true)); err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+	if err := <-w.ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -71,18 +71,22 @@ type Turn struct {
 	LanguageInfo       *LanguageInfo       // CX
 	KnowledgeAnswers   []KnowledgeAnswer   // ES v2beta1
 	AlternativeResults []AlternativeResult // ES v2beta1
+	FulfillmentText    string              // ES: the agent's own answer, which Messages mostly hold as well
 	FillingSlots       bool                // ES: required parameters are still being collected
 	CancelsSlotFilling bool                // ES
 	WebhookSource      string              // ES
 	WebhookPayload     Value               // ES, an object
 	DiagnosticInfo     Value               // ES, an object
 
-	// Unknown names the fields that no published proto has, as paths such as `messages[].source`, each once.
+	// Unknown names the fields that no published proto has, as paths such as `messages[].source`: each once, cut to 64
+	// characters, at most 100. They are words of the sender's, to be escaped wherever they go.
 	Unknown []string
-	// Quirks counts what was accepted although no protobuf reader would have, by Quirk.
-	Quirks [quirks]uint16
+	// Quirks counts the liberties that were accepted, by Quirk.
+	Quirks [quirks]uint32
 	// Body is the whole request.
 	Body []byte
+
+	allRequired bool // queryResult.allRequiredParamsPresent
 }
 
 // Session is a session's resource name, taken apart.
@@ -202,14 +206,21 @@ type AlternativeResult struct {
 	Messages         []Message
 }
 
-// Quirk is a way of writing that no protobuf reader accepts but Dialogflow, or a proxy before it, was seen to use.
+// Quirk is a way of writing the envelope that differs from Dialogflow's own but was seen on the wire, mostly because
+// somebody stood in between and wrote the body again.
 type Quirk uint8
 
 // The quirks that are accepted and counted.
 const (
-	EmptyForObject  Quirk = iota // `[]` or `""` where an object is expected
+	EmptyForObject  Quirk = iota // `[]` or `""` where an object is expected: it has no members
 	NumberAsString               // a number or a boolean in quotes
+	FloatForInteger              // 7.0 or 7e0 for 7
 	UnknownEnumName              // kept as text
-	SnakeCase                    // original_value for originalValue
+	SnakeCase                    // query_result for queryResult
 	quirks
 )
+
+// String returns the quirk as a word for metrics and logs, such as snake_case.
+func (q Quirk) String() string {
+	return [...]string{"empty_for_object", "number_as_string", "float_for_integer", "unknown_enum_name", "snake_case"}[q]
+}

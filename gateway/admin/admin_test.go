@@ -1,0 +1,246 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/intentgate/intentgate/gateway/admin"
+)
+
+// fixed returns a state that does not change.
+func fixed(state connectivity.State, detail string) func() (connectivity.State, string) {
+	return func() (connectivity.State, string) { return state, detail }
+}
+
+func adminConfig(listen string) admin.Config {
+	return admin.Config{
+		Listen: listen,
+		Routes: func() []admin.Route {
+			return []admin.Route{{Match: "platform=ES intent=order.*", Service: "orders", Method: "/intentgate.v1.IntentService/Fulfill"}}
+		},
+		Services: func() []admin.Service {
+			return []admin.Service{
+				{Name: "orders", Target: "dns:///orders:1", Required: true, State: fixed(connectivity.Ready, "")},
+				{Name: "faq", Target: "dns:///faq:1", State: fixed(connectivity.TransientFailure, "connection refused")},
+			}
+		},
+		Start:  time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// serve serves until the test ends, and fails it when that goes wrong.
+func serve(t *testing.T, server *admin.Server) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- server.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// client dials addr whatever the URL says, on connections of its own.
+func client(t *testing.T, addr net.Addr) *http.Client {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+func get(t *testing.T, client *http.Client, method, url string, header http.Header) (response *http.Response, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header != nil {
+		request.Header = header
+	}
+	response, err = client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // Read to its end.
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(data)
+}
+
+// compact removes the spaces that protojson writes or not, as it likes.
+func compact(t *testing.T, text string) string {
+	t.Helper()
+	var buffer bytes.Buffer
+	if err := json.Compact(&buffer, []byte(text)); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return buffer.String()
+}
+
+func TestAdminService(t *testing.T) {
+	server, err := admin.New(t.Context(), adminConfig("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, server)
+	web := client(t, server.Addr())
+	for path, want := range map[string]string{
+		"/v1/routes":   `{"routes":[{"match":"platform=ES intent=order.*","service":"orders","method":"/intentgate.v1.IntentService/Fulfill"}]}`,
+		"/v1/services": `{"services":[{"name":"orders","target":"dns:///orders:1","required":true,"state":"STATE_READY"},{"name":"faq","target":"dns:///faq:1","state":"STATE_TRANSIENT_FAILURE","detail":"connection refused"}]}`,
+	} {
+		response, body := get(t, web, http.MethodGet, "http://localhost"+path, nil)
+		if got := compact(t, body); response.StatusCode != http.StatusOK || got != want {
+			t.Errorf("%s: %d %s, want %s", path, response.StatusCode, got, want)
+		}
+	}
+	_, body := get(t, web, http.MethodGet, "http://localhost/v1/version", nil)
+	var version struct{ GoVersion, StartTime string }
+	if err := json.Unmarshal([]byte(body), &version); err != nil || version.GoVersion != runtime.Version() || version.StartTime != "2026-11-22T00:00:00Z" {
+		t.Errorf("version %s, %v", body, err)
+	}
+}
+
+func TestAdminGuard(t *testing.T) {
+	server, err := admin.New(t.Context(), adminConfig("localhost:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, server)
+	web := client(t, server.Addr())
+	for _, test := range []struct {
+		method, url string
+		header      http.Header
+		status      int
+	}{
+		{"GET", "http://localhost:9901/v1/routes", nil, 200},
+		{"GET", "http://127.0.0.1/v1/routes", nil, 200},
+		{"GET", "http://127.8.8.8:1/v1/routes", nil, 200},
+		{"GET", "http://[::1]:1/v1/routes", nil, 200},
+		{"GET", "http://[::1]/v1/routes", nil, 200},
+		{"GET", "http://rebound.example/v1/routes", nil, 403},
+		{"GET", "http://localhost.rebound.example:9901/v1/routes", nil, 403},
+		{"GET", "http://127.0.0.1.rebound.example/v1/routes", nil, 403},
+		{"GET", "http://10.0.0.1/v1/routes", nil, 403},
+		{"GET", "http://localhost/v1/routes", http.Header{"Origin": {"http://localhost:3000"}}, 403},
+		{"GET", "http://localhost/v1/routes", http.Header{"Origin": {"null"}}, 403},
+		{"GET", "http://localhost/v1/routes", http.Header{"Origin": {""}}, 403},
+		{"GET", "http://localhost/v1/routes?filter=x", nil, 400},
+		{"POST", "http://localhost/v1/routes", nil, 405},
+		{"GET", "http://localhost/metrics", nil, 404},
+	} {
+		response, body := get(t, web, test.method, test.url, test.header)
+		if response.StatusCode != test.status {
+			t.Errorf("%s %s %v: %d, want %d", test.method, test.url, test.header, response.StatusCode, test.status)
+		}
+		if !json.Valid([]byte(body)) {
+			t.Errorf("%s: no JSON: %q", test.url, body)
+		}
+	}
+}
+
+func TestAdminListensLocallyOnly(t *testing.T) {
+	for _, listen := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "", "unix:"} {
+		server, err := admin.New(t.Context(), adminConfig(listen))
+		if err == nil {
+			t.Errorf("%q: listens on %s", listen, server.Addr())
+			_ = server.Close() //nolint:errcheck // Failed already.
+		}
+	}
+}
+
+func TestAdminRefusesGaps(t *testing.T) {
+	for name, gap := range map[string]func(*admin.Config){
+		"routes":   func(c *admin.Config) { c.Routes = nil },
+		"services": func(c *admin.Config) { c.Services = nil },
+		"logger":   func(c *admin.Config) { c.Logger = nil },
+		"start":    func(c *admin.Config) { c.Start = time.Time{} },
+	} {
+		config := adminConfig("127.0.0.1:0")
+		gap(&config)
+		if _, err := admin.New(t.Context(), config); err == nil {
+			t.Errorf("accepted without %s", name)
+		}
+	}
+}
+
+func TestAdminUnixSocket(t *testing.T) {
+	folder, err := os.MkdirTemp("", "admin") // t.TempDir can be longer than a socket's path may be.
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) }) //nolint:errcheck // Only a temporary folder.
+	path := filepath.Join(folder, "a.sock")
+
+	// What a dead process leaves behind.
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	if err := stale.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	server, err := admin.New(t.Context(), adminConfig("unix:"+path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, server)
+	if response, _ := get(t, client(t, server.Addr()), http.MethodGet, "http://localhost/v1/routes", nil); response.StatusCode != http.StatusOK {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if _, err := admin.New(t.Context(), adminConfig("unix:"+path)); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("took a socket that is served: %v", err)
+	}
+	file := filepath.Join(folder, "file")
+	if err := os.WriteFile(file, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.New(t.Context(), adminConfig("unix:"+file)); err == nil {
+		t.Error("replaced a file")
+	}
+	if kept, err := os.ReadFile(file); err != nil || string(kept) != "kept" {
+		t.Errorf("the file: %q, %v", kept, err)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	server, err := admin.New(t.Context(), adminConfig("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.New(t.Context(), adminConfig(server.Addr().String())); err == nil || !strings.Contains(err.Error(), server.Addr().String()) {
+		t.Errorf("got %v, want an error that names the address", err)
+	}
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	again, err := admin.New(t.Context(), adminConfig(server.Addr().String()))
+	if err != nil {
+		t.Fatalf("the port is still taken after Close: %v", err)
+	}
+	_ = again.Close() //nolint:errcheck // Not served.
+}

@@ -1,0 +1,88 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+)
+
+// Health knows whether the gateway should be sent turns: its edge is listening and not draining, and every service that is
+// required can be reached. That the configuration is loaded is implied, since without it there is no Health. It is safe
+// for concurrent use.
+type Health struct {
+	services            func() []Service
+	notAfter            func() time.Time
+	listening, draining atomic.Bool
+}
+
+// NewHealth returns a Health that is not ready yet. notAfter tells when the edge's certificate expires; it only informs
+// and may be nil.
+func NewHealth(services func() []Service, notAfter func() time.Time) (*Health, error) {
+	if services == nil {
+		return nil, errors.New("admin: Health needs the services")
+	}
+	return &Health{services: services, notAfter: notAfter}, nil
+}
+
+// Listening says that the edge accepts connections from now on.
+func (h *Health) Listening() { h.listening.Store(true) }
+
+// Draining says that the gateway is stopping; it does not become ready again.
+func (h *Health) Draining() { h.draining.Store(true) }
+
+// readiness is the answer of /readyz.
+type readiness struct {
+	Ready       bool               `json:"ready"`
+	Listening   bool               `json:"listening"`
+	Draining    bool               `json:"draining"`
+	Services    []serviceReadiness `json:"services"`
+	Certificate *certificate       `json:"certificate,omitempty"`
+}
+
+type serviceReadiness struct {
+	Name     string `json:"name"`
+	State    string `json:"state"`
+	Required bool   `json:"required"`
+	Detail   string `json:"detail,omitempty"`
+}
+
+type certificate struct {
+	NotAfter time.Time `json:"not_after"`
+}
+
+// check looks at everything now.
+func (h *Health) check() readiness {
+	result := readiness{Listening: h.listening.Load(), Draining: h.draining.Load(), Services: []serviceReadiness{}}
+	result.Ready = result.Listening && !result.Draining
+	for _, service := range h.services() {
+		state, detail := service.State()
+		result.Services = append(result.Services, serviceReadiness{service.Name, state.String(), service.Required, detail})
+		if service.Required && state != connectivity.Ready {
+			result.Ready = false
+		}
+	}
+	if h.notAfter != nil {
+		result.Certificate = &certificate{h.notAfter().UTC()}
+	}
+	return result
+}
+
+// ServeHTTP answers 200 when the gateway is ready and 503 when it is not, with the reasons.
+func (h *Health) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	result := h.check()
+	body, err := json.Marshal(result)
+	if err != nil {
+		http.Error(w, "internal", http.StatusInternalServerError) // A year beyond 9999; nothing else can fail.
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !result.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = w.Write(append(body, '\n')) //nolint:errcheck // The caller has gone.
+}

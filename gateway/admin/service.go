@@ -1,0 +1,80 @@
+package admin
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// Route is a route in force, in words.
+type Route struct {
+	Match   string // such as `platform=ES intent=order.*`, or `any`
+	Service string
+	Method  string // such as `/intentgate.v1.IntentService/Fulfill`
+}
+
+// Service is an intent service.
+type Service struct {
+	Name     string
+	Target   string
+	Required bool // the gateway is not ready without it
+	// State tells the state of the connection and, where it cannot be reached, why. It is safe for concurrent use.
+	State func() (connectivity.State, string)
+}
+
+// service implements AdminService.
+type service struct {
+	gatewayv1.UnimplementedAdminServiceServer
+	routes   func() []Route
+	services func() []Service
+	start    time.Time
+}
+
+// GetVersion tells which build runs, since when.
+func (s *service) GetVersion(context.Context, *gatewayv1.GetVersionRequest) (*gatewayv1.GetVersionResponse, error) {
+	response := &gatewayv1.GetVersionResponse{StartTime: timestamppb.New(s.start)}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		response.Version, response.GoVersion = build.Main.Version, build.GoVersion
+		for _, setting := range build.Settings {
+			if setting.Key == "vcs.revision" {
+				response.Revision = setting.Value
+			}
+		}
+	}
+	return response, nil
+}
+
+// ListRoutes lists the routes in the order in which they are tried.
+func (s *service) ListRoutes(context.Context, *gatewayv1.ListRoutesRequest) (*gatewayv1.ListRoutesResponse, error) {
+	response := &gatewayv1.ListRoutesResponse{}
+	for _, route := range s.routes() {
+		response.Routes = append(response.Routes, &gatewayv1.ActiveRoute{Match: route.Match, Service: route.Service, Method: route.Method})
+	}
+	return response, nil
+}
+
+// ListServices lists the services and their state.
+func (s *service) ListServices(context.Context, *gatewayv1.ListServicesRequest) (*gatewayv1.ListServicesResponse, error) {
+	response := &gatewayv1.ListServicesResponse{}
+	for _, service := range s.services() {
+		state, detail := service.State()
+		response.Services = append(response.Services, &gatewayv1.ServiceState{
+			Name: service.Name, Target: service.Target, Required: service.Required, State: states[state], Detail: detail,
+		})
+	}
+	return response, nil
+}
+
+// states translates gRPC's names of a connection's states.
+var states = map[connectivity.State]gatewayv1.ServiceState_State{
+	connectivity.Idle:             gatewayv1.ServiceState_STATE_IDLE,
+	connectivity.Connecting:       gatewayv1.ServiceState_STATE_CONNECTING,
+	connectivity.Ready:            gatewayv1.ServiceState_STATE_READY,
+	connectivity.TransientFailure: gatewayv1.ServiceState_STATE_TRANSIENT_FAILURE,
+	connectivity.Shutdown:         gatewayv1.ServiceState_STATE_SHUTDOWN,
+}

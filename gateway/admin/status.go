@@ -1,0 +1,38 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+)
+
+// StatusConfig is what the status listener needs; all of it.
+type StatusConfig struct {
+	Listen  string // a TCP address such as `:9900`; port 0 chooses a free one
+	Health  *Health
+	Metrics http.Handler // what Prometheus reads
+	Logger  *slog.Logger
+}
+
+// NewStatus opens the status listener. Serve it for longer than the edge, so that readiness says "draining" while turns
+// in flight finish.
+func NewStatus(ctx context.Context, config StatusConfig) (*Server, error) {
+	if config.Health == nil || config.Metrics == nil || config.Logger == nil {
+		return nil, errors.New("admin: Health, Metrics and Logger are all needed")
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("open the status listener: %w", err)
+	}
+	router := http.NewServeMux()
+	router.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n")) //nolint:errcheck // The caller has gone.
+	})
+	router.Handle("GET /readyz", config.Health)
+	router.Handle("GET /metrics", config.Metrics)
+	return newServer(listener, router, config.Logger), nil
+}

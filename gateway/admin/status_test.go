@@ -1,0 +1,94 @@
+package admin_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/intentgate/intentgate/gateway/admin"
+)
+
+func TestStatus(t *testing.T) {
+	var orders atomic.Int32 // a connectivity.State
+	orders.Store(int32(connectivity.Connecting))
+	services := func() []admin.Service {
+		return []admin.Service{
+			{Name: "orders", Required: true, State: func() (connectivity.State, string) { return connectivity.State(orders.Load()), "" }},
+			{Name: "faq", State: fixed(connectivity.TransientFailure, "connection refused")},
+		}
+	}
+	health, err := admin.NewHealth(services, func() time.Time { return time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := admin.NewStatus(t.Context(), admin.StatusConfig{
+		Listen:  "127.0.0.1:0",
+		Health:  health,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }),
+		Logger:  slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, server)
+	web := client(t, server.Addr())
+
+	faq := `{"name":"faq","state":"TRANSIENT_FAILURE","required":false,"detail":"connection refused"}],"certificate":{"not_after":"2027-01-02T02:04:05Z"}}` + "\n"
+	ready := func(when string, status int, want string) {
+		t.Helper()
+		response, body := get(t, web, http.MethodGet, "http://gateway:9900/readyz", nil)
+		if response.StatusCode != status || body != want+faq || response.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d %s, want %d %s", when, response.StatusCode, body, status, want+faq)
+		}
+		if response, body := get(t, web, http.MethodGet, "http://gateway/livez", nil); response.StatusCode != http.StatusOK || body != "ok\n" {
+			t.Errorf("%s: not live: %d %q", when, response.StatusCode, body)
+		}
+	}
+	ready("starting", 503, `{"ready":false,"listening":false,"draining":false,"services":[{"name":"orders","state":"CONNECTING","required":true},`)
+	health.Listening()
+	ready("a required service is missing", 503, `{"ready":false,"listening":true,"draining":false,"services":[{"name":"orders","state":"CONNECTING","required":true},`)
+	orders.Store(int32(connectivity.Ready))
+	ready("serving", 200, `{"ready":true,"listening":true,"draining":false,"services":[{"name":"orders","state":"READY","required":true},`)
+	orders.Store(int32(connectivity.Idle))
+	ready("an idle required service", 503, `{"ready":false,"listening":true,"draining":false,"services":[{"name":"orders","state":"IDLE","required":true},`)
+	orders.Store(int32(connectivity.Ready))
+	health.Draining()
+	ready("stopping", 503, `{"ready":false,"listening":true,"draining":true,"services":[{"name":"orders","state":"READY","required":true},`)
+
+	for _, test := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/metrics", 200},
+		{"HEAD", "/livez", 200},
+		{"HEAD", "/readyz", 503},
+		{"POST", "/livez", 405},
+		{"DELETE", "/readyz", 405},
+		{"PUT", "/metrics", 405},
+		{"GET", "/healthz", 404},
+		{"GET", "/", 404},
+		{"GET", "/livez/", 404},
+	} {
+		response, _ := get(t, web, test.method, "http://gateway"+test.path, nil)
+		if response.StatusCode != test.status {
+			t.Errorf("%s %s: %d, want %d", test.method, test.path, response.StatusCode, test.status)
+		}
+		if test.status == http.StatusMethodNotAllowed && response.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s %s: Allow %q", test.method, test.path, response.Header.Get("Allow"))
+		}
+	}
+}
+
+func TestStatusRefusesGaps(t *testing.T) {
+	if _, err := admin.NewHealth(nil, nil); err == nil {
+		t.Error("a Health without services")
+	}
+	if _, err := admin.NewStatus(t.Context(), admin.StatusConfig{Listen: "127.0.0.1:0"}); err == nil {
+		t.Error("a status listener without anything")
+	}
+}

@@ -3,6 +3,7 @@ package caller
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -70,5 +71,7 @@ func marshal(m proto.Message) ([]byte, error) {
 func traceParent() string {
 	var id [24]byte
 	_, _ = rand.Read(id[:]) // never fails: it ends the process rather than return a guessable number
-	return fmt.Sprintf("00-%x-%x-00", id[:16], id[16:])
+	text := hex.AppendEncode([]byte("00-"), id[:16])
+	text = hex.AppendEncode(append(text, '-'), id[16:])
+	return string(append(text, "-00"...))
 }

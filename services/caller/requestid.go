@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"hash"
 	"math"
 )
 
@@ -42,48 +41,37 @@ const leftOut = math.MaxUint64
 // and its bytes; a turn id that is left out as the 8 bytes ff alone. The form values are one field: each value's name
 // and JSON text one after the other, each with its length before it in the same way. No two keys are written alike.
 func RequestID(k RequestKey) string {
-	h := hasher{sha256.New()}
-	h.part(k.Platform)
-	h.part(k.ProjectID)
-	h.part(k.Agent)
-	h.part(k.Environment)
-	h.part(k.Session)
+	b := make([]byte, 0, 1024+len(k.Request))
+	b = appendPart(b, k.Platform)
+	b = appendPart(b, k.ProjectID)
+	b = appendPart(b, k.Agent)
+	b = appendPart(b, k.Environment)
+	b = appendPart(b, k.Session)
 	if k.TurnID != nil {
-		h.part(*k.TurnID)
+		b = appendPart(b, *k.TurnID)
 	} else {
-		h.length(leftOut)
+		b = binary.BigEndian.AppendUint64(b, leftOut)
 	}
-	h.part(k.Page)
-	h.form(k.FormValues)
-	h.part(k.Event)
-	h.part(k.Method)
-	h.length(uint64(len(k.Request)))
-	h.Write(k.Request)
-	return "1." + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	b = appendPart(b, k.Page)
+	b = appendForm(b, k.FormValues)
+	b = appendPart(b, k.Event)
+	b = appendPart(b, k.Method)
+	b = appendPart(b, k.Request)
+	sum := sha256.Sum256(b)
+	return "1." + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-type hasher struct{ hash.Hash } // whose Write never fails
-
-func (h hasher) length(n uint64) {
-	var prefix [8]byte
-	binary.BigEndian.PutUint64(prefix[:], n)
-	h.Write(prefix[:])
+func appendPart[T string | []byte](b []byte, part T) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(part))), part...)
 }
 
-func (h hasher) part(s string) {
-	h.length(uint64(len(s)))
-	h.Write([]byte(s))
-}
-
-func (h hasher) form(values []FormValue) {
-	size := 0
+func appendForm(b []byte, values []FormValue) []byte {
+	start := len(b)
+	b = appendPart(b, "") // its length, not known yet
 	for _, v := range values {
-		size += 8 + len(v.Name) + 8 + len(v.Value)
+		b = appendPart(b, v.Name)
+		b = appendPart(b, v.Value)
 	}
-	h.length(uint64(size))
-	for _, v := range values {
-		h.part(v.Name)
-		h.length(uint64(len(v.Value)))
-		h.Write(v.Value)
-	}
+	binary.BigEndian.PutUint64(b[start:], uint64(len(b)-start-8)) //nolint:gosec // no length is negative
+	return b
 }

@@ -38,7 +38,7 @@ func withCredentials(c credentials.TransportCredentials) dial {
 // it was refused when it reads.
 func connect(t *testing.T, server credentials.TransportCredentials, client dial) (clientErr, serverErr error) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing is waited for
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,9 @@ func TestNoResumption(t *testing.T) {
 
 func TestConfigsAreFresh(t *testing.T) {
 	identity := mtlstest.NewCA(t).Identity("dns:orders.internal")
-	if identity.ServerConfig() == identity.ServerConfig() || identity.ClientConfig("a") == identity.ClientConfig("a") {
+	servers := []*tls.Config{identity.ServerConfig(), identity.ServerConfig()}
+	clients := []*tls.Config{identity.ClientConfig("a"), identity.ClientConfig("a")}
+	if servers[0] == servers[1] || clients[0] == clients[1] {
 		t.Error("one configuration for two uses")
 	}
 }

@@ -49,7 +49,7 @@ func readFile(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("the path of a certificate, key or CA file is missing; name the file")
 	}
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, withRemedy(path, err)
 	}

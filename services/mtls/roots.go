@@ -42,7 +42,7 @@ func readRoots(path string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	for i, cert := range certs {
 		// Version 1 knows no constraints; crypto/x509 lets it sign too.
-		if cert.Version == 3 && !(cert.BasicConstraintsValid && cert.IsCA) {
+		if cert.Version == 3 && (!cert.BasicConstraintsValid || !cert.IsCA) {
 			return nil, fmt.Errorf("%s: certificate %d (%s) is no authority; put the one there that signed it", path, i+1, cert.Subject)
 		}
 		pool.AddCert(cert)

@@ -21,8 +21,15 @@ func OpenRoots(file string, o Options) (*Roots, error) {
 	r := &Roots{options: o}
 	r.pool.files, r.pool.logger = []string{file}, o.Logger
 	r.pool.read = func(previous *x509.CertPool) (*x509.CertPool, bool, error) {
-		pool, err := readRoots(file)
-		return pool, err == nil && previous != nil && previous.Equal(pool), err
+		certs, err := ReadRoots(file)
+		if err != nil {
+			return nil, false, err
+		}
+		pool := x509.NewCertPool()
+		for _, cert := range certs {
+			pool.AddCert(cert)
+		}
+		return pool, previous != nil && previous.Equal(pool), nil
 	}
 	if err := r.Reload(); err != nil {
 		return nil, err
@@ -30,7 +37,8 @@ func OpenRoots(file string, o Options) (*Roots, error) {
 	return r, nil
 }
 
-func readRoots(path string) (*x509.CertPool, error) {
+// ReadRoots reads a file of at least one certificate, all of which have to be authorities, once.
+func ReadRoots(path string) ([]*x509.Certificate, error) {
 	blocks, _, err := readPEM(path)
 	if err != nil {
 		return nil, err
@@ -39,15 +47,13 @@ func readRoots(path string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
 	for i, cert := range certs {
 		// Version 1 knows no constraints; crypto/x509 lets it sign too.
 		if cert.Version == 3 && (!cert.BasicConstraintsValid || !cert.IsCA) {
 			return nil, fmt.Errorf("%s: certificate %d (%s) is no authority; put the one there that signed it", path, i+1, cert.Subject)
 		}
-		pool.AddCert(cert)
 	}
-	return pool, nil
+	return certs, nil
 }
 
 // Pool returns the current authorities, which must not be changed.

@@ -20,7 +20,7 @@ type SyntaxError struct {
 
 func (e *SyntaxError) Error() string {
 	if e.Path == "" {
-		return e.Problem
+		return "the body: " + e.Problem
 	}
 	return e.Path + ": " + e.Problem
 }
@@ -36,7 +36,7 @@ func (e *SyntaxError) Error() string {
 func Read(platform Platform, body []byte) (*Turn, error) {
 	t := &Turn{Platform: platform, Body: body}
 	if bytes.HasPrefix(body, []byte("\uFEFF")) {
-		return nil, &SyntaxError{Problem: "the body begins with a byte order mark, wanted plain UTF-8"}
+		return nil, &SyntaxError{Problem: "begins with a byte order mark, wanted plain UTF-8"}
 	}
 	if err := readBody(t); err != nil {
 		return nil, explain(err)
@@ -60,7 +60,7 @@ func readBody(t *Turn) error {
 	}
 	switch _, err := r.dec.ReadToken(); {
 	case err == nil:
-		return &SyntaxError{Problem: "data follows the request, wanted one JSON object"}
+		return &SyntaxError{Problem: "goes on after its end, wanted one JSON object"}
 	case errors.Is(err, io.EOF):
 		return nil
 	default:
@@ -93,13 +93,13 @@ func explain(err error) error {
 	var s *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, io.EOF):
-		return &SyntaxError{Problem: "the body is empty, wanted a JSON object"}
+		return &SyntaxError{Problem: "empty, wanted a JSON object"}
 	case !errors.As(err, &s):
 		return err
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return &SyntaxError{Path: place(s.JSONPointer), Problem: "stands twice in one object, wanted it once"}
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &SyntaxError{Path: place(s.JSONPointer), Problem: fmt.Sprintf("the body ends at byte %d, wanted the rest", s.ByteOffset)}
+		return &SyntaxError{Path: place(s.JSONPointer), Problem: fmt.Sprintf("ends at byte %d of the body, wanted the rest", s.ByteOffset)}
 	default:
 		return &SyntaxError{Path: place(s.JSONPointer), Problem: fmt.Sprintf("not JSON at byte %d: %s", s.ByteOffset, cut(s.Err.Error(), 2*maxQuoted))}
 	}

@@ -153,6 +153,11 @@ const (
 	IntentInput
 )
 
+// String returns the kind as a word for logs, such as text or event; it is empty for no input.
+func (k InputKind) String() string {
+	return [...]string{"", "text", "event", "dtmf", "transcript", "intent"}[k]
+}
+
 // Input is what the user did.
 type Input struct {
 	Kind InputKind

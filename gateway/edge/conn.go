@@ -1,0 +1,144 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+)
+
+// conn is a TCP connection with what is known of it. crypto/tls reads and writes through it, so that it can be found
+// again from a *tls.Conn.
+type conn struct {
+	net.Conn
+
+	server   *Server
+	addr     netip.AddrPort
+	accepted time.Time
+	closed   sync.Once
+
+	// Written by the handshake's goroutine alone, before anybody else knows the connection.
+	sni      string
+	versions []uint16
+	refusal  *authn.Refusal
+
+	verdict atomic.Pointer[authn.Verdict]
+
+	// The clock of the next request, as time since accepted.
+	used     atomic.Bool
+	awaiting atomic.Bool // no byte of the next request has been read yet
+	first    atomic.Int64
+}
+
+// Read notes when the first byte of a further request comes in.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && c.awaiting.CompareAndSwap(true, false) {
+		c.first.Store(int64(c.server.config.Now().Sub(c.accepted)))
+	}
+	return n, err
+}
+
+// Close gives the connection's slot back, once.
+func (c *conn) Close() error {
+	c.closed.Do(func() { <-c.server.slots })
+	return c.Conn.Close()
+}
+
+// trackIdle starts the wait for a further request. Should its first bytes have been read already, which only a client
+// that does not wait for the answer can bring about, this moment is its start.
+func trackIdle(nc net.Conn, state http.ConnState) {
+	if c := connOf(nc); c != nil && state == http.StateIdle {
+		c.first.Store(int64(c.server.config.Now().Sub(c.accepted)))
+		c.awaiting.Store(true)
+	}
+}
+
+// start is when Dialogflow's clock began to run for a request that has just arrived.
+func (c *conn) start(r *http.Request) time.Time {
+	switch {
+	case c.used.CompareAndSwap(false, true):
+		return c.accepted
+	case r.ProtoMajor == 1:
+		return c.accepted.Add(time.Duration(c.first.Load()))
+	default: // streams share the connection's bytes
+		return c.server.config.Now()
+	}
+}
+
+func connOf(nc net.Conn) *conn {
+	if secured, ok := nc.(*tls.Conn); ok {
+		if c, ok := secured.NetConn().(*conn); ok {
+			return c
+		}
+	}
+	return nil
+}
+
+type connKey struct{}
+
+func withConn(ctx context.Context, nc net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, connOf(nc))
+}
+
+// Peer is who sent a request.
+type Peer struct {
+	Addr netip.AddrPort
+	// Start is when Dialogflow's clock began to run: at Accept for the first request of a connection, at the first byte
+	// of a later one; on HTTP/2, when a later one had arrived.
+	Start time.Time
+
+	conn *conn
+}
+
+type peerKey struct{}
+
+// PeerFromContext returns the peer of the request that the context belongs to, and false where it is none of the edge.
+func PeerFromContext(ctx context.Context) (*Peer, bool) {
+	peer, ok := ctx.Value(peerKey{}).(*Peer)
+	return peer, ok
+}
+
+// Verdict returns who the peer is as of now: trust may have been withdrawn, and certificates may have expired, since
+// the handshake. After a refusal the connection should be closed.
+func (p *Peer) Verdict() (*authn.Verdict, *authn.Refusal) {
+	config := &p.conn.server.config
+	before := p.conn.verdict.Load()
+	verdict, refusal := config.Trust.Current(before, config.Now())
+	if refusal == nil && verdict != before {
+		p.conn.verdict.Store(verdict)
+	}
+	return verdict, refusal
+}
+
+// serve hands a request on, with its peer, without what only the gateway may say, and without trailers, which nobody
+// here reads.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	if c == nil || c.verdict.Load() == nil {
+		panic(http.ErrAbortHandler) // cannot happen; if it does, nobody gets through
+	}
+	peer := &Peer{Addr: c.addr, Start: c.start(r), conn: c}
+	defer func() {
+		if v := recover(); v != nil {
+			//nolint:errorlint // a panic's value, compared as net/http does
+			if v != http.ErrAbortHandler {
+				s.config.Logger.LogAttrs(r.Context(), slog.LevelError, "Handler panicked",
+					slog.Any("panic", v), slog.String("peer", c.addr.String()), slog.String("stack", string(debug.Stack())))
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer))
+	r.Trailer = nil
+	StripReserved(r.Header)
+	s.config.Handler.ServeHTTP(w, r)
+}

@@ -1,0 +1,232 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+)
+
+// Lingering: what a client has already sent must be read before the connection is closed, or the kernel resets it and
+// the client may never see the alert that says why.
+const (
+	lingerTime  = 250 * time.Millisecond
+	lingerBytes = 64 << 10
+)
+
+const httpsOnly = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks HTTPS only.\n"
+
+// tlsConfig requests any certificate and judges it itself. crypto/tls would verify against one pool, with one key
+// usage, and would not say what it saw.
+func (s *Server) tlsConfig() *tls.Config {
+	base := &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.config.Certificate(), nil },
+		ClientAuth:     tls.RequestClientCert,
+		Time:           s.config.Now,
+	}
+	judging := base.Clone()
+	// The config of a connection knows that connection. Session tickets go by the keys of the config that is asked here.
+	judging.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		c, ok := hello.Conn.(*conn)
+		if !ok {
+			return nil, errors.New("not a connection of this listener")
+		}
+		c.sni, c.versions = hello.ServerName, hello.SupportedVersions
+		config := base.Clone()
+		config.VerifyConnection = c.judge
+		if s.config.SendCANames {
+			config.ClientCAs = roots(s.config.Trust.Profiles())
+		}
+		return config, nil
+	}
+	return judging
+}
+
+// judge is called in every handshake, resumed ones too, before possession of the key is proven.
+func (c *conn) judge(state tls.ConnectionState) error {
+	verdict, refusal := c.server.config.Trust.Judge(state.PeerCertificates, c.server.config.Now())
+	if refusal != nil {
+		c.refusal = refusal
+		return refusal
+	}
+	c.verdict.Store(verdict)
+	return nil
+}
+
+func roots(profiles []*authn.Profile) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, profile := range profiles {
+		for _, chain := range profile.Chains {
+			for _, root := range chain.Roots {
+				pool.AddCert(root)
+			}
+		}
+	}
+	return pool
+}
+
+// accept accepts connections until ctx ends.
+func (s *Server) accept(ctx context.Context) {
+	for {
+		select {
+		case s.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		tcp, err := s.tcp.Accept()
+		if err != nil {
+			<-s.slots
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// No file descriptor is free, most likely: some will be.
+			s.config.Logger.ErrorContext(ctx, "Accept failed", "error", err)
+			select {
+			case <-time.After(100 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		c := &conn{Conn: tcp, server: s, accepted: s.config.Now()}
+		if addr, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
+			c.addr = addr.AddrPort()
+			c.addr = netip.AddrPortFrom(c.addr.Addr().Unmap(), c.addr.Port())
+		}
+		s.shaking.Go(func() { s.shake(ctx, c) })
+	}
+}
+
+// shake sees a connection through its handshake and hands it over. Success is reported only now that the handshake has
+// returned: until then the client has proven nothing.
+func (s *Server) shake(ctx context.Context, c *conn) {
+	secured := tls.Server(c, s.tls)
+	err := s.handshake(ctx, c, secured)
+	if ctx.Err() != nil { // stopping: nobody's fault
+		_ = c.Close()
+		return
+	}
+	state := secured.ConnectionState()
+	report := Handshake{
+		Time: c.accepted, Took: s.config.Now().Sub(c.accepted), Peer: c.addr, SNI: authn.Printable(c.sni),
+		Version: state.Version, Resumed: state.DidResume, Verdict: c.verdict.Load(), Err: err,
+	}
+	if err != nil {
+		report.Verdict, report.Refusal = nil, c.explain(err)
+		s.report(ctx, report)
+		c.turnAway(err)
+		return
+	}
+	s.report(ctx, report)
+	select {
+	case s.ready <- secured:
+	case <-s.stopping:
+		_ = c.Close()
+	}
+}
+
+// handshake returns nil for an accepted and proven certificate only.
+func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) error {
+	timeout := s.config.Limits.HandshakeTimeout
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	leave, hurry, err := s.gate.enter(ctx, network(c.addr.Addr()))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if hurry { // a slow client must not stand in the way of those who wait
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout/5)
+		defer cancel()
+	}
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	if c.verdict.Load() == nil {
+		return errors.New("the certificate was not judged")
+	}
+	return nil
+}
+
+// explain finds out why a handshake failed. What crypto/tls says is text only, so it goes by what had happened.
+func (c *conn) explain(err error) *authn.Refusal {
+	var record tls.RecordHeaderError
+	var op *net.OpError
+	switch {
+	case c.refusal != nil:
+		return c.refusal
+	case errors.Is(err, errOverload):
+		return &authn.Refusal{Reason: authn.Overload, Saw: "too many handshakes of one address", Wanted: "fewer at a time"}
+	case errors.As(err, &record):
+		saw := "bytes that are no TLS"
+		if looksLikeHTTP(record.RecordHeader) {
+			saw = "HTTP without TLS"
+		}
+		return &authn.Refusal{Reason: authn.NotTLS, Saw: saw, Wanted: "TLS"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &authn.Refusal{Reason: authn.Timeout, Saw: "no end of the handshake", Wanted: "one in time"}
+	case len(c.versions) > 0 && tooOld(c.versions):
+		return &authn.Refusal{Reason: authn.ProtocolVersion, Saw: versions(c.versions), Wanted: "TLS 1.2 or 1.3"}
+	case errors.As(err, &op) && op.Op == "remote error":
+		return &authn.Refusal{Reason: authn.ClientRefused, Saw: "alert: " + op.Err.Error(), Wanted: "no alert"}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return &authn.Refusal{Reason: authn.HungUp, Saw: "the end of the connection", Wanted: "the rest of the handshake"}
+	case c.verdict.Load() != nil:
+		saw := "the certificate of " + c.verdict.Load().Leaf().Subject.String() + " without its key"
+		return &authn.Refusal{Reason: authn.KeyNotProven, Saw: authn.Printable(saw), Wanted: "a signature by the certificate's key"}
+	default:
+		return &authn.Refusal{Reason: authn.HandshakeFailed, Saw: authn.Printable(err.Error()), Wanted: "a handshake"}
+	}
+}
+
+func looksLikeHTTP(header [5]byte) bool {
+	switch string(header[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "PRI *":
+		return true
+	}
+	return false
+}
+
+func tooOld(offered []uint16) bool {
+	for _, version := range offered {
+		if version == tls.VersionTLS12 || version == tls.VersionTLS13 {
+			return false
+		}
+	}
+	return true
+}
+
+func versions(offered []uint16) string {
+	var names []string
+	for _, version := range offered[:min(len(offered), 8)] {
+		names = append(names, tls.VersionName(version))
+	}
+	return strings.Join(names, ", ")
+}
+
+// turnAway closes the connection so that the client sees the alert, or an answer if it spoke HTTP.
+func (c *conn) turnAway(err error) {
+	defer func() { _ = c.Close() }()
+	if errors.Is(err, errOverload) {
+		return
+	}
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) && looksLikeHTTP(record.RecordHeader) {
+		_, _ = io.WriteString(c, httpsOnly)
+	}
+	if tcp, ok := c.Conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
+		_ = tcp.SetReadDeadline(time.Now().Add(lingerTime))
+		_, _ = io.CopyN(io.Discard, tcp, lingerBytes)
+	}
+}

@@ -1,0 +1,115 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// RequestError says why a request cannot be read, in HTTP's words and for the caller's eyes.
+type RequestError struct {
+	Status  int
+	Problem string
+
+	header, value string // what the status asks for
+	hangUp        bool   // the rest of the body is not worth reading
+}
+
+// Error returns the problem.
+func (e *RequestError) Error() string { return e.Problem }
+
+// Write answers the request.
+func (e *RequestError) Write(w http.ResponseWriter) {
+	if e.header != "" {
+		w.Header().Set(e.header, e.value)
+	}
+	if e.hangUp {
+		w.Header().Set("Connection", "close")
+	}
+	http.Error(w, e.Problem, e.Status)
+}
+
+// Admit refuses what cannot be a webhook request by its header: POST only, JSON in UTF-8 only, not compressed. The error
+// is a *RequestError. Whoever calls it knows already whose request it is.
+func Admit(r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return &RequestError{Status: http.StatusMethodNotAllowed, Problem: "a webhook is called with POST", header: "Allow", value: http.MethodPost}
+	}
+	if encodings := r.Header["Content-Encoding"]; len(encodings) > 1 || len(encodings) == 1 && !strings.EqualFold(encodings[0], "identity") {
+		return &RequestError{
+			Status: http.StatusUnsupportedMediaType, Problem: "the body must not be compressed",
+			header: "Accept-Encoding", value: "identity",
+		}
+	}
+	if !isJSON(r.Header["Content-Type"]) {
+		return &RequestError{
+			Status: http.StatusUnsupportedMediaType, Problem: "the body must be application/json in UTF-8",
+			header: "Accept", value: "application/json",
+		}
+	}
+	return nil
+}
+
+func isJSON(types []string) bool {
+	if len(types) != 1 {
+		return false
+	}
+	if types[0] == "application/json" {
+		return true
+	}
+	kind, parameters, err := mime.ParseMediaType(types[0])
+	if err != nil || kind != "application/json" {
+		return false
+	}
+	charset, ok := parameters["charset"]
+	return !ok || strings.EqualFold(charset, "utf-8")
+}
+
+// ReadBody reads the whole body, of at most limit bytes. The error is a *RequestError: 413 if there is more, 408 if it
+// does not come in time, else 400. From then on only the answer's deadline holds.
+func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	tooLarge := &RequestError{
+		Status: http.StatusRequestEntityTooLarge, Problem: fmt.Sprintf("the body is larger than %d bytes", limit), hangUp: true,
+	}
+	if r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	const atFirst = 64 << 10 // what is believed of a stated length before it is there
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), atFirst)) + bytes.MinRead)
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
+		var more *http.MaxBytesError
+		switch {
+		case errors.As(err, &more):
+			return nil, tooLarge
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, &RequestError{Status: http.StatusRequestTimeout, Problem: "the body did not come in time", hangUp: true}
+		default:
+			return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body broke off", hangUp: true}
+		}
+	}
+	// net/http would cancel the request's context when the time for reading is over, although all has been read.
+	if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the connection broke off", hangUp: true}
+	}
+	return body.Bytes(), nil
+}
+
+// StripReserved deletes the fields that only the gateway may set, in any spelling: `intentgate-*`, which carries
+// identity to the services, and `grpc-*`, which grpc-gateway would take for metadata and deadlines.
+func StripReserved(header http.Header) {
+	for name := range header {
+		if hasPrefix(name, "intentgate-") || hasPrefix(name, "grpc-") {
+			delete(header, name)
+		}
+	}
+}
+
+func hasPrefix(name, prefix string) bool {
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+}

@@ -1,0 +1,186 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+)
+
+const (
+	// writeTimeout bounds a request from its header to its answer: more than Dialogflow's longest timeout of 30 s.
+	writeTimeout = 45 * time.Second
+	// maxStreams bounds the turns of one HTTP/2 connection.
+	maxStreams = 100
+)
+
+// Limits bound what strangers can make the gateway hold. All must be given.
+type Limits struct {
+	HeaderBytes      int           // a request's header
+	HandshakeTimeout time.Duration // from Accept on, waiting included
+	HeaderTimeout    time.Duration // for a request's header
+	ReadTimeout      time.Duration // for a whole request
+	IdleTimeout      time.Duration // between requests of a connection
+	Handshakes       int           // in flight; a further one waits
+	Connections      int           // a further one waits to be accepted
+}
+
+// Config names what the listener is made of. Everything but SendCANames and Observe is required.
+type Config struct {
+	Listen      string                  // TCP address; port 0 chooses a free one
+	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain
+	Trust       *authn.Trust
+	SendCANames bool // tell clients which roots are trusted: a hint, which makes some send nothing at all
+	Limits      Limits
+	Drain       time.Duration // what turns in flight get at a stop
+	Handler     http.Handler
+	Logger      *slog.Logger
+	Now         func() time.Time
+	Observe     func(Handshake) // called once for each handshake, by many goroutines
+}
+
+// Server is the listener with what serves it.
+type Server struct {
+	config   Config
+	tls      *tls.Config
+	tcp      net.Listener
+	http     *http.Server
+	slots    chan struct{} // one for each open connection
+	gate     *gate
+	failures *limiter
+
+	shaking  sync.WaitGroup
+	ready    chan *tls.Conn // handshake done, identity accepted
+	stopping chan struct{}
+	stop     sync.Once
+}
+
+// New opens the listener. Nothing is accepted before Serve; a Server that is never served must be closed.
+func New(config Config) (*Server, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:   config,
+		slots:    make(chan struct{}, config.Limits.Connections),
+		gate:     newGate(config.Limits.Handshakes),
+		failures: newLimiter(config.Now),
+		ready:    make(chan *tls.Conn),
+		stopping: make(chan struct{}),
+	}
+	s.tls = s.tlsConfig()
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	s.http = &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		ReadHeaderTimeout: config.Limits.HeaderTimeout,
+		ReadTimeout:       config.Limits.ReadTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       config.Limits.IdleTimeout,
+		MaxHeaderBytes:    config.Limits.HeaderBytes,
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ConnContext:       withConn,
+		ConnState:         trackIdle,
+		// Strangers decide how often this speaks; what matters is logged elsewhere, with limits.
+		ErrorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
+	}
+	tcp, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("edge: %w; choose another address, or port 0 for a free one", err)
+	}
+	s.tcp = tcp
+	return s, nil
+}
+
+func (c *Config) check() error {
+	var gaps []error
+	gap := func(missing bool, name string) {
+		if missing {
+			gaps = append(gaps, fmt.Errorf("edge: %s is missing", name))
+		}
+	}
+	gap(c.Listen == "", "Listen")
+	gap(c.Certificate == nil, "Certificate")
+	gap(c.Trust == nil, "Trust")
+	gap(c.Drain <= 0, "Drain")
+	gap(c.Handler == nil, "Handler")
+	gap(c.Logger == nil, "Logger")
+	gap(c.Now == nil, "Now")
+	gap(c.Limits.HeaderBytes <= 0, "Limits.HeaderBytes")
+	gap(c.Limits.HandshakeTimeout <= 0, "Limits.HandshakeTimeout")
+	gap(c.Limits.HeaderTimeout <= 0, "Limits.HeaderTimeout")
+	gap(c.Limits.ReadTimeout <= 0, "Limits.ReadTimeout")
+	gap(c.Limits.IdleTimeout <= 0, "Limits.IdleTimeout")
+	gap(c.Limits.Handshakes <= 0, "Limits.Handshakes")
+	gap(c.Limits.Connections <= 0, "Limits.Connections")
+	return errors.Join(gaps...)
+}
+
+// Addr returns the address that is listened on.
+func (s *Server) Addr() net.Addr { return s.tcp.Addr() }
+
+// Serve accepts and serves connections until ctx ends. Then it stops accepting, lets turns in flight finish, and closes
+// everything. It returns an error if turns had to be cut off. A Server serves once.
+func (s *Server) Serve(ctx context.Context) error {
+	accepting, stop := context.WithCancel(ctx)
+	defer stop()
+	s.shaking.Go(func() { s.accept(accepting) })
+	// Turns in flight outlive ctx.
+	turns := context.WithoutCancel(ctx)
+	s.http.BaseContext = func(net.Listener) context.Context { return turns }
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(handover{s}) }()
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-served: // something else closed the listener
+	}
+	stop()
+	_ = s.Close()
+	draining, cancel := context.WithTimeout(turns, s.config.Drain)
+	defer cancel()
+	if s.http.Shutdown(draining) != nil {
+		_ = s.http.Close()
+		err = fmt.Errorf("edge: turns in flight were cut off after %s", s.config.Drain)
+	}
+	s.shaking.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close closes the listener. It may be called more than once.
+func (s *Server) Close() error {
+	var err error
+	s.stop.Do(func() {
+		close(s.stopping)
+		err = s.tcp.Close()
+	})
+	return err
+}
+
+// handover is the listener that http.Server knows: what it accepts has been judged.
+type handover struct{ s *Server }
+
+func (h handover) Accept() (net.Conn, error) {
+	select {
+	case conn := <-h.s.ready:
+		return conn, nil
+	case <-h.s.stopping:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h handover) Close() error   { return h.s.Close() }
+func (h handover) Addr() net.Addr { return h.s.Addr() }

@@ -276,7 +276,7 @@ type Profile struct {
 	Like string `protobuf:"bytes,2,opt,name=like,proto3" json:"like,omitempty"`
 	// The roots. Absent only in the built-in profile.
 	Roots *Roots `protobuf:"bytes,3,opt,name=roots,proto3" json:"roots,omitempty"`
-	// What the certificate must say, for a profile of one's own.
+	// What the certificate must say. A profile of one's own needs it: a CA issues to many.
 	Subject *Subject `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The CX agents that this profile stands for, by resource name: `projects/P/locations/L/agents/A`.
 	Agents        []string `protobuf:"bytes,5,rep,name=agents,proto3" json:"agents,omitempty"`
@@ -765,8 +765,8 @@ type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The service's name in routes, logs and metrics. On ES its session parameters live in a context of this name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Where it is: any gRPC name, such as `dns:///orders.internal:8443`, `unix:///run/orders.sock` or `static` lists
-	// by a resolver of one's own.
+	// Where it is, as a gRPC name: `dns:///orders.internal:8443`, `ipv4:10.0.0.1:8443,10.0.0.2:8443`,
+	// `unix:///run/orders.sock`, or just `orders.internal:8443`.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	// How it is called.
 	Tls *ServiceTLS `protobuf:"bytes,3,opt,name=tls,proto3" json:"tls,omitempty"`

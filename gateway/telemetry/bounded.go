@@ -1,0 +1,108 @@
+package telemetry
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// How many series a kind of measurement may have before further ones share one.
+const (
+	maxTurnSeries      = 1000
+	maxHandshakeSeries = 200
+	maxNames           = 100
+)
+
+// bounded keeps what was built for the first so many keys; all further keys share one value. Reading takes no lock, since
+// every turn does.
+type bounded[K comparable, V any] struct {
+	most  int
+	build func(K) V
+	other V
+
+	mu    sync.Mutex
+	known atomic.Pointer[map[K]V]
+}
+
+func newBounded[K comparable, V any](most int, build func(K) V, other K) *bounded[K, V] {
+	b := &bounded[K, V]{most: most, build: build, other: build(other)}
+	b.known.Store(&map[K]V{})
+	return b
+}
+
+// get returns what was built for key.
+func (b *bounded[K, V]) get(key K) V {
+	known := *b.known.Load()
+	if value, ok := known[key]; ok {
+		return value
+	}
+	if len(known) >= b.most {
+		return b.other
+	}
+	return b.add(key)
+}
+
+// add builds a value for key, if there is room.
+func (b *bounded[K, V]) add(key K) V {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := *b.known.Load()
+	if value, ok := known[key]; ok {
+		return value
+	}
+	if len(known) >= b.most {
+		return b.other
+	}
+	value := b.build(key)
+	grown := maps.Clone(known)
+	grown[key] = value
+	b.known.Store(&grown)
+	return value
+}
+
+// turnKey is what turns are told apart by.
+type turnKey struct {
+	platform, service, outcome, code, reason, serviceCode string
+}
+
+// turnSeries are the options of a turn's measurements, made once: making attribute sets is what costs.
+type turnSeries struct {
+	count    []metric.AddOption
+	duration []metric.RecordOption
+	call     []metric.RecordOption
+	dropped  []metric.AddOption
+}
+
+func newTurnSeries(key turnKey) turnSeries {
+	platform, service := attribute.String("platform", key.platform), attribute.String("service", key.service)
+	outcome := attribute.String("outcome", key.outcome)
+	set := func(labels ...attribute.KeyValue) metric.MeasurementOption {
+		return metric.WithAttributeSet(attribute.NewSet(labels...))
+	}
+	return turnSeries{
+		count: []metric.AddOption{set(platform, service, outcome,
+			attribute.String("code", key.code), attribute.String("reason", key.reason))},
+		duration: []metric.RecordOption{set(platform, service, outcome)},
+		call:     []metric.RecordOption{set(service, attribute.String("code", key.serviceCode))},
+		dropped:  []metric.AddOption{set(platform)},
+	}
+}
+
+// handshakeKey is what handshakes are told apart by.
+type handshakeKey struct{ result, reason, profile string }
+
+func handshakeOptions(key handshakeKey) []metric.AddOption {
+	return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("result", key.result), attribute.String("reason", key.reason), attribute.String("profile", key.profile),
+	))}
+}
+
+// label returns what makes the options of a counter with one label.
+func label(name string) func(string) []metric.AddOption {
+	return func(value string) []metric.AddOption {
+		return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String(name, value)))}
+	}
+}

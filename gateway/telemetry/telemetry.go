@@ -1,0 +1,124 @@
+// Package telemetry says what the gateway does: metrics through OpenTelemetry for Prometheus to read, one wide log line a
+// turn, and an audit trail of whom the gateway let in.
+//
+// Nothing that a stranger chooses makes a metric's series unbounded: labels are names out of the configuration and
+// constants of ours, and the one that is not, the name of an unknown field, is cut, escaped and counted apart for the first
+// hundred only. What users say, parameters and sessions are neither logged nor counted.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	exporter "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdk "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
+	"go.opentelemetry.io/otel/sdk/resource"
+	"google.golang.org/grpc/connectivity"
+)
+
+// Config is what Telemetry is made of; all of it is needed.
+type Config struct {
+	Logger  *slog.Logger // of the lines a turn
+	Version string       // of this build
+	Now     func() time.Time
+}
+
+// Telemetry holds the instruments. It is safe for concurrent use.
+type Telemetry struct {
+	logger   *slog.Logger
+	now      func() time.Time
+	registry *prometheus.Registry
+	meter    metric.Meter
+	instruments
+
+	turnSeries    *bounded[turnKey, turnSeries]
+	handshakes    *bounded[handshakeKey, []metric.AddOption]
+	unknownFields *bounded[string, []metric.AddOption]
+	quirkKinds    *bounded[string, []metric.AddOption]
+}
+
+// New returns Telemetry with a registry of its own: nothing is global.
+func New(config Config) (*Telemetry, error) {
+	if config.Logger == nil || config.Version == "" || config.Now == nil {
+		return nil, errors.New("telemetry: Logger, Version and Now are all needed")
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo())
+	if err != nil {
+		return nil, fmt.Errorf("make the Prometheus exporter: %w", err)
+	}
+	provider := sdk.NewMeterProvider(
+		sdk.WithReader(reader),
+		sdk.WithResource(resource.NewSchemaless(
+			attribute.String("service.name", "intentgate"),
+			attribute.String("service.version", config.Version),
+		)),
+		sdk.WithExemplarFilter(exemplar.AlwaysOffFilter), // they cost every measurement and would need traces
+	)
+	t := &Telemetry{
+		logger: config.Logger, now: config.Now, registry: registry,
+		meter:         provider.Meter("github.com/intentgate/intentgate"),
+		turnSeries:    newBounded(maxTurnSeries, newTurnSeries, turnKey{outcome: "other"}),
+		handshakes:    newBounded(maxHandshakeSeries, handshakeOptions, handshakeKey{"other", "other", "other"}),
+		unknownFields: newBounded(maxNames, label("name"), "other"),
+		quirkKinds:    newBounded(maxNames, label("kind"), "other"),
+	}
+	if t.instruments, err = newInstruments(t.meter); err != nil {
+		return nil, fmt.Errorf("make the instruments: %w", err)
+	}
+	return t, nil
+}
+
+// Handler serves the metrics in Prometheus' format.
+func (t *Telemetry) Handler() http.Handler {
+	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: 4,
+		ErrorLog:            slog.NewLogLogger(t.logger.Handler(), slog.LevelError),
+	})
+}
+
+// Handshake counts a finished handshake: one that was refused for a reason or, where that is empty, one that was accepted by a
+// trust profile.
+func (t *Telemetry) Handshake(ctx context.Context, profile, reason string) {
+	key := handshakeKey{"accepted", "", profile}
+	if reason != "" {
+		key = handshakeKey{"refused", reason, ""}
+	}
+	t.handshake.Add(ctx, 1, t.handshakes.get(key)...)
+}
+
+// ObserveServices has the state of each service's connection exported. The sequence is asked for at every scrape.
+func (t *Telemetry) ObserveServices(services iter.Seq2[string, connectivity.State]) error {
+	_, err := t.meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
+		for name, current := range services {
+			for state := connectivity.Idle; state <= connectivity.Shutdown; state++ {
+				value := int64(0)
+				if state == current {
+					value = 1
+				}
+				observer.ObserveInt64(t.serviceState, value, metric.WithAttributes(
+					attribute.String("service", name),
+					attribute.String("state", strings.ToLower(state.String())),
+				))
+			}
+		}
+		return nil
+	}, t.serviceState)
+	if err != nil {
+		return fmt.Errorf("observe the services: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,333 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/intentgate/intentgate/gateway/telemetry"
+)
+
+var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func newTelemetry(t testing.TB, log io.Writer) *telemetry.Telemetry {
+	t.Helper()
+	telemetry, err := telemetry.New(telemetry.Config{
+		Logger:  slog.New(slog.NewJSONHandler(log, nil)),
+		Version: "v1.2.3",
+		Now:     func() time.Time { return start.Add(40 * time.Millisecond) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return telemetry
+}
+
+// scrape returns the lines of /metrics that are ours.
+func scrape(t testing.TB, telemetry *telemetry.Telemetry) []string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	telemetry.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	var ours []string
+	for line := range strings.Lines(w.Body.String()) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "intentgate_") || strings.HasPrefix(line, "target_info") {
+			ours = append(ours, line)
+		}
+	}
+	return ours
+}
+
+func fill(event *telemetry.TurnEvent) {
+	event.Webhook, event.Platform = "/dialogflow/es", "ES"
+	event.Project, event.ProjectProof, event.Profile, event.Peer = "shop", "STATED", "dialogflow", "192.0.2.1:4711"
+	event.TurnID, event.Intent, event.Action, event.Language = "turn-1", "order.track", "track", "en"
+	event.BytesIn, event.Unknown = 1400, []string{"agentId", "messages[].source"}
+	event.AddQuirk("snake_case", 2)
+	event.AddQuirk("number_as_string", 0)
+	event.Service, event.Method, event.RequestID = "orders", "/intentgate.v1.IntentService/Fulfill", "1.abc"
+	event.ServiceDuration, event.BudgetLeft = 12*time.Millisecond, 4600*time.Millisecond
+	event.HTTPStatus, event.BytesOut, event.Dropped = 200, 300, []string{"card", "telephony"}
+}
+
+func TestTurnLine(t *testing.T) {
+	var log bytes.Buffer
+	telemetry := newTelemetry(t, &log)
+	event := telemetry.StartTurn(start)
+	fill(event)
+	event.Finish(t.Context())
+
+	var line map[string]any
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	delete(line, "time")
+	got, err := json.Marshal(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"action":"track","budget_left":4600000000,"bytes_in":1400,"bytes_out":300,"code":"OK","dropped":"card, telephony",` +
+		`"duration":40000000,"http_status":200,"intent":"order.track","language":"en","level":"INFO","method":"/intentgate.v1.IntentService/Fulfill",` +
+		`"msg":"Turn","outcome":"answered","peer":"192.0.2.1:4711","platform":"ES","profile":"dialogflow","project":"shop","project_proof":"STATED",` +
+		`"quirk_snake_case":2,"request_id":"1.abc","service":"orders","service_code":"OK","service_duration":12000000,"turn_id":"turn-1",` +
+		`"unknown_fields":2,"webhook":"/dialogflow/es"}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	telemetry := newTelemetry(t, io.Discard)
+	for range 2 {
+		event := telemetry.StartTurn(start)
+		fill(event)
+		event.Finish(t.Context())
+	}
+	telemetry.Handshake(t.Context(), "dialogflow", "")
+	telemetry.Handshake(t.Context(), "", "no_certificate")
+	states := map[string]connectivity.State{"orders": connectivity.Ready}
+	if err := telemetry.ObserveServices(func(yield func(string, connectivity.State) bool) {
+		for name, state := range states {
+			if !yield(name, state) {
+				return
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	has(t, scrape(t, telemetry),
+		`intentgate_turns_total{code="OK",outcome="answered",platform="ES",reason="",service="orders"} 2`,
+		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.025"} 0`,
+		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.05"} 2`,
+		`intentgate_turn_duration_seconds_count{outcome="answered",platform="ES",service="orders"} 2`,
+		`intentgate_service_call_duration_seconds_count{code="OK",service="orders"} 2`,
+		`intentgate_handshakes_total{profile="dialogflow",reason="",result="accepted"} 1`,
+		`intentgate_handshakes_total{profile="",reason="no_certificate",result="refused"} 1`,
+		`intentgate_unknown_fields_total{name="agentId"} 2`,
+		`intentgate_unknown_fields_total{name="messages[].source"} 2`,
+		`intentgate_quirks_total{kind="snake_case"} 4`,
+		`intentgate_dropped_reply_parts_total{platform="ES"} 4`,
+		`intentgate_service_state{service="orders",state="ready"} 1`,
+		`intentgate_service_state{service="orders",state="transient_failure"} 0`,
+		`target_info{service_name="intentgate",service_version="v1.2.3"} 1`,
+	)
+	states["orders"] = connectivity.TransientFailure
+	has(t, scrape(t, telemetry),
+		`intentgate_service_state{service="orders",state="ready"} 0`,
+		`intentgate_service_state{service="orders",state="transient_failure"} 1`,
+	)
+}
+
+func has(t *testing.T, lines []string, wanted ...string) {
+	t.Helper()
+	all := map[string]bool{}
+	for _, line := range lines {
+		all[line] = true
+	}
+	for _, line := range wanted {
+		if !all[line] {
+			t.Errorf("no %s among\n%s", line, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		fill    func(*telemetry.TurnEvent)
+		outcome string
+		level   string
+		reason  string
+	}{
+		{"answered", func(e *telemetry.TurnEvent) { e.HTTPStatus = 200 }, "answered", "INFO", ""},
+		{"identity", func(e *telemetry.TurnEvent) {
+			e.HTTPStatus, e.Code, e.Reason = 403, codes.PermissionDenied, "profile_mismatch"
+		}, "refused", "WARN", "profile_mismatch"},
+		{"a service says no", func(e *telemetry.TurnEvent) {
+			e.HTTPStatus, e.Code, e.Reason, e.ServiceDuration = 404, codes.NotFound, "service_status", 1
+		}, "failed", "WARN", "service_status"},
+		{"a service is away", func(e *telemetry.TurnEvent) {
+			e.HTTPStatus, e.Code, e.Reason = 503, codes.Unavailable, "service_unavailable"
+		}, "failed", "ERROR", "service_unavailable"},
+		{"unsent", func(e *telemetry.TurnEvent) { e.HTTPStatus, e.WriteError = 200, errors.New("broken pipe") }, "lost", "WARN", ""},
+		{"panic", func(*telemetry.TurnEvent) {}, "failed", "ERROR", "panic"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var log bytes.Buffer
+			event := newTelemetry(t, &log).StartTurn(start)
+			test.fill(event)
+			event.Finish(t.Context())
+			var line struct{ Outcome, Level, Reason string }
+			if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+				t.Fatal(err)
+			}
+			if line.Outcome != test.outcome || line.Level != test.level || line.Reason != test.reason {
+				t.Errorf("got %+v", line)
+			}
+		})
+	}
+}
+
+// TestSeriesStayBounded has strangers choose everything that they can, and a service its status.
+func TestSeriesStayBounded(t *testing.T) {
+	telemetry := newTelemetry(t, io.Discard)
+	var group sync.WaitGroup
+	for worker := range 4 {
+		group.Go(func() {
+			for i := range 2500 {
+				n := worker*2500 + i
+				event := telemetry.StartTurn(start)
+				event.Platform, event.Service, event.HTTPStatus, event.ServiceDuration = "CX", "orders", 500, 1
+				event.Code, event.ServiceCode, event.Reason = codes.Code(n), codes.Code(n), "service_status"
+				event.Intent, event.Tag, event.Project = fmt.Sprint("intent", n), fmt.Sprint("tag", n), fmt.Sprint("project", n)
+				event.Unknown = []string{fmt.Sprintf("%d\n\u202e%s", n, strings.Repeat("é", 1000))}
+				event.AddQuirk(fmt.Sprint("quirk", n), 1)
+				event.Finish(t.Context())
+				telemetry.Handshake(t.Context(), fmt.Sprint("profile", n), "")
+				telemetry.Handshake(t.Context(), "", fmt.Sprint("reason", n))
+			}
+		})
+	}
+	group.Wait()
+	lines := scrape(t, telemetry)
+	if len(lines) < 300 || len(lines) > 1500 {
+		t.Errorf("%d lines", len(lines))
+	}
+	names, sum := 0, 0
+	for _, line := range lines {
+		if len(line) > 300 || strings.ContainsAny(line, "\u202e") {
+			t.Errorf("a stranger's text: %q", line)
+		}
+		if name, count, ok := strings.Cut(strings.TrimPrefix(line, `intentgate_unknown_fields_total{name="`), `"} `); ok && strings.HasPrefix(line, "intentgate_unknown") {
+			names++
+			var n int
+			if _, err := fmt.Sscan(count, &n); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			sum += n
+			if len(name) > 2*64 {
+				t.Errorf("a long name: %q", name)
+			}
+		}
+	}
+	if names != 101 || sum != 10000 {
+		t.Errorf("%d names of unknown fields counted %d times; want 100 and other, 10000", names, sum)
+	}
+}
+
+func TestHostileTextInLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"order.track":                         "order.track",
+		`say "hi"`:                            `say "hi"`,
+		"a\nb\x00":                            `a\nb\x00`,
+		"\u202egpj.exe":                       `\u202egpj.exe`,
+		"grüße":                               "grüße",
+		"\xff":                                `\xff`,
+		strings.Repeat("x", 256):              strings.Repeat("x", 256),
+		strings.Repeat("x", 257):              strings.Repeat("x", 253) + "…",
+		strings.Repeat("x", 254) + "😀":        strings.Repeat("x", 253) + "…",
+		strings.Repeat("x", 251) + "😀" + "yz": strings.Repeat("x", 251) + "…",
+		strings.Repeat("é", 1<<20):            strings.Repeat("é", 126) + "…",
+	} {
+		var log bytes.Buffer
+		event := newTelemetry(t, &log).StartTurn(start)
+		event.Intent = text
+		event.Finish(t.Context())
+		var line struct{ Intent string }
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Intent != want {
+			t.Errorf("%.40q: got %q, want %q", text, line.Intent, want)
+		}
+	}
+}
+
+func TestRefusesGaps(t *testing.T) {
+	whole := telemetry.Config{Logger: slog.New(slog.DiscardHandler), Version: "v", Now: time.Now}
+	for name, gap := range map[string]func(*telemetry.Config){
+		"logger":  func(c *telemetry.Config) { c.Logger = nil },
+		"version": func(c *telemetry.Config) { c.Version = "" },
+		"clock":   func(c *telemetry.Config) { c.Now = nil },
+	} {
+		config := whole
+		gap(&config)
+		if _, err := telemetry.New(config); err == nil {
+			t.Errorf("accepted without %s", name)
+		}
+	}
+	if _, err := telemetry.NewAudit(nil); err == nil {
+		t.Error("an audit trail without a writer")
+	}
+}
+
+func TestAudit(t *testing.T) {
+	var trail bytes.Buffer
+	audit, err := telemetry.NewAudit(&trail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	party := telemetry.Party{
+		Peer: "192.0.2.1:4711", SNI: "evil\nname", TLS: "TLS 1.3", Profiles: []string{"dialogflow"},
+		Subject: "CN=Google LLC", Names: make([]string, 1000), Issuer: "CN=CA", Fingerprint: "ab12",
+	}
+	refusal := telemetry.Refusal{Reason: "subject_mismatch", Saw: "CN=Evil", Wanted: "CN=Google LLC"}
+	audit.Accepted(t.Context(), party)
+	audit.Refused(t.Context(), telemetry.Party{Peer: "192.0.2.1:4711"}, refusal)
+	audit.RequestRefused(t.Context(), party, "/dialogflow/cx", refusal)
+
+	var messages []string
+	for line := range strings.Lines(trail.String()) {
+		var entry struct {
+			Msg, Peer, SNI, Reason, Saw, Wanted, Webhook, SHA256 string
+			Names                                                []string
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Peer != party.Peer || strings.Contains(entry.SNI, "\n") || len(entry.Names) > 20 {
+			t.Errorf("%+v", entry)
+		}
+		if entry.Reason != "" && (entry.Saw != refusal.Saw || entry.Wanted != refusal.Wanted) {
+			t.Errorf("%+v", entry)
+		}
+		messages = append(messages, entry.Msg+entry.Webhook)
+	}
+	if got := strings.Join(messages, "; "); got != "Connection accepted; Connection refused; Request refused/dialogflow/cx" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func BenchmarkFinish(b *testing.B) {
+	for name, handler := range map[string]slog.Handler{
+		"metrics":         slog.DiscardHandler,
+		"metrics_and_log": slog.NewJSONHandler(io.Discard, nil),
+	} {
+		b.Run(name, func(b *testing.B) {
+			telemetry, err := telemetry.New(telemetry.Config{Logger: slog.New(handler), Version: "v", Now: func() time.Time { return start }})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				event := telemetry.StartTurn(start)
+				event.Webhook, event.Platform, event.Project, event.ProjectProof = "/dialogflow/es", "ES", "shop", "STATED"
+				event.Service, event.Method, event.RequestID = "orders", "/intentgate.v1.IntentService/Fulfill", "1.abc"
+				event.TurnID, event.Intent, event.Action, event.Profile = "turn-1", "order.track", "track", "dialogflow"
+				event.ServiceDuration, event.HTTPStatus, event.BytesIn, event.BytesOut = 1, 200, 1400, 300
+				event.Unknown = nil
+				event.Finish(b.Context())
+			}
+		})
+	}
+}

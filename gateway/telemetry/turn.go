@@ -1,0 +1,143 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// TurnEvent is all that is said of one turn, in one log line and in the metrics. It is filled along the way by one
+// goroutine and finished once; what is empty is left out. Texts may be a stranger's: they are escaped and cut.
+type TurnEvent struct {
+	// Who asks. Project, agent and environment are what the request states; the proofs say what else vouches for them.
+	Webhook      string // the path
+	Platform     string // ES or CX
+	Project      string
+	ProjectProof string // STATED, CERTIFICATE
+	Agent        string
+	AgentProof   string
+	Environment  string
+	Profile      string // the trust profile that accepted the certificate
+	Peer         string // the address
+
+	// What is asked.
+	TurnID      string
+	Intent      string
+	Action, Tag string
+	Language    string
+	BytesIn     int
+	Unknown     []string // names of fields that no published schema has, each once
+
+	// Who is asked. Service and Method are set by the route, ServiceDuration by the call.
+	Service         string
+	Method          string
+	RequestID       string
+	ServiceCode     codes.Code    // what the service's call ended with
+	ServiceDuration time.Duration // zero: no call was made
+	BudgetLeft      time.Duration // of Dialogflow's clock, when the service was called
+
+	// What is answered.
+	HTTPStatus int        // zero: the handler did not get as far as an answer
+	Code       codes.Code // OK, or what was answered instead
+	Reason     string     // of what is not OK: stable, snake_case, out of a fixed set
+	Err        error      // its private cause
+	WriteError error      // why the answer did not get out
+	Dropped    []string   // parts of the reply that the platform cannot express
+	BytesOut   int
+
+	telemetry *Telemetry
+	start     time.Time
+	quirks    []quirk
+}
+
+type quirk struct {
+	kind  string
+	count int
+}
+
+// StartTurn begins the event of a turn whose clock started at start.
+func (t *Telemetry) StartTurn(start time.Time) *TurnEvent {
+	return &TurnEvent{telemetry: t, start: start}
+}
+
+// AddQuirk notes that the request was written in a way that no protobuf reader would accept, count times.
+func (e *TurnEvent) AddQuirk(kind string, count int) {
+	if count > 0 {
+		e.quirks = append(e.quirks, quirk{kind, count})
+	}
+}
+
+// The outcomes of a turn.
+const (
+	answered = "answered" // the service's reply was sent
+	refused  = "refused"  // no service was called: the caller, the request or the route was wrong
+	failed   = "failed"   // the service's call, or the gateway itself, ended in a status
+	lost     = "lost"     // the answer could not be sent: Dialogflow has gone
+)
+
+// outcome follows from what was filled in.
+func (e *TurnEvent) outcome() string {
+	switch {
+	case e.WriteError != nil:
+		return lost
+	case e.HTTPStatus == http.StatusOK:
+		return answered
+	case e.HTTPStatus >= http.StatusInternalServerError, e.HTTPStatus == 0, e.ServiceDuration > 0:
+		return failed
+	default:
+		return refused
+	}
+}
+
+// Finish writes the turn's log line and counts it. A turn without an HTTP status ended in a panic and is told as such.
+func (e *TurnEvent) Finish(ctx context.Context) {
+	t := e.telemetry
+	took := t.now().Sub(e.start)
+	if e.HTTPStatus == 0 && e.Reason == "" {
+		e.Code, e.Reason = codes.Internal, "panic"
+	}
+	outcome := e.outcome()
+	e.measure(ctx, outcome, took)
+
+	level := slog.LevelInfo
+	switch {
+	case outcome == failed && (e.HTTPStatus >= http.StatusInternalServerError || e.HTTPStatus == 0):
+		level = slog.LevelError
+	case outcome != answered:
+		level = slog.LevelWarn
+	}
+	if t.logger.Enabled(ctx, level) {
+		e.log(ctx, level, outcome, took)
+	}
+}
+
+// measure feeds the metrics.
+func (e *TurnEvent) measure(ctx context.Context, outcome string, took time.Duration) {
+	t := e.telemetry
+	series := t.turnSeries.get(turnKey{e.Platform, e.Service, outcome, codeName(e.Code), e.Reason, codeName(e.ServiceCode)})
+	t.turns.Add(ctx, 1, series.count...)
+	t.turnDuration.Record(ctx, took.Seconds(), series.duration...)
+	if e.ServiceDuration > 0 {
+		t.callDuration.Record(ctx, e.ServiceDuration.Seconds(), series.call...)
+	}
+	if len(e.Dropped) > 0 {
+		t.dropped.Add(ctx, int64(len(e.Dropped)), series.dropped...)
+	}
+	for _, name := range e.Unknown {
+		t.unknown.Add(ctx, 1, t.unknownFields.get(printable(name, maxName))...)
+	}
+	for _, q := range e.quirks {
+		t.quirks.Add(ctx, int64(q.count), t.quirkKinds.get(q.kind)...)
+	}
+}
+
+// codeName returns a code's name; a service may send any number, which is no name.
+func codeName(code codes.Code) string {
+	if code > codes.Unauthenticated {
+		code = codes.Unknown
+	}
+	return code.String()
+}

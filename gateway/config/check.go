@@ -77,8 +77,8 @@ func (r *report) profile(at string, profile *gatewayv1.Profile) {
 			r.field(at+".roots.file", "missing; want a PEM file of the CAs that are trusted")
 		}
 		named := subject.GetCommonName() != "" || subject.GetOrganization() != "" || len(subject.GetDns())+len(subject.GetUri()) > 0
-		if !named && len(profile.GetAgents()) == 0 {
-			r.field(at+".subject", "missing, so that any certificate of these CAs would do; want a subject or agents")
+		if !named {
+			r.field(at+".subject", "missing, so that any certificate of these CAs would do; want a name that the certificate must carry")
 		}
 	}
 }

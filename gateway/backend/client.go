@@ -1,0 +1,97 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+)
+
+// Config says which service a Client calls. All but ServerName and OnChange is required.
+type Config struct {
+	// Name is the service's name in logs and errors.
+	Name string
+	// Target is where it is, a gRPC name such as dns:///orders.internal:8443, host:port or unix:///run/orders.sock.
+	Target string
+	// ServerName is what the service's certificate must be issued to. Empty: the host of the target.
+	ServerName string
+	// Credentials makes the client's end of mutual TLS with a server of a name.
+	Credentials func(serverName string) credentials.TransportCredentials
+	// Logger is told when the service becomes reachable and when it no longer is.
+	Logger *slog.Logger
+	// OnChange, if any, is called with what State says whenever the connection's state changed, one call at a time
+	// and none after Close. It must not call Close.
+	OnChange func(state connectivity.State, detail string)
+}
+
+// Client calls one service. It is safe for concurrent use.
+type Client struct {
+	name     string
+	target   string
+	logger   *slog.Logger
+	onChange func(connectivity.State, string)
+	conn     *grpc.ClientConn
+	options  []grpc.CallOption
+
+	stop    context.CancelFunc
+	watcher sync.WaitGroup
+}
+
+// Dial returns a Client and lets it connect in the background: it never waits, and a service that is not there is no
+// error. What is wrong with the configuration is.
+func Dial(c Config) (*Client, error) {
+	if c.Name == "" || c.Credentials == nil || c.Logger == nil {
+		return nil, errors.New("a backend needs Name, Credentials and Logger")
+	}
+	host, err := serverName(c.Target)
+	if err != nil {
+		return nil, fmt.Errorf("service %s: %w", c.Name, err)
+	}
+	if c.ServerName != "" {
+		host = c.ServerName
+	}
+	if host == "" {
+		return nil, fmt.Errorf("service %s: target %q names no host to expect in the service's certificate; "+
+			"say which with tls.server_name", c.Name, c.Target)
+	}
+	conn, err := grpc.NewClient(c.Target, dialOptions(c.Credentials(host))...)
+	if err != nil {
+		return nil, fmt.Errorf("service %s: target %q: %w", c.Name, c.Target, err)
+	}
+	client := &Client{
+		name: c.Name, target: c.Target, logger: c.Logger, onChange: c.OnChange, conn: conn, options: callOptions(),
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	client.stop = stop
+	client.watcher.Go(func() { client.watch(ctx) })
+	return client, nil
+}
+
+// Invoke calls a unary method, such as /intentgate.v1.IntentService/Fulfill, with an encoded request and returns the
+// encoded response. Deadline and outgoing metadata are the context's. The request must never be changed again, not
+// even after Invoke has returned: it may still be on its way out. The response is the caller's and never nil, unless
+// there is an error, which is always a gRPC status.
+//
+// A call waits for a connection that is just being made, within its deadline; when the last try failed it returns
+// UNAVAILABLE with the reason at once.
+func (c *Client) Invoke(ctx context.Context, method string, request []byte) ([]byte, error) {
+	var response []byte
+	if err := c.conn.Invoke(ctx, method, request, &response, c.options...); err != nil {
+		return nil, status.Convert(err).Err()
+	}
+	return response, nil
+}
+
+// Close ends the connection and the calls in flight. A second call does nothing.
+func (c *Client) Close() {
+	c.stop()
+	c.watcher.Wait()
+	// The only error is that of a second call.
+	_ = c.conn.Close()
+}

@@ -1,0 +1,167 @@
+package backend_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/mtls/mtlstest"
+)
+
+const (
+	serviceName = "orders.internal"
+	gatewayName = "gateway.internal"
+	method      = "/shop.orders.v1.OrderService/TrackOrder"
+	// patience bounds what is waited for, never a pause.
+	patience = 10 * time.Second
+)
+
+// hop is a certificate authority with both ends of a hop.
+type hop struct {
+	service, gateway *mtls.Identity
+}
+
+func newHop(t *testing.T) hop {
+	t.Helper()
+	ca := mtlstest.NewCA(t)
+	return hop{service: open(t, ca.Files("dns:"+serviceName)), gateway: open(t, ca.Files("dns:"+gatewayName))}
+}
+
+func open(t *testing.T, files mtls.Files) *mtls.Identity {
+	t.Helper()
+	identity, err := mtls.Open(files, mtls.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity
+}
+
+// service is a gRPC server of which each method is answered by handle.
+type service struct {
+	address string
+	health  *health.Server
+	stop    func()
+}
+
+// handler gets the metadata and the bytes of a request and returns those of the response.
+type handler func(ctx context.Context, md metadata.MD, request []byte) ([]byte, error)
+
+func echo(_ context.Context, _ metadata.MD, request []byte) ([]byte, error) { return request, nil }
+
+// serve starts a service at address. With h nil it has no health service.
+func serve(t *testing.T, creds credentials.TransportCredentials, address string, h *health.Server, handle handler) service {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, listener, creds, h, handle)
+}
+
+func serveOn(t *testing.T, listener net.Listener, creds credentials.TransportCredentials, h *health.Server, handle handler) service {
+	t.Helper()
+	server := grpc.NewServer(grpc.Creds(creds), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		// Empty knows no field, so that the codec keeps all bytes as they came.
+		var request, response emptypb.Empty
+		if err := stream.RecvMsg(&request); err != nil {
+			return err
+		}
+		md, _ := metadata.FromIncomingContext(stream.Context())
+		answer, err := handle(stream.Context(), md, request.ProtoReflect().GetUnknown())
+		if err != nil {
+			return err
+		}
+		response.ProtoReflect().SetUnknown(answer)
+		return stream.SendMsg(&response)
+	}))
+	if h != nil {
+		grpc_health_v1.RegisterHealthServer(server, h)
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	stop := func() {
+		server.Stop()
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		done <- nil // so that a second stop returns too
+	}
+	t.Cleanup(stop)
+	return service{address: listener.Addr().String(), health: h, stop: stop}
+}
+
+// closedPort is a port of this machine that nobody listens on.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// change is what OnChange was called with.
+type change struct {
+	state  connectivity.State
+	detail string
+}
+
+// client is a Client with a record of its changes.
+type client struct {
+	*backend.Client
+	changes chan change
+}
+
+func dial(t *testing.T, config backend.Config) client {
+	t.Helper()
+	changes := make(chan change, 1000)
+	config.Name, config.OnChange = "orders", func(s connectivity.State, detail string) { changes <- change{s, detail} }
+	if config.ServerName == "" {
+		config.ServerName = serviceName
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	dialled, err := backend.Dial(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(dialled.Close)
+	return client{dialled, changes}
+}
+
+// await waits until the connection gets into a state and returns the detail.
+func (c client) await(t *testing.T, want connectivity.State) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var seen []change
+	for {
+		select {
+		case now := <-c.changes:
+			if now.state == want {
+				return now.detail
+			}
+			seen = append(seen, now)
+		case <-ctx.Done():
+			t.Fatalf("never became %s, only %v", want, seen)
+		}
+	}
+}

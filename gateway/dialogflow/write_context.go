@@ -6,8 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 // contextsES writes outputContexts: those of the reply, then the one that holds the session parameters.

@@ -5,10 +5,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 // FuzzWrite: whatever a service sends as a Reply, the answer is one that Google's own types accept strictly and would

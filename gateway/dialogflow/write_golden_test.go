@@ -12,10 +12,11 @@ import (
 	betapb "cloud.google.com/go/dialogflow/apiv2beta1/dialogflowpb"
 	"cloud.google.com/go/dialogflow/cx/apiv3/cxpb"
 	"github.com/go-json-experiment/json/jsontext"
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 // A dialect is a kind of agent that replies are written for; the first part of a golden file's name is its name.

@@ -6,58 +6,67 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// target writes where a CX conversation goes on.
+// target writes where a CX conversation goes on. One that cannot be completed is dropped: Dialogflow would refuse the whole
+// answer for it.
 func (w *writer) target() {
 	switch target := w.reply.GetTarget().(type) {
 	case *intentgatev1.Reply_TargetPage:
-		if page, problem := w.resolve(target.TargetPage); problem != "" {
-			w.drop("target_page: %q %s", target.TargetPage, problem)
-		} else if flow, name, ok := strings.Cut(page, "/pages/"); !ok || !isOne(name) || !isFlow(flow) {
-			w.drop("target_page: %q is not a page; want pages/P or flows/F/pages/P", target.TargetPage)
-		} else {
-			w.text("targetPage", w.agent()+page)
+		agent, page, problem := w.resolve(target.TargetPage)
+		flow, id, _ := strings.Cut(page, "/pages/")
+		if problem == "" && !(isFlow(flow) && isOne(id)) {
+			problem = "is not a page; want pages/P or flows/F/pages/P"
 		}
+		w.transition("targetPage", agent+page, "target_page", target.TargetPage, problem)
 	case *intentgatev1.Reply_TargetFlow:
-		if flow, problem := w.resolve(target.TargetFlow); problem != "" {
-			w.drop("target_flow: %q %s", target.TargetFlow, problem)
-		} else if !isFlow(flow) {
-			w.drop("target_flow: %q is not a flow; want flows/F", target.TargetFlow)
-		} else {
-			w.text("targetFlow", w.agent()+flow)
+		agent, flow, problem := w.resolve(target.TargetFlow)
+		if problem == "" && !isFlow(flow) {
+			problem = "is not a flow; want flows/F"
 		}
+		w.transition("targetFlow", agent+flow, "target_flow", target.TargetFlow, problem)
 	}
 }
 
-// resolve makes the name of a page or flow relative to the agent of the turn, or says why it cannot.
-//
-// A full name must be of this very agent: a conversation cannot leave it, and Dialogflow would refuse the whole answer.
-func (w *writer) resolve(name string) (relative, problem string) {
-	s := w.turn.Session
-	if s.Project == "" || s.Location == "" || s.Agent == "" {
-		return "", "cannot be completed: the session names no agent"
+func (w *writer) transition(name, full, place, given, problem string) {
+	if problem != "" {
+		w.drop("%s: %q %s", place, given, problem)
+		return
 	}
+	w.text(name, full)
+}
+
+// resolve splits the name of a page or flow, relative or full, into that of its agent and the rest, or says why it
+// cannot. A conversation does not leave its agent, so that a full name must be of the one that the turn came from: as the
+// session names it, or as the current page does, since of a project both the ID and the number are in use.
+func (w *writer) resolve(name string) (agent, rest, problem string) {
+	session, page := w.sessionAgent(), w.turn.Page.Name
+	pageAgent, _, inFlow := strings.Cut(page, "flows/")
 	switch {
 	case strings.HasPrefix(name, "projects/"):
-		relative, ok := strings.CutPrefix(name, w.agent())
-		if !ok {
-			return "", "is not of this agent"
+		for _, agent := range []string{session, pageAgent} {
+			if rest, ok := strings.CutPrefix(name, agent); ok && agent != "" {
+				return agent, rest, ""
+			}
 		}
-		return relative, ""
+		return "", "", "is not of this agent"
 	case strings.HasPrefix(name, "pages/"):
-		current, ok := strings.CutPrefix(w.turn.Page.Name, w.agent())
-		flow, _, _ := strings.Cut(current, "/pages/")
-		if !ok || !isFlow(flow) {
-			return "", "cannot be completed: the turn names no page, hence no flow"
+		flow, _, ok := strings.Cut(strings.TrimPrefix(page, pageAgent), "/pages/")
+		if !ok || !inFlow {
+			return "", "", "cannot be completed: the turn names no page, hence no flow"
 		}
-		return flow + "/" + name, ""
+		return pageAgent, flow + "/" + name, ""
+	case session == "":
+		return "", "", "cannot be completed: the session names no agent"
 	default:
-		return name, ""
+		return session, name, ""
 	}
 }
 
-// agent is the resource name of the CX agent with a slash at its end.
-func (w *writer) agent() string {
+// sessionAgent is the name of the agent as the session has it, with a slash at its end; empty if it has none.
+func (w *writer) sessionAgent() string {
 	s := w.turn.Session
+	if s.Project == "" || s.Location == "" || s.Agent == "" {
+		return ""
+	}
 	return "projects/" + s.Project + "/locations/" + s.Location + "/agents/" + s.Agent + "/"
 }
 

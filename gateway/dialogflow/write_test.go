@@ -11,11 +11,12 @@ import (
 
 	"cloud.google.com/go/dialogflow/apiv2/dialogflowpb"
 	betapb "cloud.google.com/go/dialogflow/apiv2beta1/dialogflowpb"
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 func TestWriteNothing(t *testing.T) {
@@ -222,16 +223,46 @@ func TestWriteServiceContext(t *testing.T) {
 	}
 }
 
-// TestWriteTargetWithoutAnAgent proves that a target is never completed with holes in it.
-func TestWriteTargetWithoutAnAgent(t *testing.T) {
-	pageless, agentless := cxTurn(), cxTurn()
+// TestWriteTarget proves that a target is completed from what the turn names, and never with holes in it.
+func TestWriteTarget(t *testing.T) {
+	const byID, byNumber = "projects/shop/locations/europe-west1/agents/a-1/", "projects/415104041262/locations/europe-west1/agents/a-1/"
+	usual, pageless, agentless, numbered := cxTurn(), cxTurn(), cxTurn(), cxTurn()
 	pageless.Page = dialogflow.Page{}
 	agentless.Session = dialogflow.Session{Name: "s", ID: "s"}
-	for name, turn := range map[string]*dialogflow.Turn{"no page": pageless, "no agent": agentless} {
-		reply := &intentgatev1.Reply{Target: &intentgatev1.Reply_TargetPage{TargetPage: "pages/P"}}
-		body, dropped, err := dialogflow.Write(turn, reply, dialogflow.WriteOptions{API: dialogflow.V3})
-		if err != nil || string(body) != "{}" || len(dropped) != 1 || !strings.Contains(dropped[0], "cannot be completed") {
-			t.Errorf("%s: got %s, %q, %v; want the target dropped", name, body, dropped, err)
+	numbered.Page.Name = byNumber + "flows/f-1/pages/p-1"
+	for _, c := range []struct {
+		turn       *dialogflow.Turn
+		page, want string // want is empty if it is to be dropped
+	}{
+		{usual, "pages/P", byID + "flows/f-1/pages/P"},
+		{usual, "flows/f-2/pages/P", byID + "flows/f-2/pages/P"},
+		{usual, byID + "flows/f-2/pages/P", byID + "flows/f-2/pages/P"},
+		{usual, byNumber + "flows/f-2/pages/P", ""},
+		{usual, "", ""},
+		{usual, "pages/", ""},
+		{usual, "pages/P/Q", ""},
+		{usual, "flows//pages/P", ""},
+		{usual, "flows/f/../pages/P", ""},
+		{usual, byID, ""},
+		{usual, "projects/", ""},
+		{pageless, "pages/P", ""},
+		{pageless, "flows/f-2/pages/P", byID + "flows/f-2/pages/P"},
+		{pageless, "projects/other/locations/l/agents/a/flows/f/pages/P", ""},
+		{agentless, "pages/P", byID + "flows/f-1/pages/P"},
+		{agentless, "flows/f-2/pages/P", ""},
+		{numbered, "pages/P", byNumber + "flows/f-1/pages/P"},
+		{numbered, "flows/f-2/pages/P", byID + "flows/f-2/pages/P"},
+		{numbered, byNumber + "flows/f-2/pages/P", byNumber + "flows/f-2/pages/P"},
+		{numbered, byID + "flows/f-2/pages/P", byID + "flows/f-2/pages/P"},
+	} {
+		reply := &intentgatev1.Reply{Target: &intentgatev1.Reply_TargetPage{TargetPage: c.page}}
+		body, dropped, err := dialogflow.Write(c.turn, reply, dialogflow.WriteOptions{API: dialogflow.V3})
+		want, sentences := "{}", 1
+		if c.want != "" {
+			want, sentences = `{"targetPage":"`+c.want+`"}`, 0
+		}
+		if err != nil || string(body) != want || len(dropped) != sentences {
+			t.Errorf("%q at %q: got %s, %q, %v; want %s", c.page, c.turn.Page.Name, body, dropped, err, want)
 		}
 	}
 }

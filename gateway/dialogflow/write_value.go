@@ -12,18 +12,16 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// maxValueDepth bounds the nesting of the Values of a reply. Session parameters come back in the next request, where
-// deeper ones would be refused, and with them every further turn of the conversation.
-const maxValueDepth = 30
-
 var (
 	errNoKind = errors.New("value of no kind: want null, a number, a string, a boolean, an object or a list")
-	errDepth  = fmt.Errorf("nesting beyond %d levels", maxValueDepth)
+	// Session parameters come back in the next request: nested deeper than the reader takes they would be refused there,
+	// and with them every further turn of the conversation.
+	errDepth = fmt.Errorf("nesting beyond %d levels", maxDepth)
 )
 
 // appendStruct appends an object with its names sorted: one reply, one answer.
 func appendStruct(b []byte, fields map[string]*structpb.Value, depth int) ([]byte, error) {
-	if depth > maxValueDepth {
+	if depth > maxDepth {
 		return b, errDepth
 	}
 	b = append(b, '{')
@@ -44,7 +42,7 @@ func appendStruct(b []byte, fields map[string]*structpb.Value, depth int) ([]byt
 }
 
 func appendList(b []byte, values []*structpb.Value, depth int) ([]byte, error) {
-	if depth > maxValueDepth {
+	if depth > maxDepth {
 		return b, errDepth
 	}
 	b = append(b, '[')

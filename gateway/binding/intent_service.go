@@ -1,0 +1,95 @@
+package binding
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// Call is one call of a method, ready to be sent.
+type Call struct {
+	Method  string // full, such as /intentgate.v1.IntentService/Fulfill
+	Request []byte // the request message in protobuf's wire format
+	// Hashed is Request without what differs between two tries of one turn, or only repeats it: the turn's id and the
+	// webhook's JSON. It goes into the request id.
+	Hashed []byte
+}
+
+// IntentService binds turns to IntentService.Fulfill. It is safe for concurrent use.
+type IntentService struct {
+	contextName string
+}
+
+// NewIntentService returns the binding of one service. The name is that of the ES context that holds the service's
+// session parameters.
+func NewIntentService(contextName string) *IntentService {
+	return &IntentService{contextName: contextName}
+}
+
+// The fields of FulfillRequest, and the one of Turn that stays out of Hashed.
+const (
+	requestTurn        field = 1
+	requestParameters  field = 2
+	requestWebhookJSON field = 3
+	turnID             field = 2
+)
+
+// Call makes the request for a turn, with the webhook's JSON in it if that is asked for. Equal turns give equal bytes.
+// The error names the value that cannot be converted, which a turn from dialogflow.Read never has.
+//
+// The turn is built and marshalled once, without its id. Fields of a message may come in any order, so that the id is
+// put after the rest of the turn and the JSON after the rest of the request, and Hashed is what stands there without
+// them.
+func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call, error) {
+	c := new(values)
+	message := c.turn(turn, s.contextName)
+	from := len(c.b)
+	c.parameters(requestParameters, turnParameters(turn))
+	if c.err != nil {
+		return Call{}, c.err
+	}
+	parameters := c.b[from:]
+	inner, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	if err != nil {
+		return Call{}, fmt.Errorf("marshalling a turn: %w", err)
+	}
+	call := Call{Method: intentgatev1.IntentService_Fulfill_FullMethodName, Hashed: request(inner, parameters, 0)}
+
+	if turn.ID != "" {
+		inner = protowire.AppendTag(inner, turnID, protowire.BytesType)
+		inner = protowire.AppendString(inner, turn.ID)
+	}
+	if !withWebhookJSON {
+		call.Request = request(inner, parameters, 0)
+		return call, nil
+	}
+	call.Request = request(inner, parameters, len(turn.Body)+maxHeader)
+	call.Request = protowire.AppendTag(call.Request, requestWebhookJSON, protowire.BytesType)
+	call.Request = protowire.AppendBytes(call.Request, turn.Body)
+	return call, nil
+}
+
+// maxHeader is how long a field's number and length are at most, for the fields here.
+const maxHeader = 8
+
+// request returns a FulfillRequest of a turn and its parameters, the field and all, with room for more.
+func request(turn, parameters []byte, more int) []byte {
+	b := make([]byte, 0, maxHeader+len(turn)+len(parameters)+more)
+	b = protowire.AppendTag(b, requestTurn, protowire.BytesType)
+	b = protowire.AppendBytes(b, turn)
+	return append(b, parameters...)
+}
+
+// Reply reads a FulfillResponse. The reply is nil if the service gave none; bytes that are no FulfillResponse are an
+// error, and the service's fault.
+func (s *IntentService) Reply(response []byte) (*intentgatev1.Reply, error) {
+	message := new(intentgatev1.FulfillResponse)
+	if err := proto.Unmarshal(response, message); err != nil {
+		return nil, fmt.Errorf("response of %d bytes is no %s: %w", len(response), message.ProtoReflect().Descriptor().FullName(), err)
+	}
+	return message.GetReply(), nil
+}

@@ -74,7 +74,7 @@ func TestInvokeReturnsStatus(t *testing.T) {
 			case len(request) == 0:
 				return nil, status.Error(codes.FailedPrecondition, "the order has been sent")
 			case len(request) < 100:
-				return message(2<<20), nil
+				return message(2 << 20), nil
 			default:
 				select {
 				case <-ctx.Done():
@@ -96,7 +96,7 @@ func TestInvokeReturnsStatus(t *testing.T) {
 		"deadline":          {message(100), 50 * time.Millisecond, codes.DeadlineExceeded, ""},
 		"deadline over":     {message(100), -time.Second, codes.DeadlineExceeded, ""},
 		"too large to take": {message(10), patience, codes.ResourceExhausted, "larger than max"},
-		"too large to send": {message(4<<20), patience, codes.ResourceExhausted, "larger than max"},
+		"too large to send": {message(4 << 20), patience, codes.ResourceExhausted, "larger than max"},
 		"caller has gone":   {message(100), 0, codes.Canceled, ""},
 	}
 	for name, test := range tests {

@@ -66,11 +66,11 @@ func golden(t *testing.T, path string, got []byte) {
 	}
 }
 
-func readFile(t testing.TB, path string) []byte {
-	t.Helper()
+func readFile(tb testing.TB, path string) []byte {
+	tb.Helper()
 	text, err := os.ReadFile(path) //nolint:gosec // the path is of this repository
 	if err != nil {
-		t.Fatalf("%v: a golden file is made by running the test with -update", err)
+		tb.Fatalf("%v: a golden file is made by running the test with -update", err)
 	}
 	return text
 }

@@ -14,20 +14,20 @@ import (
 
 var service = binding.NewIntentService("Shop-Orders")
 
-func call(t testing.TB, turn *dialogflow.Turn, withWebhookJSON bool) binding.Call {
-	t.Helper()
+func call(tb testing.TB, turn *dialogflow.Turn, withWebhookJSON bool) binding.Call {
+	tb.Helper()
 	call, err := service.Call(turn, withWebhookJSON)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return call
 }
 
-func request(t testing.TB, wire []byte) *intentgatev1.FulfillRequest {
-	t.Helper()
+func request(tb testing.TB, wire []byte) *intentgatev1.FulfillRequest {
+	tb.Helper()
 	request := new(intentgatev1.FulfillRequest)
 	if err := proto.Unmarshal(wire, request); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return request
 }

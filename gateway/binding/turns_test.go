@@ -60,11 +60,11 @@ const cxBody = `{
   "languageInfo": {"inputLanguageCode": "en", "resolvedLanguageCode": "en-us", "confidenceScore": 0.5}
 }`
 
-func read(t testing.TB, platform dialogflow.Platform, body string) *dialogflow.Turn {
-	t.Helper()
+func read(tb testing.TB, platform dialogflow.Platform, body string) *dialogflow.Turn {
+	tb.Helper()
 	turn, err := dialogflow.Read(platform, []byte(body))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return turn
 }

@@ -75,11 +75,13 @@ func (w *writer) serviceContext(set map[string]*structpb.Value) {
 	m := w.openContext(w.opt.Context, lifespan)
 	parameters := w.open("parameters", '{')
 	for _, p := range held.Parameters {
-		_, replaced := set[p.Name]
-		of, isOriginal := strings.CutSuffix(p.Name, ".original")
-		if !replaced && !(isOriginal && isNull(set[of])) {
-			w.raw("context "+w.opt.Context, p)
+		if _, replaced := set[p.Name]; replaced {
+			continue
 		}
+		if of, ok := strings.CutSuffix(p.Name, ".original"); ok && isNull(set[of]) {
+			continue
+		}
+		w.raw("context "+w.opt.Context, p)
 	}
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		if !isNull(set[key]) {

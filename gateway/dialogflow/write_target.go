@@ -13,7 +13,7 @@ func (w *writer) target() {
 	case *intentgatev1.Reply_TargetPage:
 		agent, page, problem := w.resolve(target.TargetPage)
 		flow, id, _ := strings.Cut(page, "/pages/")
-		if problem == "" && !(isFlow(flow) && isOne(id)) {
+		if problem == "" && (!isFlow(flow) || !isOne(id)) {
 			problem = "is not a page; want pages/P or flows/F/pages/P"
 		}
 		w.transition("targetPage", agent+page, "target_page", target.TargetPage, problem)

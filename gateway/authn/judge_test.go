@@ -233,13 +233,13 @@ func TestRefusalsAreFitForALog(t *testing.T) {
 	}
 }
 
-func parse(t testing.TB, certificate tls.Certificate) []*x509.Certificate {
-	t.Helper()
+func parse(tb testing.TB, certificate tls.Certificate) []*x509.Certificate {
+	tb.Helper()
 	var certs []*x509.Certificate
 	for _, der := range certificate.Certificate {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		certs = append(certs, cert)
 	}

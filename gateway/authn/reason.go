@@ -60,7 +60,7 @@ var hints = map[Reason]string{
 	ClientRefused:       "the client refused the gateway's own certificate: serve the full chain, of a CA that the client trusts, for the name it calls",
 	Timeout:             "the client did not finish the handshake in time",
 	HungUp:              "the client closed the connection during the handshake: a port scan, a health check, or a client that dislikes the gateway's certificate",
-	Overload:            "too many handshakes of this address were waiting already",
+	Overload:            "too many handshakes were going on, or too many of this address: if they are welcome, raise limits.handshakes",
 	HandshakeFailed:     "client and gateway could not agree on a handshake: see the error",
 }
 

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"testing"
@@ -20,7 +21,7 @@ func TestGate(t *testing.T) {
 	if err != nil || hurry {
 		t.Fatalf("the first: hurry %t, %v", hurry, err)
 	}
-	if _, _, err := g.enter(ended, one); !errors.Is(err, context.Canceled) {
+	if _, _, err := g.enter(ended, one); !errors.Is(err, errOverload) {
 		t.Errorf("a second one of the address: %v", err)
 	}
 	leaveTwo, _, err := g.enter(t.Context(), two)
@@ -64,10 +65,12 @@ func TestNetwork(t *testing.T) {
 func TestLimiter(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	l := newLimiter(func() time.Time { return now })
-	address := func(i int) netip.Prefix {
-		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
+	address := func(i uint32) netip.Prefix {
+		var ip [4]byte
+		binary.BigEndian.PutUint32(ip[:], i)
+		return netip.PrefixFrom(netip.AddrFrom4(ip), 32)
 	}
-	expect := func(i int, reason authn.Reason, wantSuppressed int, wantOK bool) {
+	expect := func(i uint32, reason authn.Reason, wantSuppressed int, wantOK bool) {
 		t.Helper()
 		if suppressed, ok := l.allow(address(i), reason); ok != wantOK || suppressed != wantSuppressed {
 			t.Errorf("address %d: %d suppressed, %t, want %d, %t", i, suppressed, ok, wantSuppressed, wantOK)
@@ -83,7 +86,7 @@ func TestLimiter(t *testing.T) {
 	expect(0, authn.Expired, 0, false)
 
 	logged := 0
-	for i := range 100_000 {
+	for i := range uint32(100_000) {
 		if _, ok := l.allow(address(i), authn.Timeout); ok {
 			logged++
 		}

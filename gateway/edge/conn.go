@@ -127,18 +127,23 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // cannot happen; if it does, nobody gets through
 	}
 	peer := &Peer{Addr: c.addr, Start: c.start(r), conn: c}
-	defer func() {
-		if v := recover(); v != nil {
-			//nolint:errorlint // a panic's value, compared as net/http does
-			if v != http.ErrAbortHandler {
-				s.config.Logger.LogAttrs(r.Context(), slog.LevelError, "Handler panicked",
-					slog.Any("panic", v), slog.String("peer", c.addr.String()), slog.String("stack", string(debug.Stack())))
-			}
-			panic(http.ErrAbortHandler)
-		}
-	}()
+	defer s.recovered(r.Context(), c)
 	r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer))
 	r.Trailer = nil
 	StripReserved(r.Header)
 	s.config.Handler.ServeHTTP(w, r)
+}
+
+// recovered logs a handler's panic with its stack, and has net/http end the request without a word more.
+func (s *Server) recovered(ctx context.Context, c *conn) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	//nolint:errorlint // a panic's value, compared as net/http does
+	if v != http.ErrAbortHandler {
+		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handler panicked",
+			slog.Any("panic", v), slog.String("peer", c.addr.String()), slog.String("stack", string(debug.Stack())))
+	}
+	panic(http.ErrAbortHandler)
 }

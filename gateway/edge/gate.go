@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-var errOverload = errors.New("too many handshakes of one address")
+var errOverload = errors.New("too many handshakes at a time")
 
 // gate bounds the handshakes in flight, and gives no single address more than its share of them: the others of that
 // address wait for each other, not in everybody's way. One address can have as many waiting as there are slots.
@@ -37,21 +37,21 @@ func newGate(size int) *gate {
 	}
 }
 
-// enter waits for a slot until ctx ends. Where more than half of them are taken, the handshake is asked to hurry.
-// leave must be called once.
+// enter waits for a slot until ctx ends; its only error is errOverload. Where more than half of the slots are taken, the
+// handshake is asked to hurry. leave must be called once.
 func (g *gate) enter(ctx context.Context, from netip.Prefix) (leave func(), hurry bool, err error) {
 	o := g.join(from)
 	if o == nil {
 		return nil, false, errOverload
 	}
-	if err := o.slots.Acquire(ctx, 1); err != nil {
+	if o.slots.Acquire(ctx, 1) != nil {
 		g.part(from, o)
-		return nil, false, err
+		return nil, false, errOverload
 	}
-	if err := g.slots.Acquire(ctx, 1); err != nil {
+	if g.slots.Acquire(ctx, 1) != nil {
 		o.slots.Release(1)
 		g.part(from, o)
-		return nil, false, err
+		return nil, false, errOverload
 	}
 	hurry = 2*g.inFlight.Add(1) > g.size
 	return func() {

@@ -167,7 +167,7 @@ func (c *conn) explain(err error) *authn.Refusal {
 	case c.refusal != nil:
 		return c.refusal
 	case errors.Is(err, errOverload):
-		return &authn.Refusal{Reason: authn.Overload, Saw: "too many handshakes of one address", Wanted: "fewer at a time"}
+		return &authn.Refusal{Reason: authn.Overload, Saw: "too many handshakes at a time", Wanted: "fewer"}
 	case errors.As(err, &record):
 		saw := "bytes that are no TLS"
 		if looksLikeHTTP(record.RecordHeader) {

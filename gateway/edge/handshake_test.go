@@ -110,7 +110,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, nil)
 	config := f.clientConfig(pki.Client().TLS())
-	config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 //nolint:gosec // to be refused
+	config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	h := f.refused(config, authn.ProtocolVersion)
 	if h.Refusal.Saw != "TLS 1.1, TLS 1.0" {
 		t.Errorf("saw %q", h.Refusal.Saw)

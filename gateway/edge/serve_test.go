@@ -18,7 +18,7 @@ func TestProtocols(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, func(c *edge.Config) {
 		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.WriteString(w, r.Proto)
+			_, _ = io.WriteString(w, map[int]string{1: "HTTP/1.1", 2: "HTTP/2.0"}[r.ProtoMajor])
 		})
 	})
 	for http2, want := range map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"} {

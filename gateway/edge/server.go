@@ -89,7 +89,9 @@ func New(config Config) (*Server, error) {
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ConnContext:       withConn,
-		ConnState:         trackIdle,
+		// `OPTIONS *` is no exception to who may come through.
+		DisableGeneralOptionsHandler: true,
+		ConnState:                    trackIdle,
 		// Strangers decide how often this speaks; what matters is logged elsewhere, with limits.
 		ErrorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
 	}

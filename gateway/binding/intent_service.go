@@ -45,7 +45,7 @@ const (
 // put after the rest of the turn and the JSON after the rest of the request, and Hashed is what stands there without
 // them.
 func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call, error) {
-	c := new(values)
+	c := &values{wire: wire{b: make([]byte, 0, 1024), members: make([]member, 0, 16)}}
 	message := c.turn(turn, s.contextName)
 	from := len(c.b)
 	c.parameters(requestParameters, turnParameters(turn))

@@ -2,87 +2,89 @@ package telemetry
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/hex"
 	"errors"
-	"io"
 	"log/slog"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/edge"
 )
 
-// Audit writes who was let in and who was not, one JSON object a line, apart from the log. It holds back nothing: that
-// refusals are limited is up to whoever calls it. It is safe for concurrent use.
-type Audit struct{ log *slog.Logger }
-
-// NewAudit returns an Audit that writes each line to w with one Write.
-func NewAudit(w io.Writer) (*Audit, error) {
-	if w == nil {
-		return nil, errors.New("telemetry: the audit trail needs a writer")
-	}
-	return &Audit{log: slog.New(slog.NewJSONHandler(w, nil))}, nil
-}
-
-// Party is the other end of a connection as far as it is known. All of it may be a stranger's text: it is escaped and cut.
-type Party struct {
-	Peer        string   // address and port
-	SNI         string   // the name that it called
-	TLS         string   // the version, such as `TLS 1.3`
-	Resumed     bool     // of an earlier connection, the certificate with it
-	Profiles    []string // the trust profiles that accept the certificate
-	Subject     string
-	Names       []string // the SANs
-	Issuer      string
-	Fingerprint string // SHA-256 of the certificate, in hex
-}
-
-// Refusal is why somebody was not let in.
-type Refusal struct {
-	Reason string // stable, snake_case
-	Saw    string
-	Wanted string
-}
-
-// Accepted tells of a new connection whose certificate is accepted.
-func (a *Audit) Accepted(ctx context.Context, party Party) {
-	a.log.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", party.attrs()...)
-}
-
-// Refused tells of a connection that is refused in its handshake.
-func (a *Audit) Refused(ctx context.Context, party Party, refusal Refusal) {
-	a.log.LogAttrs(ctx, slog.LevelWarn, "Connection refused", append(party.attrs(), refusal.attrs()...)...)
-}
-
-// RequestRefused tells of a request that is refused on an accepted connection: for its path the certificate, or what the
-// session states, is not good enough.
-func (a *Audit) RequestRefused(ctx context.Context, party Party, webhook string, refusal Refusal) {
-	attrs := append(party.attrs(), slog.String("webhook", webhook))
-	a.log.LogAttrs(ctx, slog.LevelWarn, "Request refused", append(attrs, refusal.attrs()...)...)
-}
-
-func (p Party) attrs() []slog.Attr {
-	attrs := []slog.Attr{slog.String("peer", p.Peer)}
-	for _, text := range []struct{ key, value string }{
-		{"sni", p.SNI}, {"tls", p.TLS}, {"subject", p.Subject}, {"issuer", p.Issuer}, {"sha256", p.Fingerprint},
-	} {
-		if text.value != "" {
-			attrs = append(attrs, slog.String(text.key, printable(text.value, maxText)))
+// Handshake counts a handshake of the edge and writes the decision on an identity to the audit trail. It holds back nothing:
+// each connection is one line at most.
+func (t *Telemetry) Handshake(h edge.Handshake) {
+	ctx := context.Background() // a handshake belongs to no request yet
+	if h.Refusal != nil {
+		reason := string(h.Refusal.Reason)
+		t.handshake.Add(ctx, 1, t.handshakes.get(handshakeKey{result: "refused", reason: reason})...)
+		if judged(h.Refusal.Reason) {
+			t.audit.LogAttrs(ctx, slog.LevelWarn, "Connection refused", append(connection(h), refusal(h.Refusal)...)...)
 		}
+		return
 	}
-	if len(p.Profiles) > 0 {
-		attrs = append(attrs, slog.Any("profiles", p.Profiles))
+	if h.Verdict == nil || len(h.Verdict.Accepted) == 0 {
+		return // the edge gives one of the two
 	}
-	if len(p.Names) > 0 {
-		const most = 20
-		names := make([]string, 0, min(len(p.Names), most))
-		for _, name := range p.Names[:cap(names)] {
-			names = append(names, printable(name, maxText))
-		}
-		attrs = append(attrs, slog.Any("names", names), slog.Int("names_in_all", len(p.Names)))
-	}
-	return append(attrs, slog.Bool("resumed", p.Resumed))
+	accepted := h.Verdict.Accepted[0]
+	t.handshake.Add(ctx, 1, t.handshakes.get(handshakeKey{result: "accepted", profile: accepted.Profile.Name})...)
+	certificate := accepted.Certificate
+	t.audit.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", append(connection(h),
+		slog.Any("profiles", h.Verdict.Profiles()),
+		slog.String("subject", authn.Printable(certificate.GetSubject())),
+		slog.Any("sans", sans(certificate.GetSans())),
+		slog.String("issuer", authn.Printable(certificate.GetIssuer())),
+		slog.String("sha256", hex.EncodeToString(certificate.GetSha256())),
+	)...)
 }
 
-func (r Refusal) attrs() []slog.Attr {
-	return []slog.Attr{
-		slog.String("reason", r.Reason),
-		slog.String("saw", printable(r.Saw, maxText)),
-		slog.String("wanted", printable(r.Wanted, maxText)),
+// judged says whether a handshake that failed says anything of an identity: scans, health checks and time-outs do not.
+func judged(reason authn.Reason) bool {
+	switch reason {
+	case authn.NotTLS, authn.ProtocolVersion, authn.ClientRefused, authn.Timeout, authn.HungUp, authn.Overload, authn.HandshakeFailed:
+		return false
+	default:
+		return true
 	}
+}
+
+// auditTurn writes a turn to the audit trail that was refused for who asks: on an accepted connection, but for its path the
+// certificate, or what the session states, is not good enough.
+func (e *TurnEvent) auditTurn(ctx context.Context) {
+	refused, ok := errors.AsType[*authn.Refusal](e.Err)
+	if !ok {
+		return
+	}
+	e.telemetry.audit.LogAttrs(ctx, slog.LevelWarn, "Turn refused", append([]slog.Attr{
+		slog.String("peer", e.Peer),
+		slog.String("webhook", e.Webhook),
+		slog.String("project", authn.Printable(e.Project)),
+		slog.String("agent", authn.Printable(e.Agent)),
+	}, refusal(refused)...)...)
+}
+
+// connection tells which connection it is about.
+func connection(h edge.Handshake) []slog.Attr {
+	attrs := []slog.Attr{slog.String("peer", h.Peer.String()), slog.String("sni", h.SNI), slog.Bool("resumed", h.Resumed)}
+	if h.Version != 0 {
+		attrs = append(attrs, slog.String("tls", tls.VersionName(h.Version)))
+	}
+	return attrs
+}
+
+func refusal(r *authn.Refusal) []slog.Attr {
+	return []slog.Attr{slog.String("reason", string(r.Reason)), slog.String("saw", r.Saw), slog.String("wanted", r.Wanted)}
+}
+
+// sans returns the first names of a certificate; a certificate may carry thousands.
+func sans(names []string) []string {
+	const most = 20
+	first := make([]string, 0, most+1)
+	for _, name := range names[:min(len(names), most)] {
+		first = append(first, authn.Printable(name))
+	}
+	if len(names) > most {
+		first = append(first, "…")
+	}
+	return first
 }

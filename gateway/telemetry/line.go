@@ -3,15 +3,10 @@ package telemetry
 import (
 	"context"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-)
 
-const (
-	maxName = 64  // bytes of an unknown field's name in a metric
-	maxText = 256 // bytes of a stranger's text in a log line
+	"github.com/intentgate/intentgate/gateway/authn"
 )
 
 // log writes the turn's line.
@@ -24,7 +19,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	)
 	text := func(key, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, printable(value, maxText)))
+			attrs = append(attrs, slog.String(key, printable(value)))
 		}
 	}
 	number := func(key string, value int) {
@@ -79,32 +74,23 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	e.telemetry.logger.LogAttrs(ctx, level, "Turn", attrs...)
 }
 
-// printable returns a stranger's text fit for people's eyes: what does not print, or turns the direction of writing, is
-// escaped as Go does it, and what goes beyond so many bytes is cut.
-func printable(text string, most int) string {
-	plain := len(text) <= most
+// fieldName returns the name of an unknown field as a label: it is a stranger's text.
+func fieldName(name string) string {
+	const most = 64
+	if len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "") + "…"
+	}
+	return printable(name)
+}
+
+// printable returns a stranger's text fit for people's eyes, nearly always without looking at it twice.
+func printable(text string) string {
+	plain := len(text) <= 256
 	for i := 0; plain && i < len(text); i++ {
 		plain = text[i] >= ' ' && text[i] <= '~'
 	}
 	if plain {
 		return text
 	}
-	// Escaping makes no text shorter. One byte more than fits has cut see that there was more, and takes with it half a
-	// character that this leaves at the end.
-	text = text[:min(len(text), most+1)]
-	quoted := strconv.Quote(text)
-	escaped := strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-	return cut(escaped, most)
-}
-
-// cut shortens text to so many bytes, the ellipsis included, and no half characters.
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	most -= len("…")
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most] + "…"
+	return authn.Printable(text)
 }

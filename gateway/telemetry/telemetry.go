@@ -13,6 +13,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -30,14 +31,15 @@ import (
 
 // Config is what Telemetry is made of; all of it is needed.
 type Config struct {
-	Logger  *slog.Logger // of the lines a turn
-	Version string       // of this build
-	Now     func() time.Time
+	Logger *slog.Logger // takes one line a turn
+	Audit  *slog.Logger // takes one line for each decision on an identity
+	Now    func() time.Time
 }
 
 // Telemetry holds the instruments. It is safe for concurrent use.
 type Telemetry struct {
 	logger   *slog.Logger
+	audit    *slog.Logger
 	now      func() time.Time
 	registry *prometheus.Registry
 	meter    metric.Meter
@@ -51,8 +53,8 @@ type Telemetry struct {
 
 // New returns Telemetry with a registry of its own: nothing is global.
 func New(config Config) (*Telemetry, error) {
-	if config.Logger == nil || config.Version == "" || config.Now == nil {
-		return nil, errors.New("telemetry: Logger, Version and Now are all needed")
+	if config.Logger == nil || config.Audit == nil || config.Now == nil {
+		return nil, errors.New("telemetry: Logger, Audit and Now are all needed")
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -64,15 +66,15 @@ func New(config Config) (*Telemetry, error) {
 		sdk.WithReader(reader),
 		sdk.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", "intentgate"),
-			attribute.String("service.version", config.Version),
+			attribute.String("service.version", version()),
 		)),
 		sdk.WithExemplarFilter(exemplar.AlwaysOffFilter), // they cost every measurement and would need traces
 	)
 	t := &Telemetry{
-		logger: config.Logger, now: config.Now, registry: registry,
+		logger: config.Logger, audit: config.Audit, now: config.Now, registry: registry,
 		meter:         provider.Meter("github.com/intentgate/intentgate"),
 		turnSeries:    newBounded(maxTurnSeries, newTurnSeries, turnKey{outcome: "other"}),
-		handshakes:    newBounded(maxHandshakeSeries, handshakeOptions, handshakeKey{"other", "other", "other"}),
+		handshakes:    newBounded(maxHandshakeSeries, handshakeOptions, handshakeKey{result: "other"}),
 		unknownFields: newBounded(maxNames, label("name"), "other"),
 		quirkKinds:    newBounded(maxNames, label("kind"), "other"),
 	}
@@ -82,22 +84,20 @@ func New(config Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// Handler serves the metrics in Prometheus' format.
-func (t *Telemetry) Handler() http.Handler {
+// Metrics serves the metrics in Prometheus' format.
+func (t *Telemetry) Metrics() http.Handler {
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
 		MaxRequestsInFlight: 4,
 		ErrorLog:            slog.NewLogLogger(t.logger.Handler(), slog.LevelError),
 	})
 }
 
-// Handshake counts a finished handshake: one that was refused for a reason or, where that is empty, one that was accepted by a
-// trust profile.
-func (t *Telemetry) Handshake(ctx context.Context, profile, reason string) {
-	key := handshakeKey{"accepted", "", profile}
-	if reason != "" {
-		key = handshakeKey{"refused", reason, ""}
+// version returns the version of this build, such as `v1.2.3` or `(devel)`.
+func version() string {
+	if build, ok := debug.ReadBuildInfo(); ok {
+		return build.Main.Version
 	}
-	t.handshake.Add(ctx, 1, t.handshakes.get(key)...)
+	return "unknown"
 }
 
 // ObserveServices has the state of each service's connection exported. The sequence is asked for at every scrape.

@@ -101,6 +101,7 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 	}
 	outcome := e.outcome()
 	e.measure(ctx, outcome, took)
+	e.auditTurn(ctx)
 
 	level := slog.LevelInfo
 	switch {
@@ -127,7 +128,7 @@ func (e *TurnEvent) measure(ctx context.Context, outcome string, took time.Durat
 		t.dropped.Add(ctx, int64(len(e.Dropped)), series.dropped...)
 	}
 	for _, name := range e.Unknown {
-		t.unknown.Add(ctx, 1, t.unknownFields.get(printable(name, maxName))...)
+		t.unknown.Add(ctx, 1, t.unknownFields.get(fieldName(name))...)
 	}
 	for _, q := range e.quirks {
 		t.quirks.Add(ctx, int64(q.count), t.quirkKinds.get(q.kind)...)

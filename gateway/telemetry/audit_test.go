@@ -1,0 +1,90 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// accepted is a handshake whose certificate a profile accepts.
+func accepted(profile string) edge.Handshake {
+	return edge.Handshake{
+		Peer: netip.MustParseAddrPort("192.0.2.1:4711"), SNI: "gateway.example", Version: tls.VersionTLS13,
+		Verdict: &authn.Verdict{Accepted: []authn.Acceptance{{
+			Profile: &authn.Profile{Name: profile},
+			Certificate: &intentgatev1.Caller_Certificate{
+				Profile: profile, Subject: "CN=Google LLC", Sans: make([]string, 1000), Issuer: "CN=CA\n", Sha256: []byte{0xab, 0x12},
+			},
+		}}},
+	}
+}
+
+func TestAudit(t *testing.T) {
+	var trail bytes.Buffer
+	telemetry, err := telemetry.New(telemetry.Config{
+		Logger: slog.New(slog.DiscardHandler),
+		Audit:  slog.New(slog.NewJSONHandler(&trail, nil)),
+		Now:    func() time.Time { return start },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	telemetry.Handshake(accepted("dialogflow"))
+	telemetry.Handshake(edge.Handshake{
+		Peer:    netip.MustParseAddrPort("192.0.2.9:1"),
+		Refusal: &authn.Refusal{Reason: authn.SubjectMismatch, Saw: "CN=Evil", Wanted: "CN=Google LLC"},
+	})
+	telemetry.Handshake(edge.Handshake{Refusal: &authn.Refusal{Reason: authn.HungUp}}) // nobody was judged
+
+	for _, cause := range []error{
+		fmt.Errorf("wrapped: %w", &authn.Refusal{Reason: authn.ProjectMismatch, Saw: "project x", Wanted: "project shop"}),
+		fmt.Errorf("a service is away"), // nothing about who asks
+		nil,
+	} {
+		event := telemetry.StartTurn(start)
+		event.Peer, event.Webhook, event.Project = "192.0.2.1:4711", "/dialogflow/es", "x\u202e"
+		event.HTTPStatus, event.Code, event.Err = 403, codes.PermissionDenied, cause
+		event.Finish(t.Context())
+	}
+
+	var lines []string
+	for line := range strings.Lines(trail.String()) {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		delete(entry, "time")
+		if names, ok := entry["sans"].([]any); ok {
+			entry["sans"] = len(names)
+		}
+		text, err := json.Marshal(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, string(text))
+	}
+	want := []string{
+		`{"issuer":"CN=CA\\n","level":"INFO","msg":"Connection accepted","peer":"192.0.2.1:4711","profiles":["dialogflow"],"resumed":false,` +
+			`"sans":21,"sha256":"ab12","sni":"gateway.example","subject":"CN=Google LLC","tls":"TLS 1.3"}`,
+		`{"level":"WARN","msg":"Connection refused","peer":"192.0.2.9:1","reason":"subject_mismatch","resumed":false,"saw":"CN=Evil","sni":"",` +
+			`"wanted":"CN=Google LLC"}`,
+		`{"agent":"","level":"WARN","msg":"Turn refused","peer":"192.0.2.1:4711","project":"x\\u202e","reason":"project_mismatch",` +
+			`"saw":"project x","wanted":"project shop","webhook":"/dialogflow/es"}`,
+	}
+	if got, want := strings.Join(lines, "\n"), strings.Join(want, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -11,10 +11,9 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
-
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/mux"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // Config is what the admin listener needs; all of it.

@@ -66,7 +66,14 @@ func client(t *testing.T, addr net.Addr) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func get(t *testing.T, client *http.Client, method, url string, header http.Header) (response *http.Response, body string) {
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func get(t *testing.T, client *http.Client, method, url string, header http.Header) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
@@ -75,7 +82,7 @@ func get(t *testing.T, client *http.Client, method, url string, header http.Head
 	if header != nil {
 		request.Header = header
 	}
-	response, err = client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +91,7 @@ func get(t *testing.T, client *http.Client, method, url string, header http.Head
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(data)
+	return answer{response.StatusCode, response.Header, string(data)}
 }
 
 // compact removes the spaces that protojson writes or not, as it likes.
@@ -108,15 +115,15 @@ func TestAdminService(t *testing.T) {
 		"/v1/routes":   `{"routes":[{"match":"platform=ES intent=order.*","service":"orders","method":"/intentgate.v1.IntentService/Fulfill"}]}`,
 		"/v1/services": `{"services":[{"name":"orders","target":"dns:///orders:1","required":true,"state":"STATE_READY"},{"name":"faq","target":"dns:///faq:1","state":"STATE_TRANSIENT_FAILURE","detail":"connection refused"}]}`,
 	} {
-		response, body := get(t, web, http.MethodGet, "http://localhost"+path, nil)
-		if got := compact(t, body); response.StatusCode != http.StatusOK || got != want {
-			t.Errorf("%s: %d %s, want %s", path, response.StatusCode, got, want)
+		got := get(t, web, http.MethodGet, "http://localhost"+path, nil)
+		if body := compact(t, got.body); got.status != http.StatusOK || body != want {
+			t.Errorf("%s: %d %s, want %s", path, got.status, body, want)
 		}
 	}
-	_, body := get(t, web, http.MethodGet, "http://localhost/v1/version", nil)
+	got := get(t, web, http.MethodGet, "http://localhost/v1/version", nil)
 	var version struct{ GoVersion, StartTime string }
-	if err := json.Unmarshal([]byte(body), &version); err != nil || version.GoVersion != runtime.Version() || version.StartTime != "2026-11-22T00:00:00Z" {
-		t.Errorf("version %s, %v", body, err)
+	if err := json.Unmarshal([]byte(got.body), &version); err != nil || version.GoVersion != runtime.Version() || version.StartTime != "2026-11-22T00:00:00Z" {
+		t.Errorf("version %s, %v", got.body, err)
 	}
 }
 
@@ -148,12 +155,12 @@ func TestAdminGuard(t *testing.T) {
 		{"POST", "http://localhost/v1/routes", nil, 405},
 		{"GET", "http://localhost/metrics", nil, 404},
 	} {
-		response, body := get(t, web, test.method, test.url, test.header)
-		if response.StatusCode != test.status {
-			t.Errorf("%s %s %v: %d, want %d", test.method, test.url, test.header, response.StatusCode, test.status)
+		got := get(t, web, test.method, test.url, test.header)
+		if got.status != test.status {
+			t.Errorf("%s %s %v: %d, want %d", test.method, test.url, test.header, got.status, test.status)
 		}
-		if !json.Valid([]byte(body)) {
-			t.Errorf("%s: no JSON: %q", test.url, body)
+		if !json.Valid([]byte(got.body)) {
+			t.Errorf("%s: no JSON: %q", test.url, got.body)
 		}
 	}
 }
@@ -163,7 +170,7 @@ func TestAdminListensLocallyOnly(t *testing.T) {
 		server, err := admin.New(t.Context(), adminConfig(listen))
 		if err == nil {
 			t.Errorf("%q: listens on %s", listen, server.Addr())
-			_ = server.Close() //nolint:errcheck // Failed already.
+			_ = server.Close()
 		}
 	}
 }
@@ -184,11 +191,11 @@ func TestAdminRefusesGaps(t *testing.T) {
 }
 
 func TestAdminUnixSocket(t *testing.T) {
-	folder, err := os.MkdirTemp("", "admin") // t.TempDir can be longer than a socket's path may be.
+	folder, err := os.MkdirTemp("", "admin") //nolint:usetesting // t.TempDir can be longer than a socket's path may be.
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) }) //nolint:errcheck // Only a temporary folder.
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	path := filepath.Join(folder, "a.sock")
 
 	// What a dead process leaves behind.
@@ -206,8 +213,8 @@ func TestAdminUnixSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve(t, server)
-	if response, _ := get(t, client(t, server.Addr()), http.MethodGet, "http://localhost/v1/routes", nil); response.StatusCode != http.StatusOK {
-		t.Errorf("status %d", response.StatusCode)
+	if got := get(t, client(t, server.Addr()), http.MethodGet, "http://localhost/v1/routes", nil); got.status != http.StatusOK {
+		t.Errorf("status %d", got.status)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
@@ -222,6 +229,7 @@ func TestAdminUnixSocket(t *testing.T) {
 	if _, err := admin.New(t.Context(), adminConfig("unix:"+file)); err == nil {
 		t.Error("replaced a file")
 	}
+	//nolint:gosec // A file of this test.
 	if kept, err := os.ReadFile(file); err != nil || string(kept) != "kept" {
 		t.Errorf("the file: %q, %v", kept, err)
 	}
@@ -242,5 +250,5 @@ func TestPortInUse(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the port is still taken after Close: %v", err)
 	}
-	_ = again.Close() //nolint:errcheck // Not served.
+	_ = again.Close()
 }

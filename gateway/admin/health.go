@@ -84,5 +84,5 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	if !result.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_, _ = w.Write(append(body, '\n')) //nolint:errcheck // The caller has gone.
+	_, _ = w.Write(append(body, '\n')) // an error: the caller has gone
 }

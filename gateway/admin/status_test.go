@@ -41,12 +41,12 @@ func TestStatus(t *testing.T) {
 	faq := `{"name":"faq","state":"TRANSIENT_FAILURE","required":false,"detail":"connection refused"}],"certificate":{"not_after":"2027-01-02T02:04:05Z"}}` + "\n"
 	ready := func(when string, status int, want string) {
 		t.Helper()
-		response, body := get(t, web, http.MethodGet, "http://gateway:9900/readyz", nil)
-		if response.StatusCode != status || body != want+faq || response.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s: %d %s, want %d %s", when, response.StatusCode, body, status, want+faq)
+		got := get(t, web, http.MethodGet, "http://gateway:9900/readyz", nil)
+		if got.status != status || got.body != want+faq || got.header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d %s, want %d %s", when, got.status, got.body, status, want+faq)
 		}
-		if response, body := get(t, web, http.MethodGet, "http://gateway/livez", nil); response.StatusCode != http.StatusOK || body != "ok\n" {
-			t.Errorf("%s: not live: %d %q", when, response.StatusCode, body)
+		if got := get(t, web, http.MethodGet, "http://gateway/livez", nil); got.status != http.StatusOK || got.body != "ok\n" {
+			t.Errorf("%s: not live: %d %q", when, got.status, got.body)
 		}
 	}
 	ready("starting", 503, `{"ready":false,"listening":false,"draining":false,"services":[{"name":"orders","state":"CONNECTING","required":true},`)
@@ -74,12 +74,12 @@ func TestStatus(t *testing.T) {
 		{"GET", "/", 404},
 		{"GET", "/livez/", 404},
 	} {
-		response, _ := get(t, web, test.method, "http://gateway"+test.path, nil)
-		if response.StatusCode != test.status {
-			t.Errorf("%s %s: %d, want %d", test.method, test.path, response.StatusCode, test.status)
+		got := get(t, web, test.method, "http://gateway"+test.path, nil)
+		if got.status != test.status {
+			t.Errorf("%s %s: %d, want %d", test.method, test.path, got.status, test.status)
 		}
-		if test.status == http.StatusMethodNotAllowed && response.Header.Get("Allow") != "GET, HEAD" {
-			t.Errorf("%s %s: Allow %q", test.method, test.path, response.Header.Get("Allow"))
+		if test.status == http.StatusMethodNotAllowed && got.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s %s: Allow %q", test.method, test.path, got.header.Get("Allow"))
 		}
 	}
 }

@@ -69,7 +69,7 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the configuration: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // Nothing was written.
+	defer func() { _ = file.Close() }() // nothing was written
 	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)

@@ -13,9 +13,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
-
 	"github.com/intentgate/intentgate/gateway/config"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -64,7 +63,7 @@ func golden(t *testing.T, file, got string) {
 		}
 		return
 	}
-	want, err := os.ReadFile(file)
+	want, err := os.ReadFile(file) //nolint:gosec // A file of testdata.
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,5 +80,5 @@ func targetHost(target string) string {
 	if strings.ContainsAny(endpoint, ":,/ ") && net.ParseIP(endpoint) == nil {
 		return ""
 	}
-	return endpoint
+	return strings.TrimSuffix(endpoint, ".")
 }

@@ -71,7 +71,7 @@ var yamlError = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
 func (r *report) syntax(err error) {
 	line, text := 1, err.Error()
 	if match := yamlError.FindStringSubmatch(text); match != nil {
-		line, _ = strconv.Atoi(match[1]) //nolint:errcheck // No line: the first.
+		line, _ = strconv.Atoi(match[1]) // no number: 0, the start
 		text = strings.Join(strings.Fields(match[2]), " ")
 	}
 	if strings.Contains(text, "cannot start any token") {

@@ -80,7 +80,7 @@ func unreadable(path string) string {
 	if err != nil {
 		return "cannot be read: " + cause(err) + "; give this user the right to read it"
 	}
-	_ = file.Close() //nolint:errcheck // Nothing was written.
+	_ = file.Close() // nothing was written
 	return ""
 }
 

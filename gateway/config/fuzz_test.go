@@ -18,7 +18,7 @@ func FuzzLoad(f *testing.F) {
 		f.Fatalf("no seeds: %v", err)
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := os.ReadFile(file) //nolint:gosec // A file of testdata.
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 func LocalAddress(listen string) (network, address string, err error) {
 	if path, ok := strings.CutPrefix(listen, "unix:"); ok {
 		if path == "" {
-			return "", "", errors.New("no path after unix:")
+			return "", "", errors.New("there is no path after unix")
 		}
 		return "unix", filepath.Clean(path), nil
 	}

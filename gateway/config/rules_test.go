@@ -34,6 +34,7 @@ func TestTargetHost(t *testing.T) {
 		"dns:orders.internal":                 "orders.internal",
 		"orders.internal:8443":                "orders.internal",
 		"orders.internal":                     "orders.internal",
+		"orders.internal.:8443":               "orders.internal",
 		"passthrough:///127.0.0.1:8443":       "127.0.0.1",
 		"dns:///[::1]:8443":                   "::1",
 		"xds:///orders":                       "orders",

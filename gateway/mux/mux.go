@@ -78,7 +78,7 @@ func WriteError(w http.ResponseWriter, httpStatus int, code codes.Code, message 
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(httpStatus)
-	_, _ = w.Write(append(body, '\n')) //nolint:errcheck // The caller has gone; there is nobody left to tell.
+	_, _ = w.Write(append(body, '\n')) // an error: the caller has gone, there is nobody left to tell
 }
 
 // callError answers for a call that failed. An error that is no status is told as internal, without its text.

@@ -23,15 +23,14 @@ type RequestError struct {
 // Error returns the problem.
 func (e *RequestError) Error() string { return e.Problem }
 
-// Write answers the request.
-func (e *RequestError) Write(w http.ResponseWriter) {
+// SetHeader sets the fields that the status asks for in an answer's header.
+func (e *RequestError) SetHeader(header http.Header) {
 	if e.header != "" {
-		w.Header().Set(e.header, e.value)
+		header.Set(e.header, e.value)
 	}
 	if e.hangUp {
-		w.Header().Set("Connection", "close")
+		header.Set("Connection", "close")
 	}
-	http.Error(w, e.Problem, e.Status)
 }
 
 // Admit refuses what cannot be a webhook request by its header: POST only, JSON in UTF-8 only, not compressed. The error

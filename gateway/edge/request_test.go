@@ -130,7 +130,8 @@ func write(t *testing.T, err error) *httptest.ResponseRecorder {
 		return httptest.NewRecorder()
 	}
 	answer := httptest.NewRecorder()
-	refused.Write(answer)
+	refused.SetHeader(answer.Header())
+	answer.WriteHeader(refused.Status)
 	return answer
 }
 

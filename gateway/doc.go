@@ -1,0 +1,19 @@
+// Package gateway is the handler of a webhook: it strings together the rooms that a turn passes through.
+//
+// The life of a turn, one package a step:
+//
+//	edge        has accepted the connection, finished its handshake and read the request's headers
+//	authn       judges the connection's certificate as trust stands now, before any of the body is read
+//	edge        admits the request by method and content type, and reads the body up to its limit
+//	dialogflow  reads the webhook's JSON into a Turn
+//	authn       joins certificate, webhook and session into the Caller, or refuses
+//	router      finds the route that takes the turn
+//	binding     turns the Turn into the request message of the route's method
+//	caller      writes who is calling into the outgoing metadata, and the request's id
+//	backend     calls the service over gRPC, with what is left of Dialogflow's time as the deadline
+//	binding     reads the response message, or maps the status
+//	dialogflow  writes the Reply as webhook JSON
+//
+// A turn that does not get that far ends in one [Error], which one function writes. Whatever happened, one line in the
+// log says so.
+package gateway

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/mux"
+)
+
+// Error is why a turn has no answer of a service. Code and Public are what the caller gets to see; Reason and the cause
+// are for the log.
+type Error struct {
+	Code   codes.Code
+	Reason string // stable, snake_case, out of a fixed set: a metric's label
+	Public string // one sentence
+	cause  error
+}
+
+// Error returns the cause, for the log.
+func (e *Error) Error() string {
+	if e.cause == nil {
+		return e.Public
+	}
+	return e.cause.Error()
+}
+
+// Unwrap returns the private cause, or nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// GRPCStatus is the public part.
+func (e *Error) GRPCStatus() *status.Status { return status.New(e.Code, e.Public) }
+
+// httpStatus is what the one table says, unless the request was wrong in a way for which HTTP has its own words.
+func (e *Error) httpStatus() int {
+	if request, ok := errors.AsType[*edge.RequestError](e.cause); ok {
+		return request.Status
+	}
+	return binding.HTTPStatus(e.Code)
+}
+
+// write answers with the public part.
+func (e *Error) write(w http.ResponseWriter) {
+	if request, ok := errors.AsType[*edge.RequestError](e.cause); ok {
+		request.SetHeader(w.Header())
+	}
+	mux.WriteError(w, e.httpStatus(), e.Code, e.Public)
+}
+
+// refused says as little as it can: what was wanted would help an attacker.
+func refused(refusal *authn.Refusal) *Error {
+	return &Error{
+		Code: codes.PermissionDenied, Reason: string(refusal.Reason), Public: "the caller is not allowed here", cause: refusal,
+	}
+}
+
+// unreadable says where the request is wrong, since whoever reads it wrote it.
+func unreadable(err error) *Error {
+	return &Error{Code: codes.InvalidArgument, Reason: "bad_request", Public: err.Error(), cause: err}
+}
+
+func noRoute() *Error {
+	return &Error{Code: codes.NotFound, Reason: "no_route", Public: "no route takes this turn"}
+}
+
+// unanswered is a call that ended in a status. Its text and its details stay inside.
+func unanswered(ctx context.Context, err error) *Error {
+	code, reason := status.Code(err), "service_status"
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		code, reason = codes.Canceled, "caller_left"
+	case code == codes.DeadlineExceeded:
+		reason = "deadline"
+	case code == codes.Unavailable:
+		reason = "unavailable"
+	}
+	return &Error{Code: code, Reason: reason, Public: sentence(code), cause: err}
+}
+
+// unusable is an answer of a service's that cannot be sent.
+func unusable(err error) *Error {
+	reason := "bad_reply"
+	if _, ok := errors.AsType[*dialogflow.TooLargeError](err); ok {
+		reason = "reply_too_large"
+	}
+	return &Error{Code: codes.Internal, Reason: reason, Public: sentence(codes.Internal), cause: err}
+}
+
+func internal(err error) *Error {
+	return &Error{Code: codes.Internal, Reason: "internal", Public: sentence(codes.Internal), cause: err}
+}
+
+// sentence is all that the caller hears of a service's status.
+func sentence(code codes.Code) string {
+	switch code {
+	case codes.DeadlineExceeded:
+		return "the intent service did not answer in time"
+	case codes.Unavailable:
+		return "the intent service is not available"
+	case codes.ResourceExhausted:
+		return "the intent service is overloaded"
+	case codes.Unimplemented:
+		return "the intent service does not know the method"
+	default:
+		return "the intent service failed"
+	}
+}

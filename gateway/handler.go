@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/router"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+)
+
+// Webhook is a path that Dialogflow agents call.
+type Webhook struct {
+	authn.Webhook
+
+	Path string
+	API  dialogflow.API
+	// Timeout is Dialogflow's time limit; Reserve is the part of it that is kept for the answer's way back.
+	Timeout, Reserve time.Duration
+	// RetriesRepeatID says that a retry of Dialogflow's carries the turn id of the first try.
+	RetriesRepeatID bool
+}
+
+// Service is an intent service that can be called. It is safe for concurrent use.
+type Service interface {
+	// Invoke calls a unary method with an encoded request, which stays unchanged for ever, and returns the encoded
+	// response. An error is a gRPC status.
+	Invoke(ctx context.Context, method string, request []byte) ([]byte, error)
+}
+
+// Config names what a Handler is made of. All of it is needed.
+type Config struct {
+	Webhook   Webhook
+	Router    *router.Router
+	Services  map[string]Service // by name: at least those that the routes name
+	BodyLimit int64              // bytes
+	Telemetry *telemetry.Telemetry
+	Now       func() time.Time
+}
+
+// Handler answers the calls of one webhook, behind package edge. It is safe for concurrent use.
+type Handler struct {
+	Config
+
+	destinations map[string]destination // by the service's name
+}
+
+// destination is a service with the way in which turns are put to it.
+type destination struct {
+	service Service
+	binding *binding.IntentService
+}
+
+// NewHandler returns the handler of a webhook.
+func NewHandler(config Config) (*Handler, error) {
+	switch {
+	case config.Router == nil || config.Telemetry == nil || config.Now == nil || config.BodyLimit <= 0:
+		return nil, errors.New("gateway: Router, BodyLimit, Telemetry and Now are all needed")
+	case config.Webhook.Timeout <= config.Webhook.Reserve:
+		return nil, fmt.Errorf("gateway: webhook %s: a reserve of %s leaves nothing of a timeout of %s",
+			config.Webhook.Path, config.Webhook.Reserve, config.Webhook.Timeout)
+	}
+	h := &Handler{Config: config, destinations: map[string]destination{}}
+	for _, route := range config.Router.Routes() {
+		service := config.Services[route.Service]
+		if service == nil {
+			return nil, fmt.Errorf("gateway: the route %q leads to service %q, which is not there", route.Match, route.Service)
+		}
+		h.destinations[route.Service] = destination{service, binding.NewIntentService(route.Service)}
+	}
+	return h, nil
+}
+
+// ServeHTTP answers one turn. Unless the caller has gone, it does so before Dialogflow's clock runs out.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	peer, ok := edge.PeerFromContext(r.Context())
+	if !ok {
+		panic("gateway: the handler is to be served by package edge")
+	}
+	event := h.Telemetry.StartTurn(peer.Start)
+	defer event.Finish(r.Context())
+	event.Webhook, event.Platform, event.Peer = h.Webhook.Path, h.Webhook.Platform.String(), peer.Addr.String()
+
+	ctx, cancel := context.WithDeadline(r.Context(), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
+	defer cancel()
+	turn := turn{Handler: h, event: event, peer: peer}
+	answer, failure := turn.play(ctx, w, r)
+	if failure != nil {
+		event.Code, event.Reason, event.Err = failure.Code, failure.Reason, failure
+		event.HTTPStatus = failure.httpStatus()
+		failure.write(w)
+		return
+	}
+	event.Code, event.HTTPStatus, event.BytesOut = codes.OK, http.StatusOK, len(answer)
+	w.Header().Set("Content-Type", "application/json")
+	_, event.WriteError = w.Write(answer)
+}

@@ -1,0 +1,163 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/router"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+	"github.com/intentgate/intentgate/services/caller"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// turn is one call of a webhook on its way through the rooms.
+type turn struct {
+	*Handler
+
+	event *telemetry.TurnEvent
+	peer  *edge.Peer
+}
+
+// play takes the turn from its request to its answer. No body is read before the certificate is judged, and no service
+// is called before the session is.
+func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
+	verdict, refusal := t.peer.Verdict()
+	if refusal != nil {
+		w.Header().Set("Connection", "close") // trust in it was withdrawn
+		return nil, refused(refusal)
+	}
+	if refusal := t.Webhook.Admit(verdict); refusal != nil {
+		return nil, refused(refusal)
+	}
+	body, err := readRequest(w, r, t.BodyLimit)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	t.event.BytesIn = len(body)
+	asked, err := dialogflow.Read(t.Webhook.Platform, body)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	t.note(asked)
+	who, refusal := t.Webhook.Caller(verdict, &asked.Session)
+	if refusal != nil {
+		return nil, refused(refusal)
+	}
+	t.noteCaller(who)
+	route, ok := t.Router.Find(asked)
+	if !ok {
+		return nil, noRoute()
+	}
+	t.event.Service = route.Service
+	reply, failure := t.ask(ctx, asked, who, route)
+	if failure != nil {
+		return nil, failure
+	}
+	answer, dropped, err := dialogflow.Write(asked, reply, dialogflow.WriteOptions{API: t.Webhook.API, Context: route.Service})
+	t.event.Dropped = dropped
+	if err != nil {
+		return nil, unusable(err)
+	}
+	return answer, nil
+}
+
+// readRequest reads the body of what can be a webhook request at all.
+func readRequest(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if err := edge.Admit(r); err != nil {
+		return nil, err
+	}
+	return edge.ReadBody(w, r, limit)
+}
+
+// ask calls the route's service with the turn, in the time that is left.
+func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev1.Caller, route *router.Route) (*intentgatev1.Reply, *Error) {
+	destination := t.destinations[route.Service]
+	call, err := destination.binding.Call(asked, route.WebhookJSON)
+	if err != nil {
+		return nil, internal(err)
+	}
+	ref := &intentgatev1.CallRef{Session: asked.Session.Name, TurnId: asked.ID, RequestId: t.requestID(asked, who, &call)}
+	out, err := caller.NewOutgoingContext(ctx, caller.Outgoing{Caller: who, Ref: ref})
+	if err != nil {
+		return nil, unreadable(err) // only what the request states can be too long
+	}
+	t.event.Method, t.event.RequestID = call.Method, ref.GetRequestId()
+
+	start := t.Now()
+	if deadline, ok := ctx.Deadline(); ok {
+		t.event.BudgetLeft = deadline.Sub(start)
+	}
+	response, err := destination.service.Invoke(out, call.Method, call.Request)
+	t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start), status.Code(err)
+	if err != nil {
+		return nil, unanswered(ctx, err)
+	}
+	reply, err := destination.binding.Reply(response)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	return reply, nil
+}
+
+// requestID names the call: tries of one call have the same.
+func (t *turn) requestID(asked *dialogflow.Turn, who *intentgatev1.Caller, call *binding.Call) string {
+	key := caller.RequestKey{
+		Platform:    t.Webhook.Platform.String(),
+		ProjectID:   who.GetProjectId().GetValue(),
+		Agent:       who.GetAgent().GetValue(),
+		Environment: who.GetEnvironment().GetValue(),
+		Session:     asked.Session.Name,
+		Page:        asked.Page.Name,
+		Method:      call.Method,
+		Request:     call.Hashed,
+	}
+	if t.Webhook.RetriesRepeatID {
+		key.TurnID = &asked.ID
+	}
+	if asked.Input.Kind == dialogflow.EventInput {
+		key.Event = asked.Input.Text
+	}
+	for i := range asked.Page.Form {
+		key.FormValues = append(key.FormValues, caller.FormValue{Name: asked.Page.Form[i].Name, Value: asked.Page.Form[i].Value})
+	}
+	return caller.RequestID(key)
+}
+
+// note fills in what the log says of the turn: nothing that the user said.
+func (t *turn) note(asked *dialogflow.Turn) {
+	e := t.event
+	e.Project, e.Agent, e.Environment = asked.Session.Project, asked.Session.Agent, asked.Session.Environment
+	e.TurnID, e.Intent, e.Action, e.Tag = asked.ID, asked.Intent.DisplayName, asked.Action, asked.Tag
+	e.Language, e.Unknown = asked.Language, asked.Unknown
+	for quirk, count := range asked.Quirks {
+		e.AddQuirk(dialogflow.Quirk(quirk).String(), int(count))
+	}
+}
+
+// noteCaller fills in how each part of the caller is known.
+func (t *turn) noteCaller(who *intentgatev1.Caller) {
+	t.event.Profile = who.GetCertificate().GetProfile()
+	t.event.ProjectProof = proof(who.GetProjectId(), who.GetProjectNumber())
+	t.event.AgentProof = proof(who.GetAgent())
+}
+
+// proof names the proof of the first value that is there.
+func proof(values ...*intentgatev1.Caller_Value) string {
+	for _, value := range values {
+		if value != nil {
+			return proofs[value.GetProof()]
+		}
+	}
+	return ""
+}
+
+var proofs = map[intentgatev1.Caller_Proof]string{
+	intentgatev1.Caller_PROOF_STATED:      "STATED",
+	intentgatev1.Caller_PROOF_CERTIFICATE: "CERTIFICATE",
+}

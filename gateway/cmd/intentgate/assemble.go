@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/admin"
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/mux"
+	"github.com/intentgate/intentgate/gateway/router"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+	"github.com/intentgate/intentgate/services/mtls"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// process is a gateway whose listeners are open: it serves once, or is closed.
+type process struct {
+	addresses addresses
+	edge      *edge.Server
+	health    *admin.Health
+	// beside are what runs as long as the edge does and a little longer: listeners, watchers of files.
+	beside []func(context.Context) error
+	// closers undo what assemble did, the last first.
+	closers []func()
+	logger  *slog.Logger
+}
+
+// assemble builds the gateway that the settings describe and opens its listeners. Where it fails nothing stays open.
+func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *slog.Logger, now func() time.Time) (_ *process, err error) {
+	p := &process{logger: logger}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	a := assembly{process: p, settings: settings, logger: logger, now: now, files: mtls.Options{Logger: logger, Now: now}}
+	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now}); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.listen, a.operators} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// assembly is what the steps of assemble hand on to each other.
+type assembly struct {
+	*process
+	settings  *gatewayv1.Config
+	logger    *slog.Logger
+	now       func() time.Time
+	files     mtls.Options
+	telemetry *telemetry.Telemetry
+	router    *router.Router
+	clients   map[string]gateway.Service
+	states    []admin.Service
+	profiles  *authn.Trust
+}
+
+func (a *assembly) routes(context.Context) (err error) {
+	routes := make([]router.Route, 0, len(a.settings.GetRoutes()))
+	for _, route := range a.settings.GetRoutes() {
+		match := route.GetMatch()
+		routes = append(routes, router.Route{
+			Match: router.Match{
+				Platform: platforms[match.GetPlatform()], Project: match.GetProject(), Agent: match.GetAgent(),
+				Environment: match.GetEnvironment(), Language: match.GetLanguage(), Intent: match.GetIntent(),
+				Action: match.GetAction(), Tag: match.GetTag(),
+			},
+			Service: route.GetService(), WebhookJSON: route.GetWebhookJson(),
+		})
+	}
+	a.router, err = router.New(routes)
+	return err
+}
+
+// services begins to connect to each service. One that is not there is tried again and holds up nothing.
+func (a *assembly) services(context.Context) error {
+	a.clients = map[string]gateway.Service{}
+	var problems []error
+	for _, service := range a.settings.GetServices() {
+		files := service.GetTls()
+		identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, a.files)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		client, err := backend.Dial(backend.Config{
+			Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
+			Credentials: identity.ClientCredentials, Logger: a.logger,
+		})
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		a.beside = append(a.beside, identity.Watch)
+		a.closers = append(a.closers, client.Close)
+		a.clients[service.GetName()] = client
+		a.states = append(a.states, admin.Service{
+			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
+		})
+	}
+	return errors.Join(problems...)
+}
+
+func (a *assembly) trust(context.Context) error {
+	profiles, err := trustProfiles(a.settings.GetEdge().GetClients())
+	if err != nil {
+		return err
+	}
+	a.profiles, err = authn.NewTrust(profiles...)
+	return err
+}
+
+// listen opens the edge, with the webhooks behind it.
+func (a *assembly) listen(ctx context.Context) error {
+	settings := a.settings.GetEdge()
+	certificate, err := mtls.OpenKeyPair(settings.GetCertificate().GetCert(), settings.GetCertificate().GetKey(), a.files)
+	if err != nil {
+		return err
+	}
+	paths := mux.New()
+	for _, webhook := range a.settings.GetWebhooks() {
+		handler, err := gateway.NewHandler(gateway.Config{
+			Webhook: webhookOf(webhook), Router: a.router, Services: a.clients,
+			BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
+		})
+		if err != nil {
+			return err
+		}
+		if err := mux.Handle(paths, http.MethodPost, webhook.GetPath(), handler.ServeHTTP); err != nil {
+			return err
+		}
+	}
+	limits := settings.GetLimits()
+	a.edge, err = edge.New(edge.Config{
+		Listen: settings.GetListen(), Certificate: certificate.Certificate, Trust: a.profiles, SendCANames: settings.GetSendCaNames(),
+		Limits: edge.Limits{
+			HeaderBytes:      int(limits.GetHeaderBytes()),
+			HandshakeTimeout: limits.GetHandshakeTimeout().AsDuration(),
+			HeaderTimeout:    limits.GetHeaderTimeout().AsDuration(),
+			ReadTimeout:      limits.GetReadTimeout().AsDuration(),
+			IdleTimeout:      limits.GetIdleTimeout().AsDuration(),
+			Handshakes:       int(limits.GetHandshakes()),
+			Connections:      int(limits.GetConnections()),
+		},
+		Drain: settings.GetDrain().AsDuration(), Handler: paths, Logger: a.logger, Now: a.now, Observe: a.telemetry.Handshake,
+	})
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() { _ = a.edge.Close() })
+	a.beside = append(a.beside, certificate.Watch)
+	a.addresses.Edge = "https://" + a.edge.Addr().String()
+	a.health, err = admin.NewHealth(func() []admin.Service { return a.states },
+		func() time.Time { return certificate.Certificate().Leaf.NotAfter })
+	return err
+}
+
+// operators opens the listeners for those who run the gateway.
+func (a *assembly) operators(ctx context.Context) error {
+	if listen := a.settings.GetStatus().GetListen(); listen != "" {
+		server, err := admin.NewStatus(ctx, admin.StatusConfig{
+			Listen: listen, Health: a.health, Metrics: a.telemetry.Metrics(), Logger: a.logger,
+		})
+		if err != nil {
+			return err
+		}
+		a.addBeside(server)
+		a.addresses.Status = "http://" + server.Addr().String()
+	}
+	if listen := a.settings.GetAdmin().GetListen(); listen != "" {
+		server, err := admin.New(ctx, admin.Config{
+			Listen: listen, Routes: a.activeRoutes, Services: func() []admin.Service { return a.states },
+			Start: a.now(), Logger: a.logger,
+		})
+		if err != nil {
+			return err
+		}
+		a.addBeside(server)
+		a.addresses.Admin = adminURL(server.Addr())
+	}
+	return nil
+}
+
+func (a *assembly) addBeside(server *admin.Server) {
+	a.closers = append(a.closers, func() { _ = server.Close() })
+	a.beside = append(a.beside, server.Serve)
+}
+
+func (a *assembly) activeRoutes() []admin.Route {
+	var routes []admin.Route
+	for _, route := range a.router.Routes() {
+		routes = append(routes, admin.Route{
+			Match: route.Match.String(), Service: route.Service, Method: intentgatev1.IntentService_Fulfill_FullMethodName,
+		})
+	}
+	return routes
+}
+
+func adminURL(addr net.Addr) string {
+	if addr.Network() == "unix" {
+		return "unix:" + addr.String()
+	}
+	return "http://" + addr.String()
+}
+
+// serve serves until ctx ends, lets turns in flight finish, and closes everything. What operators look at outlives the
+// edge, so that they see it drain.
+func (p *process) serve(ctx context.Context) error {
+	defer p.close()
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, beside := errgroup.WithContext(beside)
+	for _, run := range p.beside {
+		group.Go(func() error { return run(beside) })
+	}
+	// Whatever runs beside the edge ends early only by failing, which ends the gateway.
+	serving, fail := context.WithCancel(ctx)
+	defer fail()
+	context.AfterFunc(beside, fail)
+	context.AfterFunc(serving, p.health.Draining)
+
+	p.logger.InfoContext(ctx, "Serving", "edge", p.addresses.Edge, "status", p.addresses.Status, "admin", p.addresses.Admin)
+	p.logger.WarnContext(ctx, "Projects, agents and environments are stated by the request; only the client certificate is proven")
+	p.health.Listening()
+	err := p.edge.Serve(serving)
+	stop()
+	err = errors.Join(err, group.Wait())
+	p.logger.InfoContext(ctx, "Stopped")
+	return err
+}
+
+// close gives back what assemble took. Servers that have served are closed already, which is no harm.
+func (p *process) close() {
+	for _, undo := range slices.Backward(p.closers) {
+		undo()
+	}
+	p.closers = nil
+}
+
+// platforms and apis are the words of the configuration; config.Load lets no others through.
+var (
+	platforms = map[string]dialogflow.Platform{"ES": dialogflow.ES, "CX": dialogflow.CX}
+	apis      = map[string]dialogflow.API{"V2": dialogflow.V2, "V2BETA1": dialogflow.V2Beta1, "V3": dialogflow.V3}
+)
+
+func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
+	projects := make([]authn.Project, 0, len(webhook.GetProjects()))
+	for _, project := range webhook.GetProjects() {
+		projects = append(projects, authn.Project{ID: project.GetId(), Number: project.GetNumber()})
+	}
+	return gateway.Webhook{
+		Webhook: authn.Webhook{
+			Platform: platforms[webhook.GetPlatform()], Profiles: webhook.GetProfiles(), Projects: projects,
+		},
+		Path: webhook.GetPath(), API: apis[webhook.GetApi()],
+		Timeout: webhook.GetTimeout().AsDuration(), Reserve: webhook.GetReserve().AsDuration(),
+		RetriesRepeatID: webhook.GetRetriesRepeatId(),
+	}
+}
+
+func trustProfiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {
+	var profiles []*authn.Profile
+	var problems []error
+	for _, setting := range settings {
+		profile, err := trustProfile(setting)
+		profiles, problems = append(profiles, profile), append(problems, err)
+	}
+	return profiles, errors.Join(problems...)
+}
+
+func trustProfile(setting *gatewayv1.Profile) (*authn.Profile, error) {
+	roots, subject := setting.GetRoots(), setting.GetSubject()
+	switch {
+	case setting.GetName() == authn.DialogflowName:
+		return authn.Dialogflow()
+	case setting.GetLike() != "":
+		sslCom, err := mtls.ReadRoots(roots.GetSslCom())
+		if err != nil {
+			return nil, err
+		}
+		gts, err := mtls.ReadRoots(roots.GetGts())
+		if err != nil {
+			return nil, err
+		}
+		return authn.Like(setting.GetName(), sslCom, gts)
+	default:
+		file, err := mtls.ReadRoots(roots.GetFile())
+		if err != nil {
+			return nil, err
+		}
+		return authn.Custom(setting.GetName(), file, authn.Subject{
+			CommonName: subject.GetCommonName(), Organization: subject.GetOrganization(), DNS: subject.GetDns(), URI: subject.GetUri(),
+		}, setting.GetAgents())
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// newCommand returns the command line: one sub-command a file.
+func newCommand(stdout, stderr io.Writer) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "intentgate",
+		Short: "Implement Dialogflow intents as gRPC services",
+		Long: `IntentGate answers Dialogflow ES and CX webhooks with gRPC services of yours.
+
+Dialogflow calls one HTTPS endpoint over mutual TLS. The gateway judges the client
+certificate, reads the webhook, calls the intent service over gRPC with mutual TLS of
+its own and the caller in the metadata, and answers inside Dialogflow's time limit.`,
+		Example: `  intentgate demo                          # everything on this machine
+  intentgate certs --out dev-certs         # a development PKI
+  intentgate serve --config intentgate.yaml`,
+		Version:       version(),
+		SilenceErrors: true, // main prints the one that run returns
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := command.Help(); err != nil {
+				return err
+			}
+			return fmt.Errorf("a command is needed, such as `intentgate demo`")
+		},
+	}
+	command.SetOut(stdout)
+	command.SetErr(stderr)
+	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
+	})
+	command.AddCommand(newServeCommand(), newCertsCommand(), newDemoCommand())
+	return command
+}
+
+// logFlags are the flags of every command that logs.
+type logFlags struct {
+	format string
+	level  slog.Level
+}
+
+func (f *logFlags) register(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&f.format, "log-format", "text", "format of the log on standard error: text or json")
+	flags.TextVar(&f.level, "log-level", slog.LevelInfo, "least level that is logged: DEBUG, INFO, WARN or ERROR")
+	complete(command, "log-format", "text", "json")
+	complete(command, "log-level", "DEBUG", "INFO", "WARN", "ERROR")
+}
+
+func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{Level: f.level}
+	switch f.format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	default:
+		return nil, fmt.Errorf("--log-format %q is unknown: text or json is wanted", f.format)
+	}
+}
+
+// complete offers fixed values for a flag in the shell.
+func complete(command *cobra.Command, flag string, values ...string) {
+	if err := command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // a flag that is not there: a mistake in this package
+	}
+}
+
+// printJSON writes v for programs.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// version is the module's version and the revision it was built from, as far as the build knows them.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	text := info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			text += " " + setting.Value
+		}
+	}
+	return text
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/simulator"
+	"github.com/intentgate/intentgate/services/caller"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// recorder stands before the orders service and notes what reaches it.
+type recorder struct {
+	intentgatev1.IntentServiceServer
+
+	calls chan<- call
+}
+
+func (r *recorder) Fulfill(ctx context.Context, request *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
+	if c, ok := caller.FromContext(ctx); ok {
+		select {
+		case r.calls <- call{caller: c.Caller, ref: c.Ref, request: request}:
+		default: // the conversation is over, or somebody else calls beside it
+		}
+	}
+	return r.IntentServiceServer.Fulfill(ctx, request)
+}
+
+// demo plays the conversation and shows it.
+type demo struct {
+	out   io.Writer
+	edge  string // its URL
+	pki   *pki.PKI
+	calls <-chan call
+}
+
+// line is what the user says, and a part of what they must hear.
+type line struct {
+	simulator.Utterance
+
+	hears string
+}
+
+// script is a conversation about an order, which must be one that can be cancelled.
+func script(order string) []line {
+	return []line{
+		{simulator.Utterance{
+			Text: "Hi", Intent: "Default Welcome Intent", Action: "input.welcome", Tag: "welcome",
+		}, "Hello"},
+		{simulator.Utterance{
+			Text: "Where is my order " + order + "?", Intent: "order.track", Action: "order.track", Tag: "track-order",
+			Parameters: map[string]any{"order_id": order},
+		}, order},
+		{simulator.Utterance{
+			Text: "Cancel it", Intent: "order.cancel", Action: "order.cancel", Tag: "cancel-order",
+			Parameters: map[string]any{"order_id": order},
+		}, "Shall I cancel it?"},
+		{simulator.Utterance{
+			Text: "Yes", Intent: "order.cancel - yes", Action: "order.cancel.confirm", Tag: "confirm-cancel",
+		}, order + " is cancelled"},
+		{simulator.Utterance{
+			Text: "Sing me a song", Intent: "Default Fallback Intent", Action: "input.unknown", Tag: "fallback",
+		}, "order"},
+	}
+}
+
+// play plays the conversation on ES with the certificate of the SSL.com chain, and on CX with that of the GTS chain.
+func (d *demo) play(ctx context.Context) error {
+	for _, scene := range []struct {
+		title, path string
+		certificate tls.Certificate
+		start       func(*simulator.Client) *simulator.Conversation
+		order       string
+	}{
+		{
+			"Dialogflow ES", "/dialogflow/es", d.pki.SSLCom.TLS(),
+			func(c *simulator.Client) *simulator.Conversation { return simulator.NewES(c, "shop", "en") }, "A-1042",
+		},
+		{
+			"Dialogflow CX", "/dialogflow/cx", d.pki.GTS.TLS(),
+			func(c *simulator.Client) *simulator.Conversation {
+				return simulator.NewCX(c, "projects/shop/locations/europe-west1/agents/7d1c0a52-demo", "en")
+			}, "B-2001",
+		},
+	} {
+		client, err := simulator.New(simulator.Config{URL: d.edge + scene.path, TLS: &tls.Config{
+			MinVersion: tls.VersionTLS12, RootCAs: d.pki.EdgeCA.Pool(), Certificates: []tls.Certificate{scene.certificate},
+		}})
+		if err != nil {
+			return err
+		}
+		conversation := scene.start(client)
+		for _, line := range script(scene.order) {
+			d.printf("\n━━ %s: %q\n", scene.title, line.Text)
+			if err := d.say(ctx, conversation, line, scene.path); err != nil {
+				return fmt.Errorf("%s, %q: %w", scene.title, line.Text, err)
+			}
+		}
+		client.Close()
+	}
+	return nil
+}
+
+// say plays one turn and checks what the user hears.
+func (d *demo) say(ctx context.Context, conversation *simulator.Conversation, line line, path string) error {
+	exchange, err := conversation.Say(ctx, line.Utterance)
+	d.printf("\nDialogflow → gateway   POST %s%s\n%s\n", d.edge, path, indented(exchange.Request))
+	select {
+	case c := <-d.calls:
+		d.printf("\ngateway → orders   %s\n", intentgatev1.IntentService_Fulfill_FullMethodName)
+		d.printf("    caller   %s\n    call     %s\n    request  %s\n", compact(c.caller), compact(c.ref), compact(c.request))
+	default:
+		err = errors.Join(err, errors.New("no call reached the service"))
+	}
+	d.printf("\ngateway → Dialogflow   HTTP %d after %s\n%s\n", exchange.Answer.Status,
+		exchange.Answer.Duration.Round(10*time.Microsecond), indented(exchange.Answer.Body))
+	if err != nil {
+		return err
+	}
+	heard := strings.Join(exchange.Texts, " ")
+	d.printf("\n    the user hears: %s\n", heard)
+	if !strings.Contains(heard, line.hears) {
+		return fmt.Errorf("the user hears %q, %q is wanted in it", heard, line.hears)
+	}
+	return nil
+}
+
+// farewell says how to go on.
+func (d *demo) farewell(dir string, at addresses) error {
+	body := filepath.Join(dir, "turn.json")
+	conversation := simulator.NewES(nil, "shop", "en")
+	request, err := conversation.Request(script("A-1043")[1].Utterance)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(body, request, 0o600); err != nil {
+		return err
+	}
+	certs := filepath.Join(dir, certsFolder)
+	d.printf(`
+━━ Everything stays up. Be Dialogflow yourself:
+
+curl --cacert %s --cert %s --key %s \
+  -H 'Content-Type: application/json' -d @%s %s/dialogflow/es
+
+    metrics   %s/metrics
+    health    %s/readyz
+    routes    %s/v1/routes
+    services  %s/v1/services
+    config    %s
+    log       %s
+
+Stop with Ctrl-C: the folder goes with it.
+`, filepath.Join(certs, pki.EdgeCA), filepath.Join(certs, pki.SSLComCert), filepath.Join(certs, pki.SSLComKey), body, at.Edge,
+		at.Status, at.Status, at.Admin, at.Admin, filepath.Join(dir, configFile), filepath.Join(dir, logFile))
+	return nil
+}
+
+func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
+
+// indented returns JSON as people read it, or the text as it is where it is none.
+func indented(text []byte) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "    ", "  "); err != nil {
+		return "    " + string(text)
+	}
+	return "    " + strings.TrimSpace(b.String())
+}
+
+// compact returns a message as one line of JSON.
+func compact(m proto.Message) string {
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		return err.Error()
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, text); err != nil { // protojson varies its white space on purpose
+		return err.Error()
+	}
+	return b.String()
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/orders"
+	"github.com/intentgate/intentgate/services/serve"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+func newDemoCommand() *cobra.Command {
+	var (
+		once   bool
+		listen string
+	)
+	command := &cobra.Command{
+		Use:   "demo",
+		Short: "Run everything on this machine and watch a conversation",
+		Long: `Run everything on this machine: a throw-away PKI in a temporary folder, the example
+service orders, the gateway, and a Dialogflow that plays a conversation with them, as an ES
+and as a CX agent would.
+
+For each turn it shows the JSON that comes in, the gRPC call with the caller in its metadata,
+the JSON that goes out, and the time it took. Then it stays up, for you to call it with curl.`,
+		Example: `  intentgate demo
+  intentgate demo --once   # exit after the conversation, with status 1 if an answer was wrong`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runDemo(command.Context(), demoOptions{
+				out: command.OutOrStdout(), progress: command.ErrOrStderr(), once: once, listen: listen,
+			})
+		},
+	}
+	command.Flags().BoolVar(&once, "once", false, "exit after the conversation")
+	command.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "the address of the edge; port 0 chooses a free one")
+	return command
+}
+
+type demoOptions struct {
+	out, progress io.Writer
+	once          bool
+	listen        string
+}
+
+// What the demo's folder holds.
+const (
+	certsFolder = "certs"
+	configFile  = "intentgate.yaml"
+	logFile     = "log.jsonl"
+)
+
+// runDemo sets everything up, plays the conversation, and waits for ctx to end. The folder with the keys goes with it.
+func runDemo(ctx context.Context, o demoOptions) (err error) {
+	fmt.Fprintln(o.progress, "Making a throw-away PKI …")
+	keys, err := pki.New(pki.Options{})
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "intentgate-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if _, err := keys.Write(filepath.Join(dir, certsFolder)); err != nil {
+		return err
+	}
+	// What the parts have to say is there for who looks for it; what the demo shows is the conversation.
+	log, err := os.Create(filepath.Join(dir, logFile)) //nolint:gosec // below a folder of our own
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+
+	ctx, stop := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	defer func() {
+		stop()
+		err = errors.Join(err, group.Wait())
+	}()
+	stage := stage{dir: dir, listen: o.listen, logger: slog.New(slog.NewJSONHandler(log, nil)), calls: make(chan call, 1)}
+	target, err := stage.service(ctx, group)
+	if err != nil {
+		return err
+	}
+	at, err := stage.gateway(ctx, group, target)
+	if err != nil {
+		return err
+	}
+	demo := demo{out: o.out, edge: at.Edge, pki: keys, calls: stage.calls}
+	if err := demo.play(ctx); err != nil || o.once {
+		return err
+	}
+	if err := demo.farewell(dir, at); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// stage is what the conversation is played on.
+type stage struct {
+	dir, listen string
+	logger      *slog.Logger
+	calls       chan call
+}
+
+// service starts the example service and returns its address.
+func (s *stage) service(ctx context.Context, group *errgroup.Group) (string, error) {
+	file := func(name string) string { return filepath.Join(s.dir, certsFolder, name) }
+	server, err := serve.New(ctx, serve.Config{
+		Name: "orders", Listen: "127.0.0.1:0", Logger: s.logger.With("process", "orders"),
+		TLS:       mtls.Files{Cert: file(pki.OrdersCert), Key: file(pki.OrdersKey), CA: file(pki.InternalCA)},
+		Asserting: []string{"dns:" + pki.GatewayName},
+		Register: func(r grpc.ServiceRegistrar) {
+			intentgatev1.RegisterIntentServiceServer(r, &recorder{IntentServiceServer: orders.New(time.Now()), calls: s.calls})
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	group.Go(func() error { return server.Serve(ctx) })
+	return server.Addr().String(), nil
+}
+
+// gateway starts the gateway from a configuration file, as `intentgate serve` would, and returns its addresses.
+func (s *stage) gateway(ctx context.Context, group *errgroup.Group, target string) (addresses, error) {
+	path := filepath.Join(s.dir, configFile)
+	if err := os.WriteFile(path, demoConfig(s.listen, target), 0o600); err != nil {
+		return addresses{}, err
+	}
+	settings, err := config.Load(path)
+	if err != nil {
+		return addresses{}, err
+	}
+	logger := s.logger.With("process", "gateway")
+	process, err := assemble(ctx, settings, logger, logger.With("log", "audit"), time.Now)
+	if err != nil {
+		return addresses{}, err
+	}
+	group.Go(func() error { return process.serve(ctx) })
+	return process.addresses, nil
+}
+
+// demoConfig is a configuration as a user would write it.
+func demoConfig(listen, target string) []byte {
+	return fmt.Appendf(nil, `# What the demo runs with.
+edge:
+  listen: %q
+  certificate: {cert: certs/%s, key: certs/%s}
+  clients:
+    - {name: dev, like: dialogflow, roots: {ssl_com: certs/%s, gts: certs/%s}}
+webhooks:
+  - {path: /dialogflow/es, platform: ES, profiles: [dev], projects: [{id: shop, number: 415104041262}]}
+  - {path: /dialogflow/cx, platform: CX, profiles: [dev], projects: [{id: shop, number: 415104041262}]}
+services:
+  - name: orders
+    target: %q
+    tls: {ca: certs/%s, cert: certs/%s, key: certs/%s, server_name: %s}
+    required: true
+routes:
+  - {service: orders}
+status: {listen: "127.0.0.1:0"}
+admin: {listen: "127.0.0.1:0"}
+`, listen, pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.GTSRoot, target,
+		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName)
+}
+
+// call is a call that reached the service.
+type call struct {
+	caller  *intentgatev1.Caller
+	ref     *intentgatev1.CallRef
+	request *intentgatev1.FulfillRequest
+}

@@ -1,0 +1,29 @@
+// Command intentgate is the gateway between Dialogflow and intent services.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// The first signal asks for a graceful stop, the second one ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "intentgate:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole program: it returns when the command is done or, for those that stay up, when ctx ends. The answer
+// goes to stdout, the log and the progress to stderr. No command is an error, and so is one that did not do its job.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	command := newCommand(stdout, stderr)
+	command.SetArgs(args)
+	return command.ExecuteContext(ctx)
+}

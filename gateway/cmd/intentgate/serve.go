@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/intentgate/intentgate/gateway/config"
+)
+
+func newServeCommand() *cobra.Command {
+	var (
+		path   string
+		audit  string
+		asJSON bool
+		logs   logFlags
+	)
+	command := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Serve Dialogflow's webhooks",
+		Long: `Serve Dialogflow's webhooks as the configuration file says, until SIGINT or SIGTERM;
+then turns in flight are finished first.
+
+The addresses that are listened on go to standard output as soon as they are known, the
+log to standard error. The project, agent and environment of a turn are stated by the
+request: so far only the client certificate is proven.`,
+		Example: `  intentgate certs --out dev-certs      # certificates to try it with
+  intentgate serve --config intentgate.yaml
+  intentgate serve --config intentgate.yaml --log-format json --audit-log audit.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			logger, err := logs.logger(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			auditLog, closeAudit, err := openAudit(audit, logger)
+			if err != nil {
+				return err
+			}
+			defer closeAudit()
+			settings, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			process, err := assemble(command.Context(), settings, logger, auditLog, time.Now)
+			if err != nil {
+				return err
+			}
+			if err := process.addresses.print(command.OutOrStdout(), asJSON); err != nil {
+				process.close()
+				return err
+			}
+			return process.serve(command.Context())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVarP(&path, "config", "c", "intentgate.yaml", "the configuration file")
+	flags.StringVar(&audit, "audit-log", "", "write identity decisions to this file as JSON lines (default: into the log)")
+	flags.BoolVar(&asJSON, "json", false, "print the addresses as JSON")
+	logs.register(command)
+	if err := command.MarkFlagFilename("config", "yaml", "yml"); err != nil {
+		panic(err) // a flag that is not there: a mistake in this function
+	}
+	return command
+}
+
+// openAudit returns where identity decisions are written to.
+func openAudit(path string, logger *slog.Logger) (audit *slog.Logger, closeFile func(), err error) {
+	if path == "" {
+		return logger.With("log", "audit"), func() {}, nil
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the audit log: %w", err)
+	}
+	closeFile = func() {
+		if err := file.Close(); err != nil {
+			logger.Error("Audit log not closed", "error", err)
+		}
+	}
+	return slog.New(slog.NewJSONHandler(file, nil)), closeFile, nil
+}
+
+// addresses are where the gateway listens, as URLs; empty where it does not.
+type addresses struct {
+	Edge   string `json:"edge"`
+	Status string `json:"status,omitempty"`
+	Admin  string `json:"admin,omitempty"`
+}
+
+func (a addresses) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, a)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{{"edge", a.Edge}, {"status", a.Status}, {"admin", a.Admin}} {
+		if row[1] != "" {
+			if _, err := fmt.Fprintf(table, "%s\t%s\n", row[0], row[1]); err != nil {
+				return err
+			}
+		}
+	}
+	return table.Flush()
+}

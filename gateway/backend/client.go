@@ -49,7 +49,7 @@ func Dial(c Config) (*Client, error) {
 	if c.Name == "" || c.Credentials == nil || c.Logger == nil {
 		return nil, errors.New("a backend needs Name, Credentials and Logger")
 	}
-	host, err := serverName(c.Target)
+	host, err := ServerName(c.Target)
 	if err != nil {
 		return nil, fmt.Errorf("service %s: %w", c.Name, err)
 	}

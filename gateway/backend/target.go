@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// serverName returns the host that a target names, which the service's certificate must carry where the configuration
+// ServerName returns the host that a target names, which the service's certificate must carry where the configuration
 // says no other name; empty where there is none, as with a unix socket. It refuses what grpc would take for the name
 // of a host, such as a scheme that this program does not know.
-func serverName(target string) (string, error) {
+func ServerName(target string) (string, error) {
 	if target == "" {
 		return "", errors.New("there is no target; want one such as dns:///orders.internal:8443")
 	}

@@ -1,12 +1,15 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/router"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
@@ -29,14 +32,27 @@ func (r *report) checks(config *gatewayv1.Config) {
 	}
 	unique(r, config.GetWebhooks(), "webhooks[%d].path", (*gatewayv1.Webhook).GetPath)
 	for i, service := range config.GetServices() {
-		if tls := service.GetTls(); tls != nil && tls.GetServerName() == "" && service.GetTarget() != "" {
-			r.field(fmt.Sprintf("services[%d].tls.server_name", i),
-				"missing, and the target %s names no host; give the DNS name in the service's certificate", quote(service.GetTarget()))
-		}
+		r.target(fmt.Sprintf("services[%d]", i), service)
 	}
 	unique(r, config.GetServices(), "services[%d].name", (*gatewayv1.Service).GetName)
-	for i, route := range config.GetRoutes() {
-		r.route(fmt.Sprintf("routes[%d]", i), route, config.GetServices())
+	r.routes(config)
+}
+
+// target checks a service's target and fills in the name that is expected there.
+func (r *report) target(at string, service *gatewayv1.Service) {
+	if service.GetTarget() == "" {
+		return // which is told
+	}
+	host, err := backend.ServerName(service.GetTarget())
+	if err != nil {
+		r.field(at+".target", "%s", err.Error())
+		return
+	}
+	if tls := service.GetTls(); tls != nil {
+		if fill(&tls.ServerName, host); tls.GetServerName() == "" {
+			r.field(at+".tls.server_name",
+				"missing, and the target %s names no host; give the DNS name in the service's certificate", quote(service.GetTarget()))
+		}
 	}
 }
 
@@ -109,24 +125,22 @@ func (r *report) webhook(at string, webhook *gatewayv1.Webhook, config *gatewayv
 	unique(r, webhook.GetProjects(), at+".projects[%d].number", (*gatewayv1.Project).GetNumber)
 }
 
-// route checks that a route leads to a service and can match at all.
-func (r *report) route(at string, route *gatewayv1.Route, services []*gatewayv1.Service) {
-	name := route.GetService()
-	if !slices.ContainsFunc(services, func(s *gatewayv1.Service) bool { return s.GetName() == name }) {
-		r.dangling(at+".service", "services", name, collect(services, (*gatewayv1.Service).GetName))
+// routes checks that each route leads to a service and that there are turns which it can get.
+func (r *report) routes(config *gatewayv1.Config) {
+	for i, route := range config.GetRoutes() {
+		name, services := route.GetService(), config.GetServices()
+		if !slices.ContainsFunc(services, func(s *gatewayv1.Service) bool { return s.GetName() == name }) {
+			r.dangling(fmt.Sprintf("routes[%d].service", i), "services", name, collect(services, (*gatewayv1.Service).GetName))
+		}
 	}
-	match := route.GetMatch()
-	switch onES, onCX := match.GetPlatform() == "ES", match.GetPlatform() == "CX"; {
-	case onES && match.GetTag() != "":
-		r.field(at+".match.tag", "ES has no tags; match the intent or the action, or platform CX")
-	case onES && match.GetAgent() != "":
-		r.field(at+".match.agent", "ES sessions name no agent; match the project, or platform CX")
-	case onCX && match.GetAction() != "":
-		r.field(at+".match.action", "CX has no actions; match the tag, or platform ES")
-	case match.GetAction() != "" && match.GetTag() != "":
-		r.field(at+".match.tag", "only CX has tags and only ES has actions, so nothing has both; write two routes")
-	case match.GetAction() != "" && match.GetAgent() != "":
-		r.field(at+".match.agent", "only CX names agents and only ES has actions, so nothing has both; write two routes")
+	_, err := router.New(Routes(config))
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts are asked for, not the cause
+		for _, problem := range joined.Unwrap() {
+			var route *router.RouteError
+			if errors.As(problem, &route) && config.GetRoutes()[route.Route].GetService() != "" {
+				r.field(fmt.Sprintf("routes[%d]", route.Route), "%s", route.Problem)
+			}
+		}
 	}
 }
 

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"net"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -36,11 +34,6 @@ func fillDefaults(config *gatewayv1.Config) {
 			webhook.RetriesRepeatId = proto.Bool(true)
 		}
 	}
-	for _, service := range config.GetServices() {
-		if tls := service.GetTls(); tls != nil {
-			fill(&tls.ServerName, targetHost(service.GetTarget()))
-		}
-	}
 }
 
 // fill sets a value that is zero.
@@ -56,29 +49,4 @@ func fillDuration(value **durationpb.Duration, otherwise time.Duration) {
 	if *value == nil {
 		*value = durationpb.New(otherwise)
 	}
-}
-
-// targetHost returns the host that a gRPC name reaches, or "" where the name has none: a socket, a list.
-func targetHost(target string) string {
-	endpoint := target
-	if scheme, rest, ok := strings.Cut(target, "://"); ok { // scheme://authority/endpoint
-		if strings.HasPrefix(scheme, "unix") {
-			return ""
-		}
-		_, endpoint, _ = strings.Cut(rest, "/")
-	} else if scheme, rest, ok := strings.Cut(target, ":"); ok { // scheme:endpoint
-		switch scheme {
-		case "dns", "passthrough", "xds":
-			endpoint = rest
-		case "unix", "unix-abstract", "vsock", "ipv4", "ipv6":
-			return ""
-		}
-	}
-	if host, _, err := net.SplitHostPort(endpoint); err == nil {
-		endpoint = host
-	}
-	if strings.ContainsAny(endpoint, ":,/ ") && net.ParseIP(endpoint) == nil {
-		return ""
-	}
-	return strings.TrimSuffix(endpoint, ".")
 }

@@ -27,31 +27,6 @@ func TestWantsAreFields(t *testing.T) {
 	}
 }
 
-func TestTargetHost(t *testing.T) {
-	for target, want := range map[string]string{
-		"dns:///orders.internal:8443":         "orders.internal",
-		"dns://8.8.8.8/orders.internal:8443":  "orders.internal",
-		"dns:orders.internal":                 "orders.internal",
-		"orders.internal:8443":                "orders.internal",
-		"orders.internal":                     "orders.internal",
-		"orders.internal.:8443":               "orders.internal",
-		"passthrough:///127.0.0.1:8443":       "127.0.0.1",
-		"dns:///[::1]:8443":                   "::1",
-		"xds:///orders":                       "orders",
-		"unix:/run/orders.sock":               "",
-		"unix:///run/orders.sock":             "",
-		"unix-abstract:orders":                "",
-		"ipv4:10.0.0.1:8443,10.0.0.2:8443":    "",
-		"static:///a.internal:1,b.internal:2": "",
-		"dns:///":                             "",
-		"":                                    "",
-	} {
-		if got := targetHost(target); got != want {
-			t.Errorf("targetHost(%q) = %q, want %q", target, got, want)
-		}
-	}
-}
-
 func TestNearest(t *testing.T) {
 	names := []string{"listen", "certificate", "send_ca_names"}
 	for misspelt, want := range map[string]string{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 )
@@ -23,24 +24,32 @@ type Router struct {
 	rules  []rule // of the route at the same place
 }
 
-// New returns a Router for routes, first match first. Its error joins everything that is wrong with them: a route
-// without a service, with a match that contradicts itself, or of which earlier routes take everything. Routes are
-// numbered from 1 there.
+// RouteError says what is wrong with one route.
+type RouteError struct {
+	Route   int // its index
+	Problem string
+}
+
+// Error returns the problem with the index, as the configuration counts.
+func (e *RouteError) Error() string { return fmt.Sprintf("routes[%d] %s", e.Route, e.Problem) }
+
+// New returns a Router for routes, first match first. Its error joins a *RouteError for each route without a service, with a
+// match that contradicts itself, or of which earlier routes take everything.
 func New(routes []Route) (*Router, error) {
 	router := &Router{routes: slices.Clone(routes), rules: make([]rule, len(routes))}
 	var problems []error
 	for i, route := range routes {
 		if route.Service == "" {
-			problems = append(problems, fmt.Errorf("routes[%d] names no service", i+1))
+			problems = append(problems, &RouteError{i, "names no service"})
 		}
 		rule, err := newRule(route.Match)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("routes[%d] %w", i+1, err))
+			problems = append(problems, &RouteError{i, err.Error()})
 			continue // its rule stays zero: it takes no turn and hides no other route
 		}
 		router.rules[i] = rule
-		if err := router.shadow(i); err != nil {
-			problems = append(problems, err)
+		if problem := router.shadow(i); problem != "" {
+			problems = append(problems, &RouteError{i, problem})
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
@@ -49,28 +58,22 @@ func New(routes []Route) (*Router, error) {
 	return router, nil
 }
 
-// shadow returns an error when earlier routes take every turn that the one at index i would.
-func (r *Router) shadow(i int) error {
-	var on []dialogflow.Platform
-	var by []int
+// shadow says that earlier routes take every turn that the one at index i would, or returns "".
+func (r *Router) shadow(i int) string {
+	var by []string
 	for _, p := range []dialogflow.Platform{dialogflow.ES, dialogflow.CX} {
 		if r.rules[i].platforms>>p&1 == 0 {
 			continue
 		}
 		earlier := slices.IndexFunc(r.rules[:i], func(e rule) bool { return e.containsOn(p, &r.rules[i]) })
 		if earlier < 0 {
-			return nil
+			return ""
 		}
-		on, by = append(on, p), append(by, earlier)
+		if name := fmt.Sprintf("routes[%d] (%s)", earlier, r.routes[earlier].Match); !slices.Contains(by, name) {
+			by = append(by, name)
+		}
 	}
-	if by[0] == by[len(by)-1] {
-		return fmt.Errorf("routes[%d] can never match: routes[%d] takes all of it; "+
-			"move routes[%[1]d] (%[3]s) before routes[%[2]d] (%[4]s), or remove it",
-			i+1, by[0]+1, r.routes[i].Match, r.routes[by[0]].Match)
-	}
-	return fmt.Errorf("routes[%d] can never match: routes[%d] takes all of it on %s and routes[%d] on %s; "+
-		"move routes[%[1]d] (%[6]s) before them, or remove it",
-		i+1, by[0]+1, on[0], by[1]+1, on[1], r.routes[i].Match)
+	return fmt.Sprintf("can never match: all of it goes to %s before; move it up, or remove it", strings.Join(by, " and "))
 }
 
 // Find returns the first route that takes turn, and false when none does. The route is the Router's own and must not

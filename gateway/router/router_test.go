@@ -139,47 +139,47 @@ func TestNewRefuses(t *testing.T) {
 		"nothing": {nil, nil},
 		"after a catch-all": {
 			to(router.Match{}, router.Match{Intent: "faq"}),
-			[]string{"routes[2] can never match: routes[1] takes all of it"},
+			[]string{"routes[1] can never match: all of it goes to routes[0] ("},
 		},
 		"all shadowed ones": {
 			to(router.Match{Tag: "a"}, router.Match{Intent: "order.*"}, router.Match{Intent: "order.*.x"}, router.Match{Tag: "a", Language: "de"}),
-			[]string{"routes[3] can never match: routes[2] takes all of it", "routes[4] can never match: routes[1] takes all of it"},
+			[]string{"routes[2] can never match: all of it goes to routes[1] (", "routes[3] can never match: routes[0] ("},
 		},
 		"stars are absence": {
 			to(router.Match{Intent: "**"}, router.Match{}),
-			[]string{"routes[2] can never match: routes[1] takes all of it"},
+			[]string{"routes[1] can never match: all of it goes to routes[0] ("},
 		},
 		"language": {
 			to(router.Match{Language: "en"}, router.Match{Language: "EN_us"}, router.Match{Language: "eng"}),
-			[]string{"routes[2] can never match: routes[1] takes all of it"},
+			[]string{"routes[1] can never match: all of it goes to routes[0] ("},
 		},
 		"both platforms together": {
 			to(router.Match{Action: "*"}, router.Match{Platform: dialogflow.CX}, router.Match{Project: "shop"}),
-			[]string{"routes[3] can never match: routes[1] takes all of it on ES and routes[2] on CX"},
+			[]string{"routes[2] can never match: all of it goes to routes[0] (action=*) and routes[1] (platform=CX) before"},
 		},
 		"one platform is left": {to(router.Match{Platform: dialogflow.ES}, router.Match{}), nil},
 		"tag on ES": {
 			to(router.Match{Platform: dialogflow.ES, Tag: "a"}),
-			[]string{"routes[1] can never match: only CX has tag"},
+			[]string{"routes[0] can never match: only CX has tag"},
 		},
 		"action on CX": {
 			to(router.Match{Platform: dialogflow.CX, Action: "a"}),
-			[]string{"routes[1] can never match: only ES has action"},
+			[]string{"routes[0] can never match: only ES has action"},
 		},
 		"agent on ES": {
 			to(router.Match{Platform: dialogflow.ES, Agent: "a"}),
-			[]string{"routes[1] can never match: only CX has agent"},
+			[]string{"routes[0] can never match: only CX has agent"},
 		},
 		"action and tag": {
 			to(router.Match{Action: "a", Tag: "b"}),
-			[]string{"routes[1] can never match: only CX has tag"},
+			[]string{"routes[0] can never match: only CX has tag"},
 		},
 		"a contradiction hides nothing": {
 			to(router.Match{Platform: dialogflow.ES, Tag: "*"}, router.Match{Platform: dialogflow.ES}),
-			[]string{"routes[1] can never match"},
+			[]string{"routes[0] can never match"},
 		},
-		"unknown platform": {to(router.Match{Platform: 9}), []string{"routes[1] has platform 9: there are ES and CX only"}},
-		"no service":       {[]router.Route{{}}, []string{"routes[1] names no service"}},
+		"unknown platform": {to(router.Match{Platform: 9}), []string{"routes[0] has platform 9: there are ES and CX only"}},
+		"no service":       {[]router.Route{{}}, []string{"routes[0] names no service"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/connectivity"
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/backend"
-	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
@@ -73,19 +74,7 @@ type assembly struct {
 }
 
 func (a *assembly) routes(context.Context) (err error) {
-	routes := make([]router.Route, 0, len(a.settings.GetRoutes()))
-	for _, route := range a.settings.GetRoutes() {
-		match := route.GetMatch()
-		routes = append(routes, router.Route{
-			Match: router.Match{
-				Platform: platforms[match.GetPlatform()], Project: match.GetProject(), Agent: match.GetAgent(),
-				Environment: match.GetEnvironment(), Language: match.GetLanguage(), Intent: match.GetIntent(),
-				Action: match.GetAction(), Tag: match.GetTag(),
-			},
-			Service: route.GetService(), WebhookJSON: route.GetWebhookJson(),
-		})
-	}
-	a.router, err = router.New(routes)
+	a.router, err = router.New(config.Routes(a.settings))
 	return err
 }
 
@@ -115,7 +104,7 @@ func (a *assembly) services(context.Context) error {
 			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
 		})
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, a.telemetry.ObserveServices(a.serviceStates))...)
 }
 
 func (a *assembly) trust(context.Context) error {
@@ -198,6 +187,15 @@ func (a *assembly) operators(ctx context.Context) error {
 	return nil
 }
 
+// serviceStates yields the state of each service's connection.
+func (a *assembly) serviceStates(yield func(string, connectivity.State) bool) {
+	for _, service := range a.states {
+		if state, _ := service.State(); !yield(service.Name, state) {
+			return
+		}
+	}
+}
+
 func (a *assembly) addBeside(server *admin.Server) {
 	a.closers = append(a.closers, func() { _ = server.Close() })
 	a.beside = append(a.beside, server.Serve)
@@ -254,12 +252,6 @@ func (p *process) close() {
 	p.closers = nil
 }
 
-// platforms and apis are the words of the configuration; config.Load lets no others through.
-var (
-	platforms = map[string]dialogflow.Platform{"ES": dialogflow.ES, "CX": dialogflow.CX}
-	apis      = map[string]dialogflow.API{"V2": dialogflow.V2, "V2BETA1": dialogflow.V2Beta1, "V3": dialogflow.V3}
-)
-
 func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
 	projects := make([]authn.Project, 0, len(webhook.GetProjects()))
 	for _, project := range webhook.GetProjects() {
@@ -267,9 +259,9 @@ func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
 	}
 	return gateway.Webhook{
 		Webhook: authn.Webhook{
-			Platform: platforms[webhook.GetPlatform()], Profiles: webhook.GetProfiles(), Projects: projects,
+			Platform: config.Platform(webhook.GetPlatform()), Profiles: webhook.GetProfiles(), Projects: projects,
 		},
-		Path: webhook.GetPath(), API: apis[webhook.GetApi()],
+		Path: webhook.GetPath(), API: config.API(webhook.GetApi()),
 		Timeout: webhook.GetTimeout().AsDuration(), Reserve: webhook.GetReserve().AsDuration(),
 		RetriesRepeatID: webhook.GetRetriesRepeatId(),
 	}

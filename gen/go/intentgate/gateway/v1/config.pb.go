@@ -765,8 +765,8 @@ type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The service's name in routes, logs and metrics. On ES its session parameters live in a context of this name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Where it is, as a gRPC name: `dns:///orders.internal:8443`, `ipv4:10.0.0.1:8443,10.0.0.2:8443`,
-	// `unix:///run/orders.sock`, or just `orders.internal:8443`.
+	// Where it is, as a gRPC name: `dns:///orders.internal:8443`, or just `orders.internal:8443`, calls all addresses of
+	// the name in turn; `unix:///run/orders.sock` is a socket on this machine.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	// How it is called.
 	Tls *ServiceTLS `protobuf:"bytes,3,opt,name=tls,proto3" json:"tls,omitempty"`

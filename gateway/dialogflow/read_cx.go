@@ -1,7 +1,5 @@
 package dialogflow
 
-import "github.com/go-json-experiment/json/jsontext"
-
 // cxRequest is google.cloud.dialogflow.cx.v3.WebhookRequest.
 var cxRequest = shapeOf([]field[Turn]{
 	text("detectIntentResponseId", func(t *Turn) *string { return &t.ID }),
@@ -45,22 +43,12 @@ var cxIntent = shapeOf([]field[Intent]{
 
 // readIntentParameters reads an object whose members the agent's designer named.
 func readIntentParameters(r *reader, i *Intent) error {
-	if members, err := r.open(); !members {
-		return err
-	}
 	r.path = append(r.path, "[]")
-	for r.dec.PeekKind() != jsontext.KindEndObject {
-		name, err := r.member()
-		if err != nil {
-			return err
-		}
+	err := r.object(func(name string) error {
 		i.Parameters = append(i.Parameters, IntentParameter{Name: name})
-		if err := object(r, cxIntentParameter, &i.Parameters[len(i.Parameters)-1]); err != nil {
-			return err
-		}
-	}
+		return object(r, cxIntentParameter, &i.Parameters[len(i.Parameters)-1])
+	})
 	r.path = r.path[:len(r.path)-1]
-	_, err := r.dec.ReadToken()
 	return err
 }
 

@@ -2,247 +2,265 @@ package dialogflow
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"slices"
-	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxDepth is how many objects and lists a value kept raw may nest. Each costs up to three levels of protobuf, of which
-// common readers follow 100 in all.
+// maxDepth is how many objects and lists the value of a parameter nests. Each costs up to three levels of protobuf, of
+// which common readers follow 100 in all; the deepest body on record has 18.
 const maxDepth = 30
 
-// maxUnknown is how many unknown fields a Turn names.
-const maxUnknown = 100
+// maxBodyDepth is how many a body nests: a parameter stands in three.
+const maxBodyDepth = maxDepth + 3
 
-// reader reads one body, once. Its methods read the next value into where it belongs, and refuse other kinds.
+// errSyntax says that the body is no JSON, or not the JSON of one meaning. What exactly is wrong, explain finds out.
+var errSyntax = errors.New("not JSON")
+
+// reader walks over one body, once, and judges it on its way: by RFC 8259 and the stricter RFC 7493. jsontext can do
+// the same, but takes longer than all the rest of reading a turn; here it judges and decodes the strings that are not
+// plain ASCII, and finds the words for errors. The fuzz targets hold the two against each other.
 type reader struct {
-	dec    jsontext.Decoder
-	in     bytes.Buffer
-	turn   *Turn
-	text   string      // the body; the strings of the Turn are parts of it, so that they cost one copy in all
-	params []Parameter // the parameters of the Turn are parts of it
-	path   []string    // the fields around the next value, "[]" for an element
-	name   []byte      // scratch
+	turn  *Turn
+	body  []byte
+	text  string // the body again: the strings of the Turn are parts of it, so that they cost one copy in all
+	pos   int    // what is next in the body
+	depth int
+
+	params  []Parameter // the parameters of the Turn are parts of it
+	path    []string    // the fields around the next value, "[]" for an element
+	scratch []byte
 }
 
-// readers keeps readers for the next body: a decoder holds a few kilobytes.
-var readers sync.Pool
-
-func newReader(t *Turn) *reader {
-	r, ok := readers.Get().(*reader)
-	if !ok {
-		r = new(reader)
-		r.dec.Reset(&r.in)
+// next returns the first byte of the next token, or 0 at the end of the body.
+func (r *reader) next() byte {
+	for i, c := range r.body[r.pos:] {
+		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+			r.pos += i
+			return c
+		}
 	}
-	r.turn, r.text = t, string(t.Body)
-	r.in = *bytes.NewBuffer(t.Body)
-	return r
+	r.pos = len(r.body)
+	return 0
 }
 
-// release keeps the reader for another body, but nothing of this one.
-func (r *reader) release() {
-	r.turn, r.text, r.params, r.path = nil, "", nil, r.path[:0]
-	r.in = bytes.Buffer{}
-	r.dec.Reset(&r.in)
-	readers.Put(r)
-}
-
-// fail refuses the value read last.
-func (r *reader) fail(format string, args ...any) error {
-	return &SyntaxError{Path: place(r.dec.StackPointer()), Problem: fmt.Sprintf(format, args...)}
-}
-
-// wrong refuses the value read last for its kind.
-func (r *reader) wrong(wanted string, saw Value) error {
-	switch saw.Kind() {
-	case jsontext.KindBeginObject:
-		return r.fail("wanted %s, saw an object", wanted)
-	case jsontext.KindBeginArray:
-		return r.fail("wanted %s, saw a list", wanted)
-	case jsontext.KindString:
-		text, err := jsontext.AppendUnquote(nil, saw)
+// members reads an object, each value with read.
+func (r *reader) members(read func(name string) error) error {
+	if err := r.enter(); err != nil {
+		return err
+	}
+	var seen names
+	for done := r.next() == '}'; !done; {
+		if r.next() != '"' {
+			return errSyntax
+		}
+		name, err := r.quoted()
 		if err != nil {
 			return err
 		}
-		return r.fail("wanted %s, saw the text %.*q", wanted, maxQuoted, text)
-	default:
-		return r.fail("wanted %s, saw %s", wanted, cut(string(saw), maxQuoted))
+		if !seen.add(name) || r.next() != ':' {
+			return errSyntax
+		}
+		r.pos++
+		if err := read(name); err != nil {
+			return err
+		}
+		if done, err = r.ends('}'); err != nil {
+			return err
+		}
 	}
+	r.leave()
+	return nil
 }
 
-// quirk counts a quirk.
-func (r *reader) quirk(q Quirk) { r.turn.Quirks[q]++ }
-
-// unknown notes a field that nobody knows.
-func (r *reader) unknown(name string) {
-	if len(r.turn.Unknown) == maxUnknown {
-		return
+// elements reads a list, each value with read.
+func (r *reader) elements(read func() error) error {
+	if err := r.enter(); err != nil {
+		return err
 	}
-	r.name = r.name[:0]
-	for _, field := range r.path {
-		if field != "[]" && len(r.name) > 0 {
-			r.name = append(r.name, '.')
+	for done := r.next() == ']'; !done; {
+		err := read()
+		if err != nil {
+			return err
 		}
-		r.name = append(r.name, field...)
+		if done, err = r.ends(']'); err != nil {
+			return err
+		}
 	}
-	if len(r.name) > 0 {
-		r.name = append(r.name, '.')
+	r.leave()
+	return nil
+}
+
+// enter reads the bracket that opens an object or a list, leave the one that closes it.
+func (r *reader) enter() error {
+	if r.depth == maxBodyDepth {
+		return r.fail(r.pos, "nested deeper than %d levels, wanted fewer", maxBodyDepth)
 	}
-	r.name = append(r.name, cut(name, maxQuoted)...)
-	full := cut(string(r.name), maxQuoted)
-	if !slices.Contains(r.turn.Unknown, full) {
-		r.turn.Unknown = append(r.turn.Unknown, full)
+	r.depth++
+	r.pos++
+	return nil
+}
+
+func (r *reader) leave() {
+	r.depth--
+	r.pos++
+}
+
+// ends reports whether a bracket follows a value, or else reads the comma.
+func (r *reader) ends(bracket byte) (bool, error) {
+	switch r.next() {
+	case bracket:
+		return true, nil
+	case ',':
+		r.pos++
+		return false, nil
+	default:
+		return false, errSyntax
 	}
 }
 
 // value reads any value as it is written.
 func (r *reader) value() (Value, error) {
-	if err := r.shallow(); err != nil {
-		return nil, err
+	c := r.next()
+	start := r.pos
+	var err error
+	switch c {
+	case '{':
+		err = r.members(r.pass)
+	case '[':
+		err = r.elements(func() error { return r.pass("") })
+	case '"':
+		_, err = r.quoted()
+	case 'n':
+		err = r.literal("null")
+	case 't':
+		err = r.literal("true")
+	case 'f':
+		err = r.literal("false")
+	default:
+		n := numberLength(r.body[r.pos:])
+		if n == 0 {
+			return nil, errSyntax
+		}
+		r.pos += n
 	}
-	v, err := r.dec.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	end := int(r.dec.InputOffset())
-	return r.turn.Body[end-len(v) : end : end], nil
+	return r.body[start:r.pos:r.pos], err
 }
 
-// shallow refuses a value that is nested too deeply before anything recurses into it.
-func (r *reader) shallow() error {
-	if k := r.dec.PeekKind(); k != jsontext.KindBeginObject && k != jsontext.KindBeginArray {
-		return nil
+// pass reads a value for nobody.
+func (r *reader) pass(string) error {
+	_, err := r.value()
+	return err
+}
+
+func (r *reader) literal(word string) error {
+	if !bytes.HasPrefix(r.body[r.pos:], []byte(word)) {
+		return errSyntax
 	}
-	depth, quoted := 0, false
-	rest := r.dec.UnreadBuffer()
-	for i := 0; i < len(rest); i++ {
-		switch c := rest[i]; {
-		case c == '"':
-			quoted = !quoted
-		case quoted && c == '\\':
-			i++
-		case quoted:
-		case c == '{', c == '[':
-			if depth++; depth > maxDepth {
-				return r.fail("nested deeper than %d levels, wanted fewer", maxDepth)
-			}
-		case c == '}', c == ']':
-			if depth--; depth == 0 {
-				return nil
-			}
-		}
-	}
+	r.pos += len(word)
 	return nil
 }
 
-// member reads the name of an object's next member.
-func (r *reader) member() (string, error) {
-	v, err := r.dec.ReadValue()
+// quoted reads a string.
+func (r *reader) quoted() (string, error) {
+	start := r.pos + 1
+	for i, c := range r.body[start:] {
+		if c == '"' {
+			r.pos = start + i + 1
+			return r.text[start : start+i], nil
+		}
+		if c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+			return r.encoded(start + i)
+		}
+	}
+	return "", errSyntax
+}
+
+// encoded reads a string that is not plain ASCII, of which what stands before i is known to be.
+func (r *reader) encoded(i int) (string, error) {
+	for ; i < len(r.body) && r.body[i] != '"'; i++ {
+		if r.body[i] == '\\' {
+			i++
+		}
+	}
+	if i >= len(r.body) {
+		return "", errSyntax
+	}
+	start := r.pos
+	r.pos = i + 1
+	decoded, err := jsontext.AppendUnquote(r.scratch[:0], r.body[start:r.pos])
 	if err != nil {
-		return "", err
+		return "", errSyntax
 	}
-	return r.unquote(v)
+	r.scratch = decoded
+	if len(decoded) == r.pos-start-len(`""`) { // nothing is escaped, as all escapes are longer than what they stand for
+		return r.text[start+1 : r.pos-1], nil
+	}
+	return string(decoded), nil
 }
 
-// unquote returns the string that was just read as v.
-func (r *reader) unquote(v Value) (string, error) {
-	if bytes.IndexByte(v, '\\') < 0 {
-		end := int(r.dec.InputOffset())
-		return r.text[end-len(v)+1 : end-1], nil
+// numberLength returns the length of the number that b begins with, or 0.
+func numberLength(b []byte) int {
+	digits := func(i int) int {
+		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+			i++
+		}
+		return i
 	}
-	s, err := jsontext.AppendUnquote(nil, v)
-	return string(s), err
+	at := func(i int, chars string) bool { return i < len(b) && bytes.IndexByte([]byte(chars), b[i]) >= 0 }
+	i := 0
+	if at(i, "-") {
+		i++
+	}
+	whole := i
+	if i = digits(i); i == whole || b[whole] == '0' && i > whole+1 {
+		return 0
+	}
+	if at(i, ".") {
+		fraction := i + 1
+		if i = digits(fraction); i == fraction {
+			return 0
+		}
+	}
+	if at(i, "eE") {
+		if i++; at(i, "+-") {
+			i++
+		}
+		exponent := i
+		if i = digits(exponent); i == exponent {
+			return 0
+		}
+	}
+	return i
 }
 
-// open reads the start of an object, and reports whether there are members to read. A list or a text without content
-// stands for an object without members: languages whose lists and maps are one type write it so.
-func (r *reader) open() (bool, error) {
-	if r.dec.PeekKind() == jsontext.KindBeginObject {
-		_, err := r.dec.ReadToken()
-		return err == nil, err
-	}
-	v, err := r.value()
-	if err != nil {
-		return false, err
-	}
-	if !empty(v) {
-		return false, r.wrong("an object", v)
-	}
-	r.quirk(EmptyForObject)
-	return false, nil
+// names are those of one object.
+type names struct {
+	few  [16]string
+	n    int
+	many map[string]bool
 }
 
-// empty reports whether v is "" or [].
-func empty(v Value) bool {
-	switch v.Kind() {
-	case jsontext.KindString:
-		return len(v) == len(`""`)
-	case jsontext.KindBeginArray:
-		return len(bytes.TrimSpace(v[1:len(v)-1])) == 0
-	default:
+// add reports whether a name is new.
+func (s *names) add(name string) bool {
+	switch {
+	case s.many != nil:
+		if s.many[name] {
+			return false
+		}
+		s.many[name] = true
+	case slices.Contains(s.few[:s.n], name):
 		return false
-	}
-}
-
-// list reads a list, each element with read.
-func (r *reader) list(read func() error) error {
-	if r.dec.PeekKind() != jsontext.KindBeginArray {
-		v, err := r.value()
-		if err != nil {
-			return err
-		}
-		return r.wrong("a list", v)
-	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return err
-	}
-	r.path = append(r.path, "[]")
-	for r.dec.PeekKind() != jsontext.KindEndArray {
-		if err := read(); err != nil {
-			return err
+	case s.n < len(s.few):
+		s.few[s.n] = name
+		s.n++
+	default:
+		s.many = map[string]bool{name: true}
+		for _, name := range s.few {
+			s.many[name] = true
 		}
 	}
-	r.path = r.path[:len(r.path)-1]
-	_, err := r.dec.ReadToken()
-	return err
-}
-
-// raw reads an object as it is written. An empty one of another kind leaves into alone.
-func (r *reader) raw(into *Value) error {
-	if r.dec.PeekKind() != jsontext.KindBeginObject {
-		_, err := r.open()
-		return err
-	}
-	v, err := r.value()
-	*into = v
-	return err
-}
-
-// parameters reads an object's members as they are written.
-func (r *reader) parameters(into *Parameters) error {
-	if members, err := r.open(); !members {
-		return err
-	}
-	if r.params == nil {
-		r.params = make([]Parameter, 0, 16)
-	}
-	start := len(r.params)
-	for r.dec.PeekKind() != jsontext.KindEndObject {
-		name, err := r.member()
-		if err != nil {
-			return err
-		}
-		v, err := r.value()
-		if err != nil {
-			return err
-		}
-		r.params = append(r.params, Parameter{Name: name, Value: v})
-	}
-	if end := len(r.params); end > start {
-		*into = r.params[start:end:end]
-	}
-	_, err := r.dec.ReadToken()
-	return err
+	return true
 }

@@ -4,21 +4,21 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // string reads a text.
 func (r *reader) string(into *string) error {
-	v, err := r.value()
-	if err != nil {
-		return err
-	}
-	if v.Kind() != jsontext.KindString {
+	if r.next() != '"' {
+		v, err := r.value()
+		if err != nil {
+			return err
+		}
 		return r.wrong("a text", v)
 	}
-	*into, err = r.unquote(v)
+	text, err := r.quoted()
+	*into = text
 	return err
 }
 
@@ -127,8 +127,7 @@ func (r *reader) digits(v Value) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		number := Value(text)
-		if number.Kind() != jsontext.KindNumber || !number.IsValid() || strings.TrimSpace(text) != text {
+		if text == "" || numberLength([]byte(text)) != len(text) {
 			return "", r.wrong("a number", v)
 		}
 		r.quirk(NumberAsString)

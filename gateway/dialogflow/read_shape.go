@@ -1,10 +1,8 @@
 package dialogflow
 
 import (
-	"bytes"
+	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A shape describes an object of the envelope that is read into a T: at most 64 fields, the likely ones first.
@@ -22,8 +20,7 @@ type field[T any] struct {
 func shapeOf[T any](fields []field[T], rest ...string) shape[T] {
 	for _, name := range rest {
 		fields = append(fields, field[T]{name: name, read: func(r *reader, _ *T) error {
-			_, err := r.value()
-			return err
+			return r.pass("")
 		}})
 	}
 	for i := range fields {
@@ -47,61 +44,45 @@ func snakeCase(name string) string {
 
 // object reads an object of the envelope.
 func object[T any](r *reader, fields shape[T], into *T) error {
-	if members, err := r.open(); !members {
-		return err
-	}
 	var seen uint64
-	oneof := ""
-	for r.dec.PeekKind() != jsontext.KindEndObject {
-		name, err := r.member()
-		if err != nil {
-			return err
-		}
+	var oneof *field[T]
+	return r.object(func(name string) error {
 		i := fields.find(name)
 		if i < 0 {
 			r.unknown(name)
-			if _, err := r.value(); err != nil {
-				return err
-			}
-			continue
+			return r.pass(name)
 		}
 		f := &fields[i]
-		if seen&(1<<i) != 0 { // the decoder has refused the same spelling already
-			return r.fail("stands in one object as %s and as %s, wanted it once", f.name, f.snake)
+		if seen&(1<<i) != 0 { // the same spelling has been refused already
+			return r.fail(r.pos, "stands in one object as %s and as %s, wanted it once", f.name, f.snake)
 		}
 		seen |= 1 << i
 		if name != f.name {
 			r.quirk(SnakeCase)
 		}
-		if r.dec.PeekKind() == jsontext.KindNull {
-			if _, err := r.dec.ReadToken(); err != nil {
-				return err
-			}
-			continue
+		if r.next() == 'n' {
+			return r.literal("null")
 		}
 		if f.oneof {
-			if oneof != "" {
-				return r.fail("excludes %s, wanted one of them", oneof)
+			if oneof != nil {
+				return r.fail(r.pos, "excludes %s, wanted one of them", oneof.name)
 			}
-			oneof = f.name
+			oneof = f
 		}
 		r.path = append(r.path, f.name)
-		if err := f.read(r, into); err != nil {
-			return err
-		}
+		err := f.read(r, into)
 		r.path = r.path[:len(r.path)-1]
-	}
-	_, err := r.dec.ReadToken()
-	return err
+		return err
+	})
 }
 
 func (s shape[T]) find(name string) int {
 	for i := range s {
-		if s[i].name == name || s[i].snake == name {
+		if s[i].name == name {
 			return i
 		}
 	}
-	return -1
+	return slices.IndexFunc(s, func(f field[T]) bool { return f.snake == name })
 }
 
 // The kinds of fields; each is told where in a T its value belongs.
@@ -163,19 +144,16 @@ func messages[T any](name string, kinds shape[Message], at func(*T) *[]Message) 
 	return field[T]{name: name, read: func(r *reader, t *T) error {
 		into := at(t)
 		return r.list(func() error {
-			if err := r.shallow(); err != nil {
+			r.next()
+			start := r.pos
+			*into = append(*into, Message{})
+			m := &(*into)[len(*into)-1]
+			if err := object(r, kinds, m); err != nil {
 				return err
 			}
-			start := r.dec.InputOffset()
-			var m Message
-			if err := object(r, kinds, &m); err != nil {
-				return err
+			if r.body[start] == '{' {
+				m.Content = r.body[start:r.pos:r.pos]
 			}
-			end := r.dec.InputOffset()
-			if content := bytes.TrimLeft(r.turn.Body[start:end:end], ", \t\r\n"); content[0] == '{' {
-				m.Content = content
-			}
-			*into = append(*into, m)
 			return nil
 		})
 	}}

@@ -1,0 +1,139 @@
+package dialogflow
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxUnknown is how many unknown fields a Turn names.
+const maxUnknown = 100
+
+// fail refuses the value that stands at an offset, or after it.
+func (r *reader) fail(at int, format string, args ...any) error {
+	return &SyntaxError{Path: placeAt(r.body, at), Problem: fmt.Sprintf(format, args...)}
+}
+
+// wrong refuses the value that was just read, for its kind.
+func (r *reader) wrong(wanted string, saw Value) error {
+	at := r.pos - len(saw)
+	switch saw.Kind() {
+	case jsontext.KindBeginObject:
+		return r.fail(at, "wanted %s, saw an object", wanted)
+	case jsontext.KindBeginArray:
+		return r.fail(at, "wanted %s, saw a list", wanted)
+	case jsontext.KindString:
+		text, err := r.unquote(saw)
+		if err != nil {
+			return err
+		}
+		return r.fail(at, "wanted %s, saw the text %.*q", wanted, maxQuoted, text)
+	default:
+		return r.fail(at, "wanted %s, saw %s", wanted, cut(string(saw), maxQuoted))
+	}
+}
+
+// unquote returns what a string says that was read as it is written.
+func (r *reader) unquote(v Value) (string, error) {
+	text, err := jsontext.AppendUnquote(r.scratch[:0], v)
+	r.scratch = text
+	return string(text), err
+}
+
+// quirk counts a quirk.
+func (r *reader) quirk(q Quirk) { r.turn.Quirks[q]++ }
+
+// unknown notes a field that nobody knows.
+func (r *reader) unknown(name string) {
+	if len(r.turn.Unknown) == maxUnknown {
+		return
+	}
+	at := r.scratch[:0]
+	for _, field := range append(r.path, cut(name, maxQuoted)) {
+		if field != "[]" && len(at) > 0 {
+			at = append(at, '.')
+		}
+		at = append(at, field...)
+	}
+	r.scratch = at
+	same := func(known string) bool { return known == cut(string(at), maxQuoted) }
+	if !slices.ContainsFunc(r.turn.Unknown, same) {
+		r.turn.Unknown = append(r.turn.Unknown, cut(string(at), maxQuoted))
+	}
+}
+
+// object reads an object, each value with read. A list or a text without content stands for an object without members:
+// languages whose lists and maps are one type write it so.
+func (r *reader) object(read func(name string) error) error {
+	if r.next() == '{' {
+		return r.members(read)
+	}
+	v, err := r.value()
+	if err != nil {
+		return err
+	}
+	if !empty(v) {
+		return r.wrong("an object", v)
+	}
+	r.quirk(EmptyForObject)
+	return nil
+}
+
+// empty reports whether v is "" or [].
+func empty(v Value) bool {
+	switch v.Kind() {
+	case jsontext.KindString:
+		return len(v) == len(`""`)
+	case jsontext.KindBeginArray:
+		return len(bytes.TrimSpace(v[1:len(v)-1])) == 0
+	default:
+		return false
+	}
+}
+
+// list reads a list, each element with read.
+func (r *reader) list(read func() error) error {
+	if r.next() == '[' {
+		r.path = append(r.path, "[]")
+		err := r.elements(read)
+		r.path = r.path[:len(r.path)-1]
+		return err
+	}
+	v, err := r.value()
+	if err != nil {
+		return err
+	}
+	return r.wrong("a list", v)
+}
+
+// raw reads an object as it is written. An empty one of another kind leaves into alone.
+func (r *reader) raw(into *Value) error {
+	bracket := r.next()
+	start := r.pos
+	if err := r.object(r.pass); err != nil {
+		return err
+	}
+	if bracket == '{' {
+		*into = r.body[start:r.pos:r.pos]
+	}
+	return nil
+}
+
+// parameters reads an object's members as they are written.
+func (r *reader) parameters(into *Parameters) error {
+	if r.params == nil {
+		r.params = make([]Parameter, 0, 16)
+	}
+	start := len(r.params)
+	err := r.object(func(name string) error {
+		v, err := r.value()
+		r.params = append(r.params, Parameter{Name: name, Value: v})
+		return err
+	})
+	if end := len(r.params); end > start {
+		*into = r.params[start:end:end]
+	}
+	return err
+}

@@ -143,7 +143,7 @@ func TestNewRefuses(t *testing.T) {
 		},
 		"all shadowed ones": {
 			to(router.Match{Tag: "a"}, router.Match{Intent: "order.*"}, router.Match{Intent: "order.*.x"}, router.Match{Tag: "a", Language: "de"}),
-			[]string{"routes[2] can never match: all of it goes to routes[1] (", "routes[3] can never match: routes[0] ("},
+			[]string{"routes[2] can never match: all of it goes to routes[1] (", "routes[3] can never match: all of it goes to routes[0] ("},
 		},
 		"stars are absence": {
 			to(router.Match{Intent: "**"}, router.Match{}),

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/health" // the client's half: without it the health check below is left out
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/resolver"
 )
 
 const (
@@ -47,6 +48,7 @@ func dialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableRetry(),
 		grpc.WithConnectParams(reconnect),
+		grpc.WithResolvers(eager{resolver.Get("dns"), lookAgain}),
 		// Agents sleep at night, and the first turn of the morning must not pay for a handshake.
 		grpc.WithIdleTimeout(0),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{

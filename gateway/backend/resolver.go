@@ -1,0 +1,106 @@
+package backend
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/resolver"
+)
+
+// lookAgain is how long a name that leads nowhere waits for its next look-up.
+const lookAgain = 2 * time.Second
+
+// eager builds grpc's own resolvers, and builds one anew when it fails: left alone it waits up to two minutes before it
+// tries again, and a service whose name appears with its first instance would stay unreachable for as long.
+type eager struct {
+	resolver.Builder
+
+	wait time.Duration
+}
+
+// Build starts to resolve a target.
+func (b eager) Build(target resolver.Target, cc resolver.ClientConn, options resolver.BuildOptions) (resolver.Resolver, error) {
+	ctx, stop := context.WithCancel(context.Background())
+	r := &resolving{ClientConn: cc, stop: stop, failed: make(chan struct{}, 1), hints: make(chan resolver.ResolveNowOptions, 1)}
+	build := func() (resolver.Resolver, error) { return b.Builder.Build(target, r, options) }
+	first, err := build()
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	r.running.Go(func() { r.run(ctx, first, build, b.wait) })
+	return r, nil
+}
+
+// resolving is a resolver, and the connection that the one inside it reports to.
+type resolving struct {
+	resolver.ClientConn
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	failed  chan struct{}
+	hints   chan resolver.ResolveNowOptions
+}
+
+// run holds the resolver inside, and replaces it some time after it failed.
+func (r *resolving) run(ctx context.Context, current resolver.Resolver, build func() (resolver.Resolver, error), wait time.Duration) {
+	defer func() { current.Close() }()
+	var due <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case hint := <-r.hints:
+			current.ResolveNow(hint)
+		case <-r.failed:
+			if due == nil {
+				due = time.After(wait)
+			}
+		case <-due:
+			due = nil
+			next, err := build()
+			if err != nil { // not for a target that was good before; if so, the old one goes on at its own pace
+				continue
+			}
+			current.Close()
+			current = next
+		}
+	}
+}
+
+// ReportError passes a failed look-up on and sees to the next one.
+func (r *resolving) ReportError(err error) {
+	r.ClientConn.ReportError(err)
+	r.again()
+}
+
+// UpdateState passes addresses on. That none is usable is a failure too.
+func (r *resolving) UpdateState(state resolver.State) error {
+	err := r.ClientConn.UpdateState(state)
+	if err != nil {
+		r.again()
+	}
+	return err
+}
+
+func (r *resolving) again() {
+	select {
+	case r.failed <- struct{}{}:
+	default: // it is known already
+	}
+}
+
+// ResolveNow hints that the addresses may be stale.
+func (r *resolving) ResolveNow(options resolver.ResolveNowOptions) {
+	select {
+	case r.hints <- options:
+	default: // one hint is enough
+	}
+}
+
+// Close ends it, and waits for a look-up in flight.
+func (r *resolving) Close() {
+	r.stop()
+	r.running.Wait()
+}

@@ -99,16 +99,13 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return body.Bytes(), nil
 }
 
-// StripReserved deletes the fields that only the gateway may set, in any spelling: `intentgate-*`, which carries
-// identity to the services, and `grpc-*`, which grpc-gateway would take for metadata and deadlines.
+// StripReserved deletes the fields that only the gateway may set, `intentgate-*` in any spelling: they carry identity to
+// the services.
 func StripReserved(header http.Header) {
+	const prefix = "intentgate-"
 	for name := range header {
-		if hasPrefix(name, "intentgate-") || hasPrefix(name, "grpc-") {
+		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			delete(header, name)
 		}
 	}
-}
-
-func hasPrefix(name, prefix string) bool {
-	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }

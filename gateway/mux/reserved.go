@@ -8,8 +8,8 @@ import (
 )
 
 // reserved begins the headers that no handler of ours may see: a generated handler takes the deadline from Grpc-Timeout whatever
-// the header matcher says, puts X-Forwarded-* into the metadata and trailers into the answer for Te; Intentgate-* is the hop's own.
-var reserved = []string{"Grpc-", "X-Forwarded-", "Intentgate-", "Te"}
+// the header matcher says, puts X-Forwarded-* into the metadata, and trailers into the answer for Te.
+var reserved = []string{"Grpc-", "X-Forwarded-", "Te"}
 
 // withoutReserved drops the reserved headers from a request.
 func withoutReserved(next runtime.HandlerFunc) runtime.HandlerFunc {

@@ -11,9 +11,8 @@ import (
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
-	"github.com/intentgate/intentgate/services/caller"
-
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/caller"
 )
 
 // turn is one call of a webhook on its way through the rooms.

@@ -89,7 +89,7 @@ func TestUnusableAddressesAreLookedUpAgain(t *testing.T) {
 		<-cc.states
 	}
 	go func() { // what comes while it is being closed
-		for range cc.states { //nolint:revive // drained
+		for range cc.states {
 		}
 	}()
 	r.Close()

@@ -134,7 +134,7 @@ func (r *report) routes(config *gatewayv1.Config) {
 		}
 	}
 	_, err := router.New(Routes(config))
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts are asked for, not the cause
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, problem := range joined.Unwrap() {
 			var route *router.RouteError
 			if errors.As(problem, &route) && config.GetRoutes()[route.Route].GetService() != "" {

@@ -21,10 +21,9 @@ import (
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
-	"github.com/intentgate/intentgate/services/mtls"
-
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
 // process is a gateway whose listeners are open: it serves once, or is closed.
@@ -89,7 +88,7 @@ func (a *assembly) services(context.Context) error {
 			problems = append(problems, err)
 			continue
 		}
-		client, err := backend.Dial(backend.Config{
+		client, err := backend.Dial(backend.Config{ //nolint:contextcheck // it lives until it is closed
 			Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
 			Credentials: identity.ClientCredentials, Logger: a.logger,
 		})
@@ -137,7 +136,7 @@ func (a *assembly) listen(ctx context.Context) error {
 		}
 	}
 	limits := settings.GetLimits()
-	a.edge, err = edge.New(edge.Config{
+	a.edge, err = edge.New(edge.Config{ //nolint:contextcheck // it lives until it is closed
 		Listen: settings.GetListen(), Certificate: certificate.Certificate, Trust: a.profiles, SendCANames: settings.GetSendCaNames(),
 		Limits: edge.Limits{
 			HeaderBytes:      int(limits.GetHeaderBytes()),

@@ -28,7 +28,7 @@ README.txt in the folder says what each file is for, with commands to try.`,
   intentgate certs --out dev-certs --host gateway.test --host 192.0.2.7`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			fmt.Fprintln(command.ErrOrStderr(), "Making keys, one of them large …")
+			command.PrintErrln("Making keys, one of them large …")
 			manifest, err := pki.Write(out, options)
 			if err != nil {
 				return err
@@ -38,12 +38,14 @@ README.txt in the folder says what each file is for, with commands to try.`,
 			}
 			table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, file := range manifest.Files {
-				fmt.Fprintf(table, "%s\t%s\n", file.Path, file.Purpose)
+				if _, err := fmt.Fprintf(table, "%s\t%s\n", file.Path, file.Purpose); err != nil {
+					return err
+				}
 			}
 			if err := table.Flush(); err != nil {
 				return err
 			}
-			fmt.Fprintf(command.ErrOrStderr(), "Written to %s\n", manifest.Dir)
+			command.PrintErrln("Written to", manifest.Dir)
 			return nil
 		},
 	}

@@ -18,9 +18,8 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
-	"github.com/intentgate/intentgate/services/caller"
-
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/caller"
 )
 
 // recorder stands before the orders service and notes what reaches it.
@@ -170,7 +169,8 @@ Stop with Ctrl-C: the folder goes with it.
 	return nil
 }
 
-func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
+// printf shows something. Where nobody can read it any more there is nothing to be done about that.
+func (d *demo) printf(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format, args...) }
 
 // indented returns JSON as people read it, or the text as it is where it is none.
 func indented(text []byte) string {

@@ -16,11 +16,10 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/pki"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/orders"
 	"github.com/intentgate/intentgate/services/serve"
-
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 func newDemoCommand() *cobra.Command {
@@ -41,9 +40,8 @@ the JSON that goes out, and the time it took. Then it stays up, for you to call 
   intentgate demo --once   # exit after the conversation, with status 1 if an answer was wrong`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return runDemo(command.Context(), demoOptions{
-				out: command.OutOrStdout(), progress: command.ErrOrStderr(), once: once, listen: listen,
-			})
+			command.PrintErrln("Making a throw-away PKI …")
+			return runDemo(command.Context(), demoOptions{out: command.OutOrStdout(), once: once, listen: listen})
 		},
 	}
 	command.Flags().BoolVar(&once, "once", false, "exit after the conversation")
@@ -52,9 +50,9 @@ the JSON that goes out, and the time it took. Then it stays up, for you to call 
 }
 
 type demoOptions struct {
-	out, progress io.Writer
-	once          bool
-	listen        string
+	out    io.Writer
+	once   bool
+	listen string
 }
 
 // What the demo's folder holds.
@@ -66,7 +64,6 @@ const (
 
 // runDemo sets everything up, plays the conversation, and waits for ctx to end. The folder with the keys goes with it.
 func runDemo(ctx context.Context, o demoOptions) (err error) {
-	fmt.Fprintln(o.progress, "Making a throw-away PKI …")
 	keys, err := pki.New(pki.Options{})
 	if err != nil {
 		return err

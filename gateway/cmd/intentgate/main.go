@@ -29,7 +29,7 @@ func main() {
 // run is the whole program: it returns when the command is done or, for those that stay up, when ctx ends. The answer
 // goes to stdout, the log and the progress to stderr. No command is an error, and so is one that did not do its job.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	command := newCommand(stdout, stderr)
+	command := newCommand(stdout, stderr) //nolint:contextcheck // cobra hands the context on
 	command.SetArgs(args)
 	return command.ExecuteContext(ctx)
 }

@@ -51,7 +51,7 @@ request: so far only the client certificate is proven.`,
 			if err != nil {
 				return err
 			}
-			if err := process.addresses.print(command.OutOrStdout(), asJSON); err != nil {
+			if err := process.addresses.tell(command.OutOrStdout(), asJSON); err != nil {
 				process.close()
 				return err
 			}
@@ -93,7 +93,8 @@ type addresses struct {
 	Admin  string `json:"admin,omitempty"`
 }
 
-func (a addresses) print(w io.Writer, asJSON bool) error {
+// tell writes the addresses for people or for programs.
+func (a addresses) tell(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, a)
 	}

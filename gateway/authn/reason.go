@@ -61,7 +61,7 @@ var hints = map[Reason]string{
 	Timeout:             "the client did not finish the handshake in time",
 	HungUp:              "the client closed the connection during the handshake: a port scan, a health check, or a client that dislikes the gateway's certificate",
 	Overload:            "too many handshakes were going on, or too many of this address: if they are welcome, raise limits.handshakes",
-	HandshakeFailed:     "client and gateway could not agree on a handshake: see the error",
+	HandshakeFailed:     "client and gateway could not agree on a handshake: see the error; `bad record MAC` in TLS 1.3 most often means that an OpenSSL client refused the gateway's certificate",
 }
 
 // Hint says in a sentence what usually lies behind the reason, and what to do.

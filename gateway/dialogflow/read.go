@@ -23,7 +23,7 @@ func Read(platform Platform, body []byte) (*Turn, error) {
 	if platform == CX {
 		fields = cxRequest
 	}
-	r := &reader{turn: t, body: body, text: string(body)}
+	r := &reader{turn: t, body: body, text: string(body), path: make([]string, 0, 8)}
 	err := object(r, fields, t)
 	if r.next(); err == nil && r.pos < len(body) {
 		err = errSyntax

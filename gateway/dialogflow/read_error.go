@@ -24,13 +24,9 @@ func (e *SyntaxError) Error() string {
 	return e.Path + ": " + e.Problem
 }
 
-// explain finds out what is wrong with a body that is no JSON.
+// explain finds out what is wrong with a body that is not one JSON object of one meaning.
 func explain(body []byte) error {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
-	_, err := dec.ReadValue()
-	if err == nil {
-		_, err = dec.ReadToken()
-	}
+	_, err := jsontext.NewDecoder(bytes.NewBuffer(body)).ReadValue()
 	e := new(SyntaxError)
 	s := new(jsontext.SyntacticError)
 	if errors.As(err, &s) {
@@ -46,7 +42,7 @@ func explain(body []byte) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Problem = fmt.Sprintf("ends at byte %d of the body, wanted the rest", s.ByteOffset)
 	default:
-		e.Problem = fmt.Sprintf("not JSON at byte %d: %s", s.ByteOffset, cut(errors.Unwrap(err).Error(), 2*maxQuoted))
+		e.Problem = fmt.Sprintf("not JSON at byte %d: %s", s.ByteOffset, cut(s.Err.Error(), 2*maxQuoted))
 	}
 	return e
 }

@@ -36,14 +36,15 @@ type reader struct {
 
 // next returns the first byte of the next token, or 0 at the end of the body.
 func (r *reader) next() byte {
-	for i, c := range r.body[r.pos:] {
-		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			r.pos += i
-			return c
-		}
+	body, pos := r.body, r.pos
+	for pos < len(body) && body[pos] <= ' ' && (body[pos] == ' ' || body[pos] == '\n' || body[pos] == '\r' || body[pos] == '\t') {
+		pos++
 	}
-	r.pos = len(r.body)
-	return 0
+	r.pos = pos
+	if pos == len(body) {
+		return 0
+	}
+	return body[pos]
 }
 
 // members reads an object, each value with read.
@@ -165,18 +166,25 @@ func (r *reader) literal(word string) error {
 
 // quoted reads a string.
 func (r *reader) quoted() (string, error) {
-	start := r.pos + 1
-	for i, c := range r.body[start:] {
-		if c == '"' {
-			r.pos = start + i + 1
-			return r.text[start : start+i], nil
-		}
-		if c < ' ' || c == '\\' || c >= utf8.RuneSelf {
-			return r.encoded(start + i)
-		}
+	body, start := r.body, r.pos+1
+	i := start
+	for i < len(body) && plain[body[i]] {
+		i++
 	}
-	return "", errSyntax
+	if i == len(body) || body[i] != '"' {
+		return r.encoded(i)
+	}
+	r.pos = i + 1
+	return r.text[start:i], nil
 }
+
+// plain tells the bytes of a string that stand for themselves and need no judging: ASCII but for the escaped.
+var plain = func() (plain [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
 
 // encoded reads a string that is not plain ASCII, of which what stands before i is known to be.
 func (r *reader) encoded(i int) (string, error) {

@@ -132,6 +132,7 @@ func itself[T any](t *T) *T { return t }
 func list[T, U any](name string, fields shape[U], at func(*T) *[]U) field[T] {
 	return field[T]{name: name, read: func(r *reader, t *T) error {
 		into := at(t)
+		*into = make([]U, 0, 4)
 		return r.list(func() error {
 			*into = append(*into, *new(U))
 			return object(r, fields, &(*into)[len(*into)-1])

@@ -1,0 +1,253 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/router"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/mtls/devca"
+)
+
+const (
+	agentName = "projects/shop/locations/europe-west1/agents/5f8a3c1e-2b7d-4c90-a6e4-1d0f9b3c7a52"
+	bodyLimit = 32 << 10
+	patience  = 30 * time.Second // more than any test takes
+)
+
+// invocation is a call as it reached the service.
+type invocation struct {
+	method   string
+	request  []byte
+	metadata metadata.MD
+	deadline time.Time
+}
+
+// service is an intent service without a network.
+type service struct {
+	calls  chan invocation
+	answer func(context.Context) ([]byte, error)
+}
+
+// Invoke notes the call.
+func (s *service) Invoke(ctx context.Context, method string, request []byte) ([]byte, error) {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	deadline, _ := ctx.Deadline()
+	s.calls <- invocation{method, request, md, deadline}
+	return s.answer(ctx)
+}
+
+// reply answers with a reply.
+func reply(reply *intentgatev1.Reply) func(context.Context) ([]byte, error) {
+	return func(context.Context) ([]byte, error) {
+		return proto.Marshal(&intentgatev1.FulfillResponse{Reply: reply})
+	}
+}
+
+// setup is what a test may change of a gateway before it starts.
+type setup struct {
+	gateway.Webhook
+	match       router.Match
+	webhookJSON bool
+	answer      func(context.Context) ([]byte, error)
+}
+
+// fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
+// a time that is not far from now: deadlines are about as long as they say.
+type fixture struct {
+	t       *testing.T
+	now     time.Time
+	url     string
+	client  *http.Client
+	trust   *authn.Trust
+	ca      *devca.Authority
+	service *service
+	lines   chan line // of turns
+}
+
+// line is one of the log.
+type line struct {
+	Message    string `json:"msg"`
+	Reason     string `json:"reason"`
+	Code       string `json:"code"`
+	Error      string `json:"error"`
+	HTTPStatus int    `json:"http_status"`
+	RequestID  string `json:"request_id"`
+}
+
+// Write keeps the lines about turns.
+func (f *fixture) Write(text []byte) (int, error) {
+	var l line
+	if err := json.Unmarshal(text, &l); err != nil {
+		return 0, err
+	}
+	if l.Message == "Turn" {
+		f.lines <- l
+	}
+	return len(text), nil
+}
+
+// start runs a gateway that answers "Hello" to turns of any agent of the project shop, if change says nothing else. Its
+// client's certificate is accepted by the profile dialogflow-like and, as that of one agent, by the profile agent.
+func start(t *testing.T, change func(*setup)) *fixture {
+	t.Helper()
+	f := &fixture{
+		t: t, now: time.Now().Truncate(time.Second),
+		service: &service{calls: make(chan invocation, 100)}, lines: make(chan line, 100),
+	}
+	with := setup{
+		Webhook: gateway.Webhook{
+			Webhook: authn.Webhook{
+				Platform: dialogflow.ES, Profiles: []string{"dialogflow-like"}, Projects: []authn.Project{{ID: "shop", Number: 415104041262}},
+			},
+			Path: "/turns", API: dialogflow.V2, Timeout: time.Minute, Reserve: time.Second, RetriesRepeatID: true,
+		},
+		answer: reply(&intentgatev1.Reply{Texts: []string{"Hello"}}),
+	}
+	if change != nil {
+		change(&with)
+	}
+	f.service.answer = with.answer
+	clock := func() time.Time { return f.now }
+	logger := slog.New(slog.NewJSONHandler(f, nil))
+	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(t)
+	handler := must(gateway.NewHandler(gateway.Config{
+		Webhook:  with.Webhook,
+		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON}}))(t),
+		Services: map[string]gateway.Service{"orders": f.service}, BodyLimit: bodyLimit, Telemetry: meters, Now: clock,
+	}))(t)
+
+	f.ca = must(devca.New(devca.Options{CommonName: "CA", Now: clock}))(t)
+	f.trust = must(authn.NewTrust(f.profile("dialogflow-like"), f.profile("agent", agentName)))(t)
+	own := f.issue(devca.Leaf{DNS: []string{"edge.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	server := must(edge.New(edge.Config{
+		Listen: "127.0.0.1:0", Certificate: func() *tls.Certificate { return &own }, Trust: f.trust,
+		Limits: edge.Limits{
+			HeaderBytes: 32 << 10, HandshakeTimeout: patience, HeaderTimeout: patience, ReadTimeout: patience, IdleTimeout: patience,
+			Handshakes: 8, Connections: 8,
+		},
+		Drain: patience, Handler: handler, Logger: logger, Now: clock,
+	}))(t)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx) }()
+
+	google := f.issue(devca.Leaf{Subject: pkix.Name{CommonName: "Google LLC"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	transport := &http.Transport{TLSClientConfig: &tls.Config{
+		MinVersion: tls.VersionTLS13, RootCAs: f.ca.Pool(), ServerName: "edge.example", Time: clock, Certificates: []tls.Certificate{google},
+	}}
+	f.client, f.url = &http.Client{Transport: transport, Timeout: patience}, "https://"+server.Addr().String()+"/turns"
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// profile accepts the client's certificate, for any agent or for those named.
+func (f *fixture) profile(name string, agents ...string) *authn.Profile {
+	f.t.Helper()
+	roots := []*x509.Certificate{f.ca.Certificate()}
+	return must(authn.Custom(name, roots, authn.Subject{CommonName: "Google LLC"}, agents))(f.t)
+}
+
+func (f *fixture) issue(leaf devca.Leaf) tls.Certificate {
+	f.t.Helper()
+	return must(f.ca.Issue(leaf))(f.t).TLS()
+}
+
+// request is a turn on its way out.
+func (f *fixture) request(ctx context.Context, body string) *http.Request {
+	f.t.Helper()
+	request := must(http.NewRequestWithContext(ctx, http.MethodPost, f.url, strings.NewReader(body)))(f.t)
+	request.Header.Set("Content-Type", "application/json")
+	return request
+}
+
+// answer is what the client gets.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	closes bool // the connection
+}
+
+func (f *fixture) send(request *http.Request) answer {
+	f.t.Helper()
+	response, err := f.client.Do(request)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body := must(io.ReadAll(response.Body))(f.t)
+	return answer{response.StatusCode, response.Header, string(body), response.Close}
+}
+
+// play plays a turn that the service has to answer, and returns what the service saw of it.
+func (f *fixture) play(body string) invocation {
+	f.t.Helper()
+	if got := f.send(f.request(f.t.Context(), body)); got.status != http.StatusOK {
+		f.t.Fatalf("HTTP %d: %s", got.status, got.body)
+	}
+	f.line()
+	return <-f.service.calls
+}
+
+// line returns what was logged of the next turn.
+func (f *fixture) line() line {
+	f.t.Helper()
+	select {
+	case l := <-f.lines:
+		return l
+	case <-time.After(patience):
+		f.t.Fatal("nothing was logged of the turn")
+		return line{}
+	}
+}
+
+// recorded returns a recorded turn, with replacements, old and new, that must all have their place.
+func recorded(t *testing.T, name string, replacements ...string) string {
+	t.Helper()
+	body := string(must(fs.ReadFile(os.DirFS("testdata/turns"), name+".good.json"))(t))
+	for pair := range slices.Chunk(replacements, 2) {
+		if !strings.Contains(body, pair[0]) {
+			t.Fatalf("%s holds no %q", name, pair[0])
+		}
+		body = strings.ReplaceAll(body, pair[0], pair[len(pair)-1])
+	}
+	return body
+}
+
+// must returns the value, unless the error ends the test.
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(tb testing.TB) T {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return value
+	}
+}

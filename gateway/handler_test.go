@@ -1,0 +1,341 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/router"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/caller"
+)
+
+func TestTurn(t *testing.T) {
+	f := start(t, nil)
+	got := f.send(f.request(t.Context(), recorded(t, "es-order-track")))
+	if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/json" || !strings.Contains(got.body, "Hello") {
+		t.Errorf("answer %+v", got)
+	}
+	call := <-f.service.calls
+	if call.method != intentgatev1.IntentService_Fulfill_FullMethodName {
+		t.Errorf("the method is %s", call.method)
+	}
+	// The connection was accepted, and its first request started, when the clock stood where it stands.
+	if want := f.now.Add(time.Minute - time.Second); !call.deadline.Equal(want) {
+		t.Errorf("the deadline is %s after the start, want timeout less reserve: %s", call.deadline.Sub(f.now), want.Sub(f.now))
+	}
+	if l := f.line(); l.Code != "OK" || l.HTTPStatus != http.StatusOK || l.Reason != "" {
+		t.Errorf("logged %+v", l)
+	}
+}
+
+// fail answers with a status that holds what nobody outside may read.
+func fail(code codes.Code) func(context.Context) ([]byte, error) {
+	return func(context.Context) ([]byte, error) { return nil, status.Error(code, "secret: ledger-7 of Mrs Smith") }
+}
+
+// Whatever keeps a turn from its answer has a reason for the log, a status and a sentence for the caller.
+func TestFailures(t *testing.T) {
+	order := recorded(t, "es-order-track")
+	for name, c := range map[string]struct {
+		change func(*setup)
+		body   string // of the ES turn if empty
+
+		status int
+		code   codes.Code
+		reason string
+		public string
+		called bool
+	}{
+		"profile mismatch": {
+			change: func(s *setup) { s.Profiles = []string{"somebody-else"} },
+			status: 403, code: codes.PermissionDenied, reason: "profile_mismatch", public: "the caller is not allowed here",
+		},
+		"profile mismatch, and nobody reads the body": {
+			change: func(s *setup) { s.Profiles = []string{"somebody-else"} }, body: "no JSON",
+			status: 403, code: codes.PermissionDenied, reason: "profile_mismatch", public: "the caller is not allowed here",
+		},
+		"project mismatch": {
+			change: func(s *setup) { s.Projects = []authn.Project{{ID: "another", Number: 1}} },
+			status: 403, code: codes.PermissionDenied, reason: "project_mismatch", public: "the caller is not allowed here",
+		},
+		"agent mismatch": {
+			change: onCX(func(s *setup) { s.Profiles = []string{"agent"} }),
+			body:   recorded(t, "cx-order-track", "5f8a3c1e-2b7d-4c90-a6e4-1d0f9b3c7a52", "another-agent"),
+			status: 403, code: codes.PermissionDenied, reason: "agent_mismatch", public: "the caller is not allowed here",
+		},
+		"no route": {
+			change: func(s *setup) { s.match.Intent = "order.cancel" },
+			status: 404, code: codes.NotFound, reason: "no_route", public: "no route takes this turn",
+		},
+		"bad JSON": {
+			body:   strings.Replace(order, `"order_id": "A-1001"`, `"order_id": 1, "order_id": 2`, 1),
+			status: 400, code: codes.InvalidArgument, reason: "bad_request", public: "queryResult.parameters",
+		},
+		"large body": {
+			body:   order + strings.Repeat(" ", bodyLimit),
+			status: 413, code: codes.InvalidArgument, reason: "bad_request", public: "the body is larger than 32768 bytes",
+		},
+		"a session too long for metadata": {
+			body:   strings.ReplaceAll(order, "90be2d7f6c11", strings.Repeat("9", 5<<10)),
+			status: 400, code: codes.InvalidArgument, reason: "bad_request", public: "intentgate-call-bin",
+		},
+
+		"deadline": {
+			change: func(s *setup) {
+				s.Reserve = s.Timeout - 50*time.Millisecond
+				s.answer = func(ctx context.Context) ([]byte, error) {
+					<-ctx.Done()
+					return nil, status.FromContextError(ctx.Err()).Err()
+				}
+			},
+			status: 504, code: codes.DeadlineExceeded, reason: "deadline", public: "the intent service did not answer in time", called: true,
+		},
+		"unavailable": {
+			change: func(s *setup) { s.answer = fail(codes.Unavailable) },
+			status: 503, code: codes.Unavailable, reason: "unavailable", public: "the intent service is not available", called: true,
+		},
+		"not found": {
+			change: func(s *setup) { s.answer = fail(codes.NotFound) },
+			status: 404, code: codes.NotFound, reason: "service_status", public: "the intent service failed", called: true,
+		},
+		"exhausted": {
+			change: func(s *setup) { s.answer = fail(codes.ResourceExhausted) },
+			status: 429, code: codes.ResourceExhausted, reason: "service_status", public: "the intent service is overloaded", called: true,
+		},
+		"unknown method": {
+			change: func(s *setup) { s.answer = fail(codes.Unimplemented) },
+			status: 501, code: codes.Unimplemented, reason: "service_status", public: "the intent service does not know the method", called: true,
+		},
+		"a status of the service's own, cancelled": {
+			change: func(s *setup) { s.answer = fail(codes.Canceled) },
+			status: 499, code: codes.Canceled, reason: "service_status", public: "the intent service failed", called: true,
+		},
+
+		"malformed response": {
+			change: func(s *setup) { s.answer = func(context.Context) ([]byte, error) { return []byte("\xff"), nil } },
+			status: 500, code: codes.Internal, reason: "bad_reply", public: "the intent service failed", called: true,
+		},
+		"reply too large": {
+			change: func(s *setup) { s.answer = reply(&intentgatev1.Reply{Texts: []string{strings.Repeat("x", 70<<10)}}) },
+			status: 500, code: codes.Internal, reason: "reply_too_large", public: "the intent service failed", called: true,
+		},
+		"reply of no number": {
+			change: func(s *setup) {
+				s.answer = reply(&intentgatev1.Reply{Payload: &structpb.Struct{Fields: map[string]*structpb.Value{
+					"secret": structpb.NewNumberValue(math.NaN()),
+				}}})
+			},
+			status: 500, code: codes.Internal, reason: "bad_reply", public: "the intent service failed", called: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, c.change)
+			if c.body == "" {
+				c.body = order
+			}
+			got := f.send(f.request(t.Context(), c.body))
+			var public struct {
+				Code    codes.Code
+				Message string
+			}
+			if err := json.Unmarshal([]byte(got.body), &public); err != nil {
+				t.Fatalf("answer %q: %v", got.body, err)
+			}
+			if got.status != c.status || public.Code != c.code || !strings.Contains(public.Message, c.public) {
+				t.Errorf("answer %d %s, want %d, %s and %q", got.status, got.body, c.status, c.code, c.public)
+			}
+			if c.reason != "bad_request" && public.Message != c.public || strings.Contains(got.body, "secret") {
+				t.Errorf("answer %s tells too much", got.body)
+			}
+			l := f.line()
+			if l.HTTPStatus != c.status || l.Code != c.code.String() || l.Reason != c.reason || l.Error == "" {
+				t.Errorf("logged %+v, want %d, %s, %s and an error", l, c.status, c.code, c.reason)
+			}
+			if called := len(f.service.calls) == 1; called != c.called {
+				t.Errorf("called: %t, want %t", called, c.called)
+			}
+		})
+	}
+}
+
+// What HTTP has its own words for.
+func TestRequestsThatAreNone(t *testing.T) {
+	f := start(t, nil)
+	for name, c := range map[string]struct {
+		change       func(*http.Request)
+		status       int
+		field, value string
+	}{
+		"GET":         {func(r *http.Request) { r.Method = http.MethodGet }, 405, "Allow", "POST"},
+		"text":        {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415, "Accept", "application/json"},
+		"compression": {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "Accept-Encoding", "identity"},
+	} {
+		request := f.request(t.Context(), recorded(t, "es-order-track"))
+		c.change(request)
+		got := f.send(request)
+		if got.status != c.status || got.header.Get(c.field) != c.value {
+			t.Errorf("%s: answer %+v, want %d and %s: %s", name, got, c.status, c.field, c.value)
+		}
+		if l := f.line(); l.HTTPStatus != c.status || l.Reason != "bad_request" {
+			t.Errorf("%s: logged %+v", name, l)
+		}
+	}
+	if len(f.service.calls) != 0 {
+		t.Error("the service was called")
+	}
+}
+
+// Trust that is withdrawn ends a connection that lives, before its next turn.
+func TestWithdrawnTrust(t *testing.T) {
+	f := start(t, nil)
+	body := recorded(t, "es-order-track")
+	f.play(body)
+	if err := f.trust.Replace(start(t, nil).profile("dialogflow-like")); err != nil {
+		t.Fatal(err)
+	}
+	got := f.send(f.request(t.Context(), body))
+	if got.status != http.StatusForbidden || !strings.Contains(got.body, "the caller is not allowed here") || !got.closes {
+		t.Errorf("answer %+v", got)
+	}
+	if l := f.line(); l.Reason != "unknown_authority" || l.Code != "PermissionDenied" {
+		t.Errorf("logged %+v", l)
+	}
+	if len(f.service.calls) != 0 {
+		t.Error("the service was called")
+	}
+}
+
+// Who leaves takes the call along, and is not taken for a service that failed.
+func TestCallerLeaves(t *testing.T) {
+	f := start(t, func(s *setup) {
+		s.answer = func(ctx context.Context) ([]byte, error) {
+			<-ctx.Done()
+			return nil, status.FromContextError(ctx.Err()).Err()
+		}
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-f.service.calls
+		leave()
+	}()
+	response, err := f.client.Do(f.request(ctx, recorded(t, "es-order-track")))
+	if err == nil {
+		_ = response.Body.Close()
+		t.Errorf("answer %d", response.StatusCode)
+	}
+	if l := f.line(); l.Reason != "caller_left" || l.Code != "Canceled" || l.HTTPStatus != 499 {
+		t.Errorf("logged %+v", l)
+	}
+}
+
+// A panic ends the turn and leaves its line, without an answer.
+func TestPanic(t *testing.T) {
+	f := start(t, func(s *setup) {
+		s.answer = func(context.Context) ([]byte, error) { panic("secret") }
+	})
+	response, err := f.client.Do(f.request(t.Context(), recorded(t, "es-order-track")))
+	if err == nil {
+		_ = response.Body.Close()
+		t.Errorf("answer %d", response.StatusCode)
+	}
+	if l := f.line(); l.Reason != "panic" || l.Code != "Internal" || l.HTTPStatus != 0 {
+		t.Errorf("logged %+v", l)
+	}
+}
+
+func TestNewHandlerRefusesGaps(t *testing.T) {
+	discard := slog.New(slog.DiscardHandler)
+	good := func() gateway.Config {
+		return gateway.Config{
+			Webhook:   gateway.Webhook{Path: "/turns", Timeout: time.Second, Reserve: time.Millisecond},
+			Router:    must(router.New([]router.Route{{Service: "orders"}}))(t),
+			Services:  map[string]gateway.Service{"orders": &service{}},
+			BodyLimit: 1,
+			Telemetry: must(telemetry.New(telemetry.Config{Logger: discard, Audit: discard, Now: time.Now}))(t),
+			Now:       time.Now,
+		}
+	}
+	if _, err := gateway.NewHandler(good()); err != nil {
+		t.Error(err)
+	}
+	for want, change := range map[string]func(*gateway.Config){
+		"Router":               func(c *gateway.Config) { c.Router = nil },
+		"BodyLimit":            func(c *gateway.Config) { c.BodyLimit = 0 },
+		"Telemetry":            func(c *gateway.Config) { c.Telemetry = nil },
+		"Now":                  func(c *gateway.Config) { c.Now = nil },
+		"leaves nothing of":    func(c *gateway.Config) { c.Webhook.Reserve = c.Webhook.Timeout },
+		`leads to service "or`: func(c *gateway.Config) { c.Services = nil },
+	} {
+		config := good()
+		change(&config)
+		if _, err := gateway.NewHandler(config); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one about %s", err, want)
+		}
+	}
+}
+
+// What goes out is built from nothing: no header of the request gets through, whatever it is called.
+func TestOutgoingMetadata(t *testing.T) {
+	f := start(t, onCX(func(s *setup) { s.Profiles = []string{"agent"} }))
+	request := f.request(t.Context(), recorded(t, "cx-order-track"))
+	for _, name := range []string{
+		"Intentgate-Caller-Bin", "Intentgate-Request-Id", "Intentgate-Token", "Grpc-Metadata-Intentgate-Caller-Bin", "Grpc-Timeout",
+		"Traceparent", "Tracestate", "Baggage", "Authorization", "X-Forwarded-For",
+	} {
+		request.Header.Set(name, "forged")
+	}
+	if got := f.send(request); got.status != http.StatusOK {
+		t.Fatalf("answer %+v", got)
+	}
+	md := (<-f.service.calls).metadata
+	var keys []string
+	for key, values := range md {
+		keys = append(keys, key)
+		if len(values) != 1 || strings.Contains(values[0], "forged") {
+			t.Errorf("%s: %q", key, values)
+		}
+	}
+	slices.Sort(keys)
+	want := []string{caller.MetadataCall, caller.MetadataCaller, caller.MetadataRequestID, caller.MetadataTraceParent}
+	if !slices.Equal(keys, want) {
+		t.Fatalf("keys %q, want %q", keys, want)
+	}
+	who, ref := decoded(t, md)
+	proven := intentgatev1.Caller_PROOF_CERTIFICATE
+	if who.GetPlatform() != intentgatev1.Platform_PLATFORM_CX || who.GetCertificate().GetProfile() != "agent" ||
+		who.GetProjectId().GetValue() != "shop" || who.GetProjectId().GetProof() != proven || who.GetAgent().GetProof() != proven {
+		t.Errorf("caller %v", who)
+	}
+	id := md[caller.MetadataRequestID][0]
+	if ref.GetRequestId() != id || ref.GetTurnId() == "" || !strings.HasPrefix(ref.GetSession(), agentName+"/sessions/") {
+		t.Errorf("call reference %v, request id %s", ref, id)
+	}
+	if l := f.line(); l.RequestID != id {
+		t.Errorf("logged request id %s, sent %s", l.RequestID, id)
+	}
+}
+
+// onCX makes the webhook one of CX.
+func onCX(change func(*setup)) func(*setup) {
+	return func(s *setup) {
+		s.Platform, s.API = dialogflow.CX, dialogflow.V3
+		if change != nil {
+			change(s)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func check(t *Turn) error {
 	switch {
 	case t.Platform == CX && t.Tag == "":
 		return &SyntaxError{Path: "fulfillmentInfo.tag", Problem: "missing or empty, wanted the webhook's tag to route by"}
-	case t.Platform == ES && t.Intent.DisplayName == "" && t.Intent.Name == "" && t.Action == "":
+	case t.Platform != CX && t.Intent.DisplayName == "" && t.Intent.Name == "" && t.Action == "":
 		return &SyntaxError{Path: "queryResult", Problem: "names neither an intent nor an action, wanted one to route by"}
 	}
 	// Defaults are left out of the body, so that absent is false; but bodies cut down by hand lack the field as well.

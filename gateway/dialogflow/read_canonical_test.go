@@ -75,7 +75,7 @@ func canonicalField(fd protoreflect.FieldDescriptor, v any) any {
 		if v == "" || isList && len(list) == 0 {
 			return map[string]any{}
 		}
-		object, _ := v.(map[string]any) //nolint:errcheck // anything else stays as it is
+		object, _ := v.(map[string]any) // anything else stays as it is
 		for name := range object {
 			object[name] = canonicalMessage(fd.MapValue().Message(), object[name])
 		}

@@ -165,11 +165,13 @@ func (c *comparison) enum(what, got string, want protoreflect.Enum) {
 	same(c, what, got, name)
 }
 
-func (c *comparison) sentiment(want interface {
+type sentiment interface {
 	proto.Message
 	GetScore() float32
 	GetMagnitude() float32
-}) {
+}
+
+func (c *comparison) sentiment(want sentiment) {
 	c.t.Helper()
 	if same(c, "sentiment", c.turn.Sentiment != nil, want.ProtoReflect().IsValid()) && c.turn.Sentiment != nil {
 		same(c, "score", float32(c.turn.Sentiment.Score), want.GetScore())

@@ -96,7 +96,7 @@ func (w *walk) message(md protoreflect.MessageDescriptor, in map[string]any, pat
 			continue
 		}
 		before, had := in[name]
-		inner, _ := before.(map[string]any) //nolint:errcheck // nil is as good
+		inner, _ := before.(map[string]any) // nil is as good
 		inner = maps.Clone(inner)
 		if inner == nil {
 			inner = make(map[string]any)

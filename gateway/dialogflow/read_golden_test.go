@@ -71,7 +71,7 @@ func render(tb testing.TB, turn *dialogflow.Turn) []byte {
 	quirks := make(map[string]uint32)
 	for q, n := range turn.Quirks {
 		if n > 0 {
-			quirks[dialogflow.Quirk(q).String()] = n //nolint:gosec // an index of the array
+			quirks[dialogflow.Quirk(q).String()] = n
 		}
 	}
 	b, err := json.Marshal(&shown, jsontext.WithIndent("  "), json.OmitZeroStructFields(true), json.Deterministic(true),

@@ -127,7 +127,7 @@ func (r *reader) digits(v Value) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if text == "" || numberLength([]byte(text)) != len(text) {
+		if numberLength([]byte(text)) != len(text) {
 			return "", r.wrong("a number", v)
 		}
 		r.quirk(NumberAsString)

@@ -58,9 +58,11 @@ func (r *reader) unknown(name string) {
 		at = append(at, field...)
 	}
 	r.scratch = at
-	same := func(known string) bool { return known == cut(string(at), maxQuoted) }
-	if !slices.ContainsFunc(r.turn.Unknown, same) {
-		r.turn.Unknown = append(r.turn.Unknown, cut(string(at), maxQuoted))
+	if len(at) > maxQuoted {
+		at = at[:len(cut(string(at), maxQuoted))]
+	}
+	if !slices.ContainsFunc(r.turn.Unknown, func(known string) bool { return known == string(at) }) {
+		r.turn.Unknown = append(r.turn.Unknown, string(at))
 	}
 }
 

@@ -46,7 +46,8 @@ func (p Parameters) Get(name string) Value {
 	return nil
 }
 
-// Turn is a webhook request, read. Its values alias the body, which must not be changed while the Turn is in use.
+// Turn is a webhook request, read. Its values alias the body, which must not be changed while the Turn is in use; its
+// texts are parts of one copy of it. Nothing else holds on to either, and a Turn may be read by many at once.
 type Turn struct {
 	Platform  Platform
 	ID        string // responseId, detectIntentResponseId; may be empty

@@ -79,6 +79,24 @@ func NewHandler(config Config) (*Handler, error) {
 	return h, nil
 }
 
+// Unrouted tells of a request that no webhook's path takes, as of a turn that was refused: without a line nobody would
+// find the mistake in an agent's URL.
+func Unrouted(t *telemetry.Telemetry) func(r *http.Request, httpStatus int) {
+	return func(r *http.Request, httpStatus int) {
+		peer, ok := edge.PeerFromContext(r.Context())
+		if !ok {
+			return
+		}
+		event := t.StartTurn(peer.Start)
+		event.Webhook, event.Peer, event.HTTPStatus = r.URL.Path, peer.Addr.String(), httpStatus
+		event.Code, event.Reason = codes.NotFound, "no_webhook"
+		if httpStatus == http.StatusMethodNotAllowed {
+			event.Code, event.Reason = codes.Unimplemented, "method"
+		}
+		event.Finish(r.Context())
+	}
+}
+
 // ServeHTTP answers one turn. Unless the caller has gone, it does so before Dialogflow's clock runs out.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer, ok := edge.PeerFromContext(r.Context())

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"google.golang.org/grpc/status"
 
@@ -31,6 +32,7 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 		w.Header().Set("Connection", "close") // trust in it was withdrawn
 		return nil, refused(refusal)
 	}
+	t.event.Profile = strings.Join(verdict.Profiles(), ",")
 	if refusal := t.Webhook.Admit(verdict); refusal != nil {
 		return nil, refused(refusal)
 	}

@@ -85,7 +85,7 @@ func (c *Chain) explain(err error, certs []*x509.Certificate, now time.Time) *Re
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
 		return c.refuseUsage(leaf)
 	case errors.As(err, &unknown):
-		saw := fmt.Sprintf("%s issued by %s, %d certificates presented", describe(leaf), name(leaf.Issuer), len(certs))
+		saw := fmt.Sprintf("%s issued by %s, in a chain of %d", describe(leaf), name(leaf.Issuer), len(certs))
 		var roots []string
 		for _, root := range c.Roots {
 			roots = append(roots, root.Subject.CommonName)

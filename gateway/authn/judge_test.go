@@ -51,7 +51,7 @@ func TestJudgeSaysWhatItSawAndWanted(t *testing.T) {
 	for _, c := range pki.Cases() {
 		want, ok := map[string][2]string{
 			"unknown CA": {
-				"CN=Google LLC issued by CN=A Stranger's Root, 1 certificates presented",
+				"CN=Google LLC issued by CN=A Stranger's Root, in a chain of 1",
 				"dev/ssl.com: a chain to SSL.com-like Root",
 			},
 			"a foreign organization's": {

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 
 // lookAgain is how long a name that leads nowhere waits for its next look-up.
 const lookAgain = 2 * time.Second
+
+// errNoAddress is what DNS says of a name that it does not know.
+var errNoAddress = errors.New("the name has no address")
 
 // eager builds grpc's own resolvers, and builds one anew when it fails: left alone it waits up to two minutes before it
 // tries again, and a service whose name appears with its first instance would stay unreachable for as long.
@@ -75,8 +79,12 @@ func (r *resolving) ReportError(err error) {
 	r.again()
 }
 
-// UpdateState passes addresses on. That none is usable is a failure too.
+// UpdateState passes addresses on. That there is none, or none that is usable, is a failure too.
 func (r *resolving) UpdateState(state resolver.State) error {
+	if len(state.Endpoints) == 0 && len(state.Addresses) == 0 {
+		r.ReportError(errNoAddress)
+		return errNoAddress
+	}
 	err := r.ClientConn.UpdateState(state)
 	if err != nil {
 		r.again()

@@ -178,6 +178,9 @@ func (c *conn) explain(err error) *authn.Refusal {
 		return &authn.Refusal{Reason: authn.Timeout, Saw: "no end of the handshake", Wanted: "one in time"}
 	case len(c.versions) > 0 && tooOld(c.versions):
 		return &authn.Refusal{Reason: authn.ProtocolVersion, Saw: versions(c.versions), Wanted: "TLS 1.2 or 1.3"}
+	case c.verdict.Load() == nil && strings.Contains(err.Error(), "bad record MAC"):
+		// OpenSSL's alert, sent before it has the keys to encrypt it.
+		return &authn.Refusal{Reason: authn.ClientRefused, Saw: "an alert in the clear", Wanted: "no alert"}
 	case errors.As(err, &op) && op.Op == "remote error":
 		return &authn.Refusal{Reason: authn.ClientRefused, Saw: "alert: " + op.Err.Error(), Wanted: "no alert"}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

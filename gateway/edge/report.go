@@ -47,7 +47,9 @@ func (s *Server) report(ctx context.Context, h Handshake) {
 		slog.String("saw", h.Refusal.Saw),
 		slog.String("wanted", h.Refusal.Wanted),
 		slog.String("hint", h.Refusal.Reason.Hint()),
-		slog.String("error", authn.Printable(h.Err.Error())),
+	}
+	if text := h.Err.Error(); text != h.Refusal.Error() {
+		attrs = append(attrs, slog.String("error", authn.Printable(text)))
 	}
 	if h.Version != 0 {
 		attrs = append(attrs, slog.String("version", tls.VersionName(h.Version)), slog.Bool("resumed", h.Resumed))

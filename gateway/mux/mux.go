@@ -23,7 +23,8 @@ import (
 )
 
 // New returns an empty router for generated handlers and for paths given to Handle. It is to be filled before it serves.
-func New() *runtime.ServeMux {
+// unrouted, if not nil, is told of each request that no handler takes, with the HTTP status it is answered with.
+func New(unrouted func(r *http.Request, httpStatus int)) *runtime.ServeMux {
 	return runtime.NewServeMux(
 		runtime.WithIncomingHeaderMatcher(none),
 		runtime.WithOutgoingHeaderMatcher(none),
@@ -37,7 +38,7 @@ func New() *runtime.ServeMux {
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
 		}),
 		runtime.WithErrorHandler(callError),
-		runtime.WithRoutingErrorHandler(routingError),
+		runtime.WithRoutingErrorHandler(routingError(unrouted)),
 		// Outermost first: a probe ends before anything looks at the request.
 		runtime.WithMiddlewares(endProbe, withoutReserved),
 	)
@@ -96,19 +97,24 @@ func callError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w ht
 }
 
 // routingError answers for a request that no handler takes.
-func routingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
-	if _, ok := w.(*probe); ok {
-		return
+func routingError(unrouted func(*http.Request, int)) runtime.RoutingErrorHandlerFunc {
+	return func(_ context.Context, mux *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
+		if _, ok := w.(*probe); ok {
+			return
+		}
+		code := codes.InvalidArgument
+		switch httpStatus {
+		case http.StatusNotFound:
+			code = codes.NotFound
+		case http.StatusMethodNotAllowed:
+			code = codes.Unimplemented
+			w.Header().Set("Allow", strings.Join(allowed(mux, r), ", "))
+		}
+		WriteError(w, httpStatus, code, http.StatusText(httpStatus))
+		if unrouted != nil {
+			unrouted(r, httpStatus)
+		}
 	}
-	code := codes.InvalidArgument
-	switch httpStatus {
-	case http.StatusNotFound:
-		code = codes.NotFound
-	case http.StatusMethodNotAllowed:
-		code = codes.Unimplemented
-		w.Header().Set("Allow", strings.Join(allowed(mux, r), ", "))
-	}
-	WriteError(w, httpStatus, code, http.StatusText(httpStatus))
 }
 
 // none is a header matcher that lets no header pass between HTTP and gRPC.

@@ -47,7 +47,7 @@ func (s *service) ListServices(ctx context.Context, _ *gatewayv1.ListServicesReq
 // newMux returns a router with a generated service and two paths: POST /dialogflow/es and POST /dialogflow/cx/.
 func newMux(t *testing.T, s *service) (handler http.Handler, posts *[]string) {
 	t.Helper()
-	m := mux.New()
+	m := mux.New(nil)
 	if err := gatewayv1.RegisterAdminServiceHandlerServer(t.Context(), m, s); err != nil {
 		t.Fatal(err)
 	}
@@ -242,13 +242,13 @@ func TestCallErrors(t *testing.T) {
 }
 
 func TestHandleRefusesRelativePath(t *testing.T) {
-	if err := mux.Handle(mux.New(), http.MethodPost, "dialogflow", func(http.ResponseWriter, *http.Request) {}); err == nil {
+	if err := mux.Handle(mux.New(nil), http.MethodPost, "dialogflow", func(http.ResponseWriter, *http.Request) {}); err == nil {
 		t.Error("accepted a path without a slash")
 	}
 }
 
 func BenchmarkHandle(b *testing.B) {
-	m := mux.New()
+	m := mux.New(nil)
 	if err := mux.Handle(m, http.MethodPost, "/dialogflow/es", func(http.ResponseWriter, *http.Request) {}); err != nil {
 		b.Fatal(err)
 	}

@@ -31,6 +31,7 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 	certificate := accepted.Certificate
 	t.audit.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", append(connection(h),
 		slog.Any("profiles", h.Verdict.Profiles()),
+		slog.String("chain", accepted.Chain),
 		slog.String("subject", authn.Printable(certificate.GetSubject())),
 		slog.Any("sans", sans(certificate.GetSans())),
 		slog.String("issuer", authn.Printable(certificate.GetIssuer())),
@@ -58,6 +59,7 @@ func (e *TurnEvent) auditTurn(ctx context.Context) {
 	e.telemetry.audit.LogAttrs(ctx, slog.LevelWarn, "Turn refused", append([]slog.Attr{
 		slog.String("peer", e.Peer),
 		slog.String("webhook", e.Webhook),
+		slog.String("profile", e.Profile),
 		slog.String("project", authn.Printable(e.Project)),
 		slog.String("agent", authn.Printable(e.Agent)),
 	}, refusal(refused)...)...)

@@ -25,6 +25,7 @@ func accepted(profile string) edge.Handshake {
 		Peer: netip.MustParseAddrPort("192.0.2.1:4711"), SNI: "gateway.example", Version: tls.VersionTLS13,
 		Verdict: &authn.Verdict{Accepted: []authn.Acceptance{{
 			Profile: &authn.Profile{Name: profile},
+			Chain:   "gts",
 			Certificate: &intentgatev1.Caller_Certificate{
 				Profile: profile, Subject: "CN=Google LLC", Sans: make([]string, 1000), Issuer: "CN=CA\n", Sha256: []byte{0xab, 0x12},
 			},
@@ -56,6 +57,7 @@ func TestAudit(t *testing.T) {
 	} {
 		event := telemetry.StartTurn(start)
 		event.Peer, event.Webhook, event.Project = "192.0.2.1:4711", "/dialogflow/es", "x\u202e"
+		event.Profile = "dialogflow"
 		event.HTTPStatus, event.Code, event.Err = 403, codes.PermissionDenied, cause
 		event.Finish(t.Context())
 	}
@@ -77,11 +79,11 @@ func TestAudit(t *testing.T) {
 		lines = append(lines, string(text))
 	}
 	want := []string{
-		`{"issuer":"CN=CA\\n","level":"INFO","msg":"Connection accepted","peer":"192.0.2.1:4711","profiles":["dialogflow"],"resumed":false,` +
+		`{"chain":"gts","issuer":"CN=CA\\n","level":"INFO","msg":"Connection accepted","peer":"192.0.2.1:4711","profiles":["dialogflow"],"resumed":false,` +
 			`"sans":21,"sha256":"ab12","sni":"gateway.example","subject":"CN=Google LLC","tls":"TLS 1.3"}`,
 		`{"level":"WARN","msg":"Connection refused","peer":"192.0.2.9:1","reason":"subject_mismatch","resumed":false,"saw":"CN=Evil","sni":"",` +
 			`"wanted":"CN=Google LLC"}`,
-		`{"agent":"","level":"WARN","msg":"Turn refused","peer":"192.0.2.1:4711","project":"x\\u202e","reason":"project_mismatch",` +
+		`{"agent":"","level":"WARN","msg":"Turn refused","peer":"192.0.2.1:4711","profile":"dialogflow","project":"x\\u202e","reason":"project_mismatch",` +
 			`"saw":"project x","wanted":"project shop","webhook":"/dialogflow/es"}`,
 	}
 	if got, want := strings.Join(lines, "\n"), strings.Join(want, "\n"); got != want {

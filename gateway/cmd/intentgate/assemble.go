@@ -122,7 +122,7 @@ func (a *assembly) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths := mux.New()
+	paths := mux.New(gateway.Unrouted(a.telemetry))
 	for _, webhook := range a.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook), Router: a.router, Services: a.clients,

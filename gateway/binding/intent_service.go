@@ -2,6 +2,7 @@ package binding
 
 import (
 	"fmt"
+	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -22,12 +23,19 @@ type Call struct {
 // IntentService binds turns to IntentService.Fulfill. It is safe for concurrent use.
 type IntentService struct {
 	contextName string
+	scratch     sync.Pool // of *scratch
+}
+
+// scratch is where a call is put together. What comes out is a copy.
+type scratch struct {
+	values values
+	turn   []byte
 }
 
 // NewIntentService returns the binding of one service. The name is that of the ES context that holds the service's
 // session parameters.
 func NewIntentService(contextName string) *IntentService {
-	return &IntentService{contextName: contextName}
+	return &IntentService{contextName: contextName, scratch: sync.Pool{New: func() any { return new(scratch) }}}
 }
 
 // The fields of FulfillRequest, and the one of Turn that stays out of Hashed.
@@ -45,7 +53,10 @@ const (
 // put after the rest of the turn and the JSON after the rest of the request, and Hashed is what stands there without
 // them.
 func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call, error) {
-	c := &values{wire: wire{b: make([]byte, 0, 1024), members: make([]member, 0, 16)}}
+	scratch, _ := s.scratch.Get().(*scratch)
+	defer s.scratch.Put(scratch)
+	c := &scratch.values
+	c.reset()
 	message := c.turn(turn, s.contextName)
 	from := len(c.b)
 	c.parameters(requestParameters, turnParameters(turn))
@@ -53,7 +64,7 @@ func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call,
 		return Call{}, c.err
 	}
 	parameters := c.b[from:]
-	inner, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	inner, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(scratch.turn[:0], message)
 	if err != nil {
 		return Call{}, fmt.Errorf("marshalling a turn: %w", err)
 	}
@@ -63,6 +74,7 @@ func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call,
 		inner = protowire.AppendTag(inner, turnID, protowire.BytesType)
 		inner = protowire.AppendString(inner, turn.ID)
 	}
+	scratch.turn = inner
 	if !withWebhookJSON {
 		call.Request = request(inner, parameters, 0)
 		return call, nil

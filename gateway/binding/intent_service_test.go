@@ -56,7 +56,8 @@ const esWant = `{"turn": {
     "messages": [{"kind": "text", "text": ["There."], "content": {"text": {"text": ["There."]}}}]}],
   "fillingSlots": true, "cancelsSlotFilling": true,
   "webhookResult": {"source": "earlier", "payload": {"k": [1]}},
-  "diagnosticInfo": {"webhook_latency_ms": 12}
+  "diagnosticInfo": {"webhook_latency_ms": 12},
+  "fulfillmentText": "Let me see."
 }, "parameters": {"order_id": "A-1001", "number": 7, "big": "9007199254740993", "card": "12345678901234567890", "empty": "", "none": null,
    "list": [1616583749, {"amount": 0.1, "unit": "kg"}, true, []], "": "nameless"}}`
 

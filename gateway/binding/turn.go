@@ -41,6 +41,7 @@ func (c *values) turn(t *dialogflow.Turn, contextName string) *intentgatev1.Turn
 		AlternativeResults: c.alternativeResults(t.AlternativeResults),
 		FillingSlots:       t.FillingSlots,
 		CancelsSlotFilling: t.CancelsSlotFilling,
+		FulfillmentText:    t.FulfillmentText,
 		WebhookResult:      c.webhookResult(t.WebhookSource, t.WebhookPayload),
 	}
 	setInput(turn, t.Input)

@@ -24,6 +24,9 @@ type values struct {
 	err error
 }
 
+// reset forgets all but the buffers.
+func (c *values) reset() { c.b, c.members, c.in, c.err = c.b[:0], c.members[:0], bytes.Buffer{}, nil }
+
 // The fields of google.protobuf.Value, Struct and ListValue, and of a map's entries.
 const (
 	nullValue    field = 1

@@ -72,11 +72,8 @@ func isJSON(types []string) bool {
 // ReadBody reads the whole body, of at most limit bytes. The error is a *RequestError: 413 if there is more, 408 if it
 // does not come in time, else 400. From then on only the answer's deadline holds.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := &RequestError{
-		Status: http.StatusRequestEntityTooLarge, Problem: fmt.Sprintf("the body is larger than %d bytes", limit), hangUp: true,
-	}
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, tooLarge(limit)
 	}
 	const atFirst = 64 << 10 // what is believed of a stated length before it is there
 	var body bytes.Buffer
@@ -85,7 +82,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		var more *http.MaxBytesError
 		switch {
 		case errors.As(err, &more):
-			return nil, tooLarge
+			return nil, tooLarge(limit)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, &RequestError{Status: http.StatusRequestTimeout, Problem: "the body did not come in time", hangUp: true}
 		default:
@@ -97,6 +94,12 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the connection broke off", hangUp: true}
 	}
 	return body.Bytes(), nil
+}
+
+func tooLarge(limit int64) *RequestError {
+	return &RequestError{
+		Status: http.StatusRequestEntityTooLarge, Problem: fmt.Sprintf("the body is larger than %d bytes", limit), hangUp: true,
+	}
 }
 
 // StripReserved deletes the fields that only the gateway may set, `intentgate-*` in any spelling: they carry identity to

@@ -71,7 +71,10 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 		text("dropped", strings.Join(e.Dropped, ", "))
 	}
 	number("bytes_out", e.BytesOut)
-	e.telemetry.logger.LogAttrs(ctx, level, "Turn", attrs...)
+	// Not by the logger, which would look up the line of code that speaks: it is always this one.
+	record := slog.NewRecord(e.start.Add(took), level, "Turn", 0)
+	record.AddAttrs(attrs...)
+	_ = e.telemetry.logger.Handler().Handle(ctx, record) // as the logger does: there is nobody to tell
 }
 
 // fieldName returns the name of an unknown field as a label: it is a stranger's text.

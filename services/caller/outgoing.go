@@ -48,11 +48,12 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("outgoing call: call reference: %w", err)
 	}
+	values := []string{string(callerBin), string(callBin), o.Ref.GetRequestId(), traceParent()}
 	md := metadata.MD{
-		MetadataCaller:      {string(callerBin)},
-		MetadataCall:        {string(callBin)},
-		MetadataRequestID:   {o.Ref.GetRequestId()},
-		MetadataTraceParent: {traceParent()},
+		MetadataCaller:      values[0:1:1],
+		MetadataCall:        values[1:2:2],
+		MetadataRequestID:   values[2:3:3],
+		MetadataTraceParent: values[3:4:4],
 	}
 	for _, key := range keys {
 		if size := len(md[key.name][0]); size > key.limit {

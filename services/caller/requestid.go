@@ -41,7 +41,7 @@ const leftOut = math.MaxUint64
 // and its bytes; a turn id that is left out as the 8 bytes ff alone. The form values are one field: each value's name
 // and JSON text one after the other, each with its length before it in the same way. No two keys are written alike.
 func RequestID(k RequestKey) string {
-	b := make([]byte, 0, 1024+len(k.Request))
+	b := make([]byte, 0, 4096) // of a constant size, and so on the stack
 	b = appendPart(b, k.Platform)
 	b = appendPart(b, k.ProjectID)
 	b = appendPart(b, k.Agent)

@@ -93,8 +93,10 @@ type Turn struct {
 	WebhookResult *Turn_WebhookResult `protobuf:"bytes,31,opt,name=webhook_result,json=webhookResult,proto3" json:"webhook_result,omitempty"`
 	// ES: free-form diagnostic information.
 	DiagnosticInfo *structpb.Struct `protobuf:"bytes,32,opt,name=diagnostic_info,json=diagnosticInfo,proto3" json:"diagnostic_info,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// ES: the agent's own answer as one text; its messages stand in messages.
+	FulfillmentText string `protobuf:"bytes,33,opt,name=fulfillment_text,json=fulfillmentText,proto3" json:"fulfillment_text,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Turn) Reset() {
@@ -366,6 +368,13 @@ func (x *Turn) GetDiagnosticInfo() *structpb.Struct {
 		return x.DiagnosticInfo
 	}
 	return nil
+}
+
+func (x *Turn) GetFulfillmentText() string {
+	if x != nil {
+		return x.FulfillmentText
+	}
+	return ""
 }
 
 type isTurn_Input interface {
@@ -1251,7 +1260,7 @@ var File_intentgate_v1_turn_proto protoreflect.FileDescriptor
 
 const file_intentgate_v1_turn_proto_rawDesc = "" +
 	"\n" +
-	"\x18intentgate/v1/turn.proto\x12\rintentgate.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cintentgate/v1/platform.proto\"\xaf\x19\n" +
+	"\x18intentgate/v1/turn.proto\x12\rintentgate.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cintentgate/v1/platform.proto\"\xda\x19\n" +
 	"\x04Turn\x123\n" +
 	"\bplatform\x18\x01 \x01(\x0e2\x17.intentgate.v1.PlatformR\bplatform\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
@@ -1289,7 +1298,8 @@ const file_intentgate_v1_turn_proto_rawDesc = "" +
 	"\rfilling_slots\x18\x1d \x01(\bR\ffillingSlots\x120\n" +
 	"\x14cancels_slot_filling\x18\x1e \x01(\bR\x12cancelsSlotFilling\x12H\n" +
 	"\x0ewebhook_result\x18\x1f \x01(\v2!.intentgate.v1.Turn.WebhookResultR\rwebhookResult\x12@\n" +
-	"\x0fdiagnostic_info\x18  \x01(\v2\x17.google.protobuf.StructR\x0ediagnosticInfo\x1a\xce\x02\n" +
+	"\x0fdiagnostic_info\x18  \x01(\v2\x17.google.protobuf.StructR\x0ediagnosticInfo\x12)\n" +
+	"\x10fulfillment_text\x18! \x01(\tR\x0ffulfillmentText\x1a\xce\x02\n" +
 	"\x06Intent\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1e\n" +

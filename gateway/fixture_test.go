@@ -23,6 +23,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -136,6 +137,10 @@ func start(t *testing.T, change func(*setup)) *fixture {
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON}}))(t),
 		Services: map[string]gateway.Service{"orders": f.service}, BodyLimit: bodyLimit, Telemetry: meters, Now: clock,
 	}))(t)
+	paths := mux.New(gateway.Unrouted(meters))
+	if err := mux.Handle(paths, http.MethodPost, with.Path, handler.ServeHTTP); err != nil {
+		t.Fatal(err)
+	}
 
 	f.ca = must(devca.New(devca.Options{CommonName: "CA", Now: clock}))(t)
 	f.trust = must(authn.NewTrust(f.profile("dialogflow-like"), f.profile("agent", agentName)))(t)
@@ -146,7 +151,7 @@ func start(t *testing.T, change func(*setup)) *fixture {
 			HeaderBytes: 32 << 10, HandshakeTimeout: patience, HeaderTimeout: patience, ReadTimeout: patience, IdleTimeout: patience,
 			Handshakes: 8, Connections: 8,
 		},
-		Drain: patience, Handler: handler, Logger: logger, Now: clock,
+		Drain: patience, Handler: paths, Logger: logger, Now: clock,
 	}))(t)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)

@@ -179,11 +179,13 @@ func TestRequestsThatAreNone(t *testing.T) {
 	for name, c := range map[string]struct {
 		change       func(*http.Request)
 		status       int
+		reason       string
 		field, value string
 	}{
-		"GET":         {func(r *http.Request) { r.Method = http.MethodGet }, 405, "Allow", "POST"},
-		"text":        {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415, "Accept", "application/json"},
-		"compression": {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "Accept-Encoding", "identity"},
+		"path":        {func(r *http.Request) { r.URL.Path += "/more" }, 404, "no_webhook", "Content-Type", "application/json"},
+		"GET":         {func(r *http.Request) { r.Method = http.MethodGet }, 405, "method", "Allow", "POST"},
+		"text":        {func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415, "bad_request", "Accept", "application/json"},
+		"compression": {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, "bad_request", "Accept-Encoding", "identity"},
 	} {
 		request := f.request(t.Context(), recorded(t, "es-order-track"))
 		c.change(request)
@@ -191,7 +193,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 		if got.status != c.status || got.header.Get(c.field) != c.value {
 			t.Errorf("%s: answer %+v, want %d and %s: %s", name, got, c.status, c.field, c.value)
 		}
-		if l := f.line(); l.HTTPStatus != c.status || l.Reason != "bad_request" {
+		if l := f.line(); l.HTTPStatus != c.status || l.Reason != c.reason {
 			t.Errorf("%s: logged %+v", name, l)
 		}
 	}

@@ -22,10 +22,9 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/serve"
-
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 const (
@@ -68,8 +67,9 @@ func runPeer(dir string, in io.Reader, out io.Writer, log io.Reader) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- service.Serve(ctx) }()
-	fmt.Fprintf(out, "service %s\n", service.Addr())
-
+	if _, err := fmt.Fprintf(out, "service %s\n", service.Addr()); err != nil {
+		return err
+	}
 	template, err := os.ReadFile(benchTurn)
 	if err != nil {
 		return err
@@ -85,7 +85,9 @@ func runPeer(dir string, in io.Reader, out io.Writer, log io.Reader) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "done %d %s\n", n, failures)
+		if _, err := fmt.Fprintf(out, "done %d %s\n", n, failures); err != nil {
+			return err
+		}
 	}
 	stop()
 	return <-served

@@ -84,6 +84,9 @@ func (a *assembly) services(context.Context) error {
 	for _, service := range a.settings.GetServices() {
 		files := service.GetTls()
 		identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, a.files)
+		if err == nil {
+			err = inDate(files.GetCert(), identity.Certificate().Leaf, a.now())
+		}
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -120,6 +123,9 @@ func (a *assembly) listen(ctx context.Context) error {
 	settings := a.settings.GetEdge()
 	certificate, err := mtls.OpenKeyPair(settings.GetCertificate().GetCert(), settings.GetCertificate().GetKey(), a.files)
 	if err != nil {
+		return err
+	}
+	if err := inDate(settings.GetCertificate().GetCert(), certificate.Certificate().Leaf, a.now()); err != nil {
 		return err
 	}
 	paths := mux.New(gateway.Unrouted(a.telemetry))
@@ -249,55 +255,4 @@ func (p *process) close() {
 		undo()
 	}
 	p.closers = nil
-}
-
-func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
-	projects := make([]authn.Project, 0, len(webhook.GetProjects()))
-	for _, project := range webhook.GetProjects() {
-		projects = append(projects, authn.Project{ID: project.GetId(), Number: project.GetNumber()})
-	}
-	return gateway.Webhook{
-		Webhook: authn.Webhook{
-			Platform: config.Platform(webhook.GetPlatform()), Profiles: webhook.GetProfiles(), Projects: projects,
-		},
-		Path: webhook.GetPath(), API: config.API(webhook.GetApi()),
-		Timeout: webhook.GetTimeout().AsDuration(), Reserve: webhook.GetReserve().AsDuration(),
-		RetriesRepeatID: webhook.GetRetriesRepeatId(),
-	}
-}
-
-func trustProfiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {
-	var profiles []*authn.Profile
-	var problems []error
-	for _, setting := range settings {
-		profile, err := trustProfile(setting)
-		profiles, problems = append(profiles, profile), append(problems, err)
-	}
-	return profiles, errors.Join(problems...)
-}
-
-func trustProfile(setting *gatewayv1.Profile) (*authn.Profile, error) {
-	roots, subject := setting.GetRoots(), setting.GetSubject()
-	switch {
-	case setting.GetName() == authn.DialogflowName:
-		return authn.Dialogflow()
-	case setting.GetLike() != "":
-		sslCom, err := mtls.ReadRoots(roots.GetSslCom())
-		if err != nil {
-			return nil, err
-		}
-		gts, err := mtls.ReadRoots(roots.GetGts())
-		if err != nil {
-			return nil, err
-		}
-		return authn.Like(setting.GetName(), sslCom, gts)
-	default:
-		file, err := mtls.ReadRoots(roots.GetFile())
-		if err != nil {
-			return nil, err
-		}
-		return authn.Custom(setting.GetName(), file, authn.Subject{
-			CommonName: subject.GetCommonName(), Organization: subject.GetOrganization(), DNS: subject.GetDns(), URI: subject.GetUri(),
-		}, setting.GetAgents())
-	}
 }

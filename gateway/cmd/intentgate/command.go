@@ -26,7 +26,12 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 		Version:       version(),
 		SilenceErrors: true, // main prints the one that run returns
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args: func(command *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(command, args); err != nil {
+				return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := command.Help(); err != nil {
 				return err

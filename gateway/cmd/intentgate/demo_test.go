@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+
+	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/simulator"
+)
+
+// TestDemo plays the conversation that people see first.
+func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked for in the folder that all tests share
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	stdout, _, err := execute(t, "demo", "--once")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stdout)
+	}
+	turns := strings.Split(stdout, "\n━━ Dialogflow ")[1:]
+	if len(turns) != 10 {
+		t.Fatalf("%d turns, want 10:\n%s", len(turns), stdout)
+	}
+	for i, turn := range turns {
+		platform, question, answer := "ES", `"queryText": `, `"fulfillmentText": `
+		if i >= 5 {
+			platform, question, answer = "CX", `"detectIntentResponseId": `, `"fulfillmentResponse": `
+		}
+		for _, want := range []string{
+			platform + ": ", "Dialogflow → gateway   POST https://127.0.0.1:", question,
+			"gateway → orders   /intentgate.v1.IntentService/Fulfill", `caller   {"platform":"PLATFORM_` + platform,
+			`"projectId":{"value":"shop","proof":"PROOF_STATED"}`, `"certificate":{"profile":"dev"`, `"requestId":"1.`, `request  {"turn":{`,
+			"gateway → Dialogflow   HTTP 200 after ", answer, "the user hears: ",
+		} {
+			if !strings.Contains(turn, want) {
+				t.Errorf("turn %d does not show %q:\n%s", i+1, want, turn)
+			}
+		}
+		if !regexp.MustCompile(`HTTP 200 after [0-9.]+(µs|ms|s)\n`).MatchString(turn) {
+			t.Errorf("turn %d does not tell its time:\n%s", i+1, turn)
+		}
+	}
+	if strings.Contains(stdout, "curl ") {
+		t.Errorf("it tells how to go on, although it ends:\n%s", stdout)
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) != 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+}
+
+// TestDemoNotices has the user hear something else than the conversation wants.
+func TestDemoNotices(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	client, err := simulator.New(simulator.Config{URL: g.Edge + esPath, TLS: g.clientTLS(g.pki.SSLCom.TLS())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var out strings.Builder
+	d := demo{out: &out, edge: g.Edge, pki: g.pki, calls: make(chan call)}
+	err = d.say(t.Context(), simulator.NewES(client, "shop", "en"), line{simulator.Utterance{Text: "Hi", Intent: "i"}, "Hello"}, esPath)
+	if err == nil || !strings.Contains(err.Error(), "no call reached the service") {
+		t.Errorf("error is %v, want one that no call was seen", err)
+	}
+	seen := make(chan call, 1)
+	seen <- call{}
+	d.calls = seen
+	err = d.say(t.Context(), simulator.NewES(client, "shop", "en"), line{simulator.Utterance{Text: "Hi", Intent: "i"}, "Hello"}, esPath)
+	if err == nil || !strings.Contains(err.Error(), `"Hello" is wanted`) {
+		t.Errorf("error is %v, want one about what the user hears", err)
+	}
+	g.service.answers(func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
+		return nil, status.Error(codes.Internal, "broken")
+	})
+	seen <- call{}
+	err = d.say(t.Context(), simulator.NewES(client, "shop", "en"), line{simulator.Utterance{Text: "Hi", Intent: "i"}, ""}, esPath)
+	if err == nil || !strings.Contains(err.Error(), "HTTP status 500") {
+		t.Errorf("error is %v, want one about the status", err)
+	}
+}
+
+// TestCerts writes a PKI by the command and serves with it.
+func TestCerts(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	certs := filepath.Join(dir, certsFolder)
+	if err := os.RemoveAll(certs); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := execute(t, "certs", "--out", certs, "--host", hosts, "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest pki.Manifest
+	if err := json.Unmarshal([]byte(stdout), &manifest); err != nil {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	if manifest.Dir != certs || !slices.ContainsFunc(manifest.Files, func(f pki.File) bool { return f.Path == pki.SSLComKey && f.Secret }) {
+		t.Errorf("the manifest is %+v", manifest)
+	}
+	for _, file := range manifest.Files {
+		if info, err := os.Stat(filepath.Join(certs, file.Path)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", file.Path, err)
+		}
+	}
+	s := startService(t, dir, "127.0.0.1:0")
+	configure(t, dir, edit{"127.0.0.1:1\n", s.addr + "\n"})
+	g := serveFolder(t, dir)
+	for i, name := range []string{"dialogflow-ssl-com", "dialogflow-gts"} {
+		exit, out := command(t, "", "curl", "-q", "--silent", "--show-error", "--noproxy", "*", "--max-time", "25",
+			"--resolve", "any.gate.test:"+g.port()+":127.0.0.1", "--cacert", g.file("edge-ca.pem"),
+			"--cert", g.file(name+".pem"), "--key", g.file(name+".key"),
+			"--header", "Content-Type: application/json", "--data-binary", esTurn(name), "https://any.gate.test:"+g.port()+esPath)
+		if exit != 0 || !strings.Contains(out, "heard "+name) || len(s.all()) != i+1 {
+			t.Errorf("%s: exit status %d\n%s", name, exit, out)
+		}
+	}
+	if _, _, err := execute(t, "certs", "--out", certs); err == nil || !strings.Contains(err.Error(), "is not empty") {
+		t.Errorf("error is %v, want one about the folder", err)
+	}
+}

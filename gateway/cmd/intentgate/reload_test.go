@@ -1,0 +1,74 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"os"
+	"testing"
+
+	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/services/mtls/devca"
+)
+
+// TestReload renews the edge's certificate: the next handshake uses it, and a connection that lives does not notice.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	client := g.dialogflow(t)
+	wantES(t, g.post(t, client, esPath, esTurn("before")), "heard before")
+	if got, want := g.serial(t), g.pki.Edge.Leaf.SerialNumber; got.Cmp(want) != 0 {
+		t.Fatalf("the edge shows certificate %s, want %s", got, want)
+	}
+
+	renewed, err := g.pki.EdgeCA.Issue(devca.Leaf{
+		DNS: []string{"localhost"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := renewed.WriteFiles(g.file("next.pem"), g.file("next.key")); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"next.pem": pki.EdgeCert, "next.key": pki.EdgeKey} {
+		if err := os.Rename(g.file(from), g.file(to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.log.await(t, 1, entry{"msg": "Certificates reloaded"})
+	if got := g.serial(t); got.Cmp(renewed.Leaf.SerialNumber) != 0 {
+		t.Errorf("the edge shows certificate %s, want %s", got, renewed.Leaf.SerialNumber)
+	}
+	wantES(t, g.post(t, client, esPath, esTurn("after")), "heard after")
+	if accepted := g.log.await(t, 3, entry{"msg": "Connection accepted"}); len(accepted) != 3 { // two of which looked at the certificate
+		t.Errorf("%d connections, want 3", len(accepted))
+	}
+
+	// What is no good changes nothing.
+	kept := entry{"msg": "Kept the current certificates because the new files are no good", "level": "WARN"}
+	before := len(g.log.now(kept)) // the moment between the two renames, perhaps
+	if err := os.WriteFile(g.file(pki.EdgeCert), []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.log.await(t, before+1, kept)
+	if got := g.serial(t); got.Cmp(renewed.Leaf.SerialNumber) != 0 {
+		t.Errorf("the edge shows certificate %s, want %s", got, renewed.Leaf.SerialNumber)
+	}
+}
+
+// serial is the number of the certificate that the edge shows.
+func (g *gate) serial(t *testing.T) *big.Int {
+	t.Helper()
+	dialer := &tls.Dialer{Config: g.clientTLS(g.pki.SSLCom.TLS())}
+	conn, err := dialer.DialContext(t.Context(), "tcp", g.hostPort())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	secured, ok := conn.(*tls.Conn)
+	if !ok {
+		t.Fatalf("the connection is a %T", conn)
+	}
+	return secured.ConnectionState().PeerCertificates[0].SerialNumber
+}

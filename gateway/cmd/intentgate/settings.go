@@ -1,0 +1,79 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/services/mtls"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// inDate refuses a certificate of our own that every peer would refuse. It is for the start, when somebody is looking; in
+// a gateway that runs, a certificate that expires is warned of.
+func inDate(file string, leaf *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("%s: the certificate expired on %s; renew it, or look at this machine's clock", file, leaf.NotAfter.Format(time.RFC3339))
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("%s: the certificate is not valid before %s; look at this machine's clock", file, leaf.NotBefore.Format(time.RFC3339))
+	default:
+		return nil
+	}
+}
+
+func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
+	projects := make([]authn.Project, 0, len(webhook.GetProjects()))
+	for _, project := range webhook.GetProjects() {
+		projects = append(projects, authn.Project{ID: project.GetId(), Number: project.GetNumber()})
+	}
+	return gateway.Webhook{
+		Webhook: authn.Webhook{
+			Platform: config.Platform(webhook.GetPlatform()), Profiles: webhook.GetProfiles(), Projects: projects,
+		},
+		Path: webhook.GetPath(), API: config.API(webhook.GetApi()),
+		Timeout: webhook.GetTimeout().AsDuration(), Reserve: webhook.GetReserve().AsDuration(),
+		RetriesRepeatID: webhook.GetRetriesRepeatId(),
+	}
+}
+
+func trustProfiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {
+	var profiles []*authn.Profile
+	var problems []error
+	for _, setting := range settings {
+		profile, err := trustProfile(setting)
+		profiles, problems = append(profiles, profile), append(problems, err)
+	}
+	return profiles, errors.Join(problems...)
+}
+
+func trustProfile(setting *gatewayv1.Profile) (*authn.Profile, error) {
+	roots, subject := setting.GetRoots(), setting.GetSubject()
+	switch {
+	case setting.GetName() == authn.DialogflowName:
+		return authn.Dialogflow()
+	case setting.GetLike() != "":
+		sslCom, err := mtls.ReadRoots(roots.GetSslCom())
+		if err != nil {
+			return nil, err
+		}
+		gts, err := mtls.ReadRoots(roots.GetGts())
+		if err != nil {
+			return nil, err
+		}
+		return authn.Like(setting.GetName(), sslCom, gts)
+	default:
+		file, err := mtls.ReadRoots(roots.GetFile())
+		if err != nil {
+			return nil, err
+		}
+		return authn.Custom(setting.GetName(), file, authn.Subject{
+			CommonName: subject.GetCommonName(), Organization: subject.GetOrganization(), DNS: subject.GetDns(), URI: subject.GetUri(),
+		}, setting.GetAgents())
+	}
+}

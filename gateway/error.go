@@ -76,6 +76,8 @@ func unanswered(ctx context.Context, err error) *Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		code, reason = codes.Canceled, "caller_left"
+	case code > codes.Unauthenticated:
+		code = codes.Unknown // a service may send any number
 	case code == codes.DeadlineExceeded:
 		reason = "deadline"
 	case code == codes.Unavailable:

@@ -82,7 +82,7 @@ func listenLocally(ctx context.Context, listen string) (net.Listener, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, network, address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; choose another address, or port 0 for a free one", err)
 	}
 	// The name localhost is believed only as far as it led to a loopback address.
 	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {

@@ -25,7 +25,7 @@ func NewStatus(ctx context.Context, config StatusConfig) (*Server, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("open the status listener: %w", err)
+		return nil, fmt.Errorf("open the status listener: %w; choose another address, or port 0 for a free one", err)
 	}
 	router := http.NewServeMux()
 	router.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {

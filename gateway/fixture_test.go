@@ -137,7 +137,7 @@ func start(t *testing.T, change func(*setup)) *fixture {
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON}}))(t),
 		Services: map[string]gateway.Service{"orders": f.service}, BodyLimit: bodyLimit, Telemetry: meters, Now: clock,
 	}))(t)
-	paths := mux.New(gateway.Unrouted(meters))
+	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
 	if err := mux.Handle(paths, http.MethodPost, with.Path, handler.ServeHTTP); err != nil {
 		t.Fatal(err)
 	}

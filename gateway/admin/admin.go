@@ -30,7 +30,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if config.Routes == nil || config.Services == nil || config.Logger == nil || config.Start.IsZero() {
 		return nil, errors.New("admin: Routes, Services, Start and Logger are all needed")
 	}
-	router := mux.New(nil)
+	router := mux.New(http.MethodGet, nil)
 	implementation := &service{routes: config.Routes, services: config.Services, start: config.Start}
 	if err := gatewayv1.RegisterAdminServiceHandlerServer(ctx, router, implementation); err != nil {
 		return nil, fmt.Errorf("register the admin service: %w", err)

@@ -22,9 +22,10 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// New returns an empty router for generated handlers and for paths given to Handle. It is to be filled before it serves.
-// unrouted, if not nil, is told of each request that no handler takes, with the HTTP status it is answered with.
-func New(unrouted func(r *http.Request, httpStatus int)) *runtime.ServeMux {
+// New returns an empty router for generated handlers and for paths given to Handle, all of one method: others are answered
+// by 405 with Allow. It is to be filled before it serves. unrouted, if not nil, is told of each request that no handler
+// takes, with the HTTP status it is answered with.
+func New(method string, unrouted func(r *http.Request, httpStatus int)) *runtime.ServeMux {
 	return runtime.NewServeMux(
 		runtime.WithIncomingHeaderMatcher(none),
 		runtime.WithOutgoingHeaderMatcher(none),
@@ -38,14 +39,13 @@ func New(unrouted func(r *http.Request, httpStatus int)) *runtime.ServeMux {
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
 		}),
 		runtime.WithErrorHandler(callError),
-		runtime.WithRoutingErrorHandler(routingError(unrouted)),
-		// Outermost first: a probe ends before anything looks at the request.
-		runtime.WithMiddlewares(endProbe, withoutReserved),
+		runtime.WithRoutingErrorHandler(routingError(method, unrouted)),
+		runtime.WithMiddlewares(withoutReserved),
 	)
 }
 
-// Handle serves a path with handler for one method. The path is literal: nothing in it is a pattern, and `/a` and `/a/`
-// are two. Another method is answered by 405 with Allow.
+// Handle serves a path with handler for the router's method. The path is literal: nothing in it is a pattern, and `/a`
+// and `/a/` are two.
 func Handle(mux *runtime.ServeMux, method, path string, handler http.HandlerFunc) error {
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok {
@@ -97,18 +97,15 @@ func callError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w ht
 }
 
 // routingError answers for a request that no handler takes.
-func routingError(unrouted func(*http.Request, int)) runtime.RoutingErrorHandlerFunc {
-	return func(_ context.Context, mux *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
-		if _, ok := w.(*probe); ok {
-			return
-		}
+func routingError(method string, unrouted func(*http.Request, int)) runtime.RoutingErrorHandlerFunc {
+	return func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
 		code := codes.InvalidArgument
 		switch httpStatus {
 		case http.StatusNotFound:
 			code = codes.NotFound
 		case http.StatusMethodNotAllowed:
 			code = codes.Unimplemented
-			w.Header().Set("Allow", strings.Join(allowed(mux, r), ", "))
+			w.Header().Set("Allow", method)
 		}
 		WriteError(w, httpStatus, code, http.StatusText(httpStatus))
 		if unrouted != nil {

@@ -128,7 +128,7 @@ func (a *assembly) listen(ctx context.Context) error {
 	if err := inDate(settings.GetCertificate().GetCert(), certificate.Certificate().Leaf, a.now()); err != nil {
 		return err
 	}
-	paths := mux.New(gateway.Unrouted(a.telemetry))
+	paths := mux.New(http.MethodPost, gateway.Unrouted(a.telemetry))
 	for _, webhook := range a.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook), Router: a.router, Services: a.clients,

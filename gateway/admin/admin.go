@@ -11,14 +11,13 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/mux"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // Config is what the admin listener needs; all of it.
 type Config struct {
-	Listen   string           // a loopback address such as `127.0.0.1:9901`, port 0 chooses; or `unix:/path`
+	Listen   string           // a loopback address such as `127.0.0.1:9901`; port 0 chooses a free one
 	Routes   func() []Route   // in the order in which they are tried
 	Services func() []Service // in the configuration's order
 	Start    time.Time        // when the process started to serve
@@ -60,7 +59,8 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// isLocal says whether a Host header names this machine as itself only: no name that DNS could have led here.
+// isLocal says whether a Host header or an address names this machine as itself only: no name that DNS could have led
+// here.
 func isLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -73,14 +73,10 @@ func isLocal(host string) bool {
 
 // listenLocally opens a listener that only this machine can reach.
 func listenLocally(ctx context.Context, listen string) (net.Listener, error) {
-	network, address, err := config.LocalAddress(listen)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w; want a loopback address or unix:/path", listen, err)
+	if !isLocal(listen) {
+		return nil, fmt.Errorf("%q: other machines can reach it; want a loopback address, such as 127.0.0.1:9901", listen)
 	}
-	if network == "unix" {
-		return listenUnix(ctx, address)
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, network, address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("%w; choose another address, or port 0 for a free one", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -187,7 +186,7 @@ func (a *assembly) operators(ctx context.Context) error {
 			return err
 		}
 		a.addBeside(server)
-		a.addresses.Admin = adminURL(server.Addr())
+		a.addresses.Admin = "http://" + server.Addr().String()
 	}
 	return nil
 }
@@ -214,13 +213,6 @@ func (a *assembly) activeRoutes() []admin.Route {
 		})
 	}
 	return routes
-}
-
-func adminURL(addr net.Addr) string {
-	if addr.Network() == "unix" {
-		return "unix:" + addr.String()
-	}
-	return "http://" + addr.String()
 }
 
 // serve serves until ctx ends, lets turns in flight finish, and closes everything. What operators look at outlives the

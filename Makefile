@@ -62,10 +62,10 @@ generate: protos ## Generate gen/ from proto/.
 
 .PHONY: generated
 generated: protos ## Prove that gen/ is what proto/ generates.
-	@rm -rf bin/generated && mkdir -p bin/generated
-	$(TOOL) buf generate -o bin/generated
-	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto -o bin/generated
-	diff -r gen bin/generated/gen || { echo 'gen/ is stale: run make generate and commit the result'; exit 1; }
+	@rm -rf .generated && mkdir -p .generated
+	$(TOOL) buf generate -o .generated
+	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto -o .generated
+	diff -r gen .generated/gen || { echo 'gen/ is stale: run make generate and commit the result'; exit 1; }
 
 # Google's and buf's protos, which ours import: written out from the Go modules that tools.mod pins.
 .PHONY: protos

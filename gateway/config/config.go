@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -27,9 +28,9 @@ import (
 const maxSize = 1 << 20
 
 // Load reads the configuration file at path. Defaults are filled in and the paths of files made absolute, starting from
-// the folder of the configuration file; environment variables are not expanded. A file with problems gives an *Error that
+// the folder of the configuration file; environment variables are not expanded. Certificates are to be valid now. A file with problems gives an *Error that
 // holds all of them.
-func Load(path string) (*gatewayv1.Config, error) {
+func Load(path string, now time.Time) (*gatewayv1.Config, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, err
@@ -38,11 +39,11 @@ func Load(path string) (*gatewayv1.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
 	}
-	return parse(path, folder, data)
+	return parse(path, folder, data, now)
 }
 
 // parse is Load after reading: name is the file's name in problems, folder the start of relative paths.
-func parse(name, folder string, data []byte) (*gatewayv1.Config, error) {
+func parse(name, folder string, data []byte, now time.Time) (*gatewayv1.Config, error) {
 	report := &report{file: name, places: map[string]place{}, broken: map[string]bool{}, told: map[string]bool{}}
 	config := &gatewayv1.Config{}
 	if root := report.document(data); root != nil {
@@ -52,7 +53,7 @@ func parse(name, folder string, data []byte) (*gatewayv1.Config, error) {
 		}
 		fillDefaults(config)
 		report.checks(config)
-		report.files(config, folder)
+		report.files(config, folder, now)
 	}
 	if err := report.err(); err != nil {
 		return nil, err

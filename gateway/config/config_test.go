@@ -2,8 +2,15 @@ package config_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"flag"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,21 +26,69 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestVerdicts loads every file of testdata: *.good.yaml is good, *.bad.yaml has exactly the problems of
-// *.bad.golden.txt. Dropping a file in adds a test; -update writes its golden file.
-func TestVerdicts(t *testing.T) {
-	t.Chdir("testdata")
-	folder, err := os.Getwd()
+// now is when the fixtures' certificates are looked at.
+var now = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
+
+// fixtures copies the files of testdata into a folder with the certificates that they name: any.pem is an authority's
+// certificate and its key, which will do wherever a file is wanted; the others are no good each in its own way.
+func fixtures(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	for name, until := range map[string]time.Time{
+		"any.pem": now.AddDate(1, 0, 0), "other.pem": now.AddDate(1, 0, 0), "expired.pem": now.AddDate(0, 0, -1),
+	} {
+		pem := selfSigned(t, until)
+		if err := os.WriteFile(filepath.Join(folder, name), pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "text.pem"), []byte("no PEM"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func selfSigned(t *testing.T, until time.Time) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Any"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: until.AddDate(-2, 0, 0), NotAfter: until,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+}
+
+// TestVerdicts loads every file of testdata: *.good.yaml is good, *.bad.yaml has exactly the problems of
+// *.bad.golden.txt. Dropping a file in adds a test; -update writes its golden file.
+func TestVerdicts(t *testing.T) {
+	goldens, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := fixtures(t)
+	t.Chdir(folder)
 	files, err := filepath.Glob("*.yaml")
 	if err != nil || len(files) < 50 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
-			loaded, err := config.Load(file)
+			loaded, err := config.Load(file, now)
 			switch {
 			case strings.HasSuffix(file, ".good.yaml"):
 				if err != nil {
@@ -47,7 +102,7 @@ func TestVerdicts(t *testing.T) {
 				if !errors.As(err, &problems) || len(problems.Problems) == 0 {
 					t.Fatalf("%T, want *config.Error", err)
 				}
-				golden(t, strings.TrimSuffix(file, ".yaml")+".golden.txt", strings.ReplaceAll(err.Error(), folder, "FOLDER")+"\n")
+				golden(t, filepath.Join(goldens, strings.TrimSuffix(file, ".yaml")+".golden.txt"), strings.ReplaceAll(err.Error(), folder, "FOLDER")+"\n")
 			default:
 				t.Error("the name says no verdict: want *.good.yaml or *.bad.yaml")
 			}
@@ -73,14 +128,12 @@ func golden(t *testing.T, file, got string) {
 }
 
 func TestDefaults(t *testing.T) {
-	loaded, err := config.Load("testdata/minimal.good.yaml")
+	folder := fixtures(t)
+	loaded, err := config.Load(filepath.Join(folder, "minimal.good.yaml"), now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pem, err := filepath.Abs("testdata/any.pem")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pem := filepath.Join(folder, "any.pem")
 	const want = `{
 		"edge": {
 			"listen": ":8443", "certificate": {"cert": "PEM", "key": "PEM"}, "clients": [{"name": "dialogflow"}],
@@ -104,26 +157,22 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestEveryKey(t *testing.T) {
-	loaded, err := config.Load("testdata/full.good.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, err := filepath.Abs("testdata")
+	folder := fixtures(t)
+	loaded, err := config.Load(filepath.Join(folder, "full.good.yaml"), now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, got := range map[string]bool{
-		"drain given as 0s":      loaded.GetEdge().GetDrain().AsDuration() == 0,
-		"reserve given as 0s":    loaded.GetWebhooks()[0].GetReserve().AsDuration() == 0,
-		"retries_repeat_id":      !loaded.GetWebhooks()[0].GetRetriesRepeatId(),
-		"digits are text":        loaded.GetWebhooks()[0].GetProjects()[1].GetId() == "007",
-		"idle timeout":           loaded.GetEdge().GetLimits().GetIdleTimeout().AsDuration() == 90*time.Second,
-		"CX's API":               loaded.GetWebhooks()[1].GetApi() == "V3",
-		"host of a bare target":  loaded.GetServices()[1].GetTls().GetServerName() == "faq.internal",
-		"socket of the target":   loaded.GetServices()[0].GetTarget() == "unix:"+filepath.Join(folder, "orders.sock"),
-		"socket of the listener": loaded.GetAdmin().GetListen() == "unix:"+filepath.Join(folder, "admin.sock"),
-		"match":                  loaded.GetRoutes()[0].GetMatch().GetProject() == "415104041262",
-		"empty match":            loaded.GetRoutes()[2].GetMatch() != nil,
+		"drain given as 0s":     loaded.GetEdge().GetDrain().AsDuration() == 0,
+		"reserve given as 0s":   loaded.GetWebhooks()[0].GetReserve().AsDuration() == 0,
+		"retries_repeat_id":     !loaded.GetWebhooks()[0].GetRetriesRepeatId(),
+		"digits are text":       loaded.GetWebhooks()[0].GetProjects()[1].GetId() == "007",
+		"idle timeout":          loaded.GetEdge().GetLimits().GetIdleTimeout().AsDuration() == 90*time.Second,
+		"CX's API":              loaded.GetWebhooks()[1].GetApi() == "V3",
+		"host of a bare target": loaded.GetServices()[1].GetTls().GetServerName() == "faq.internal",
+		"socket of the target":  loaded.GetServices()[0].GetTarget() == "unix:"+filepath.Join(folder, "orders.sock"),
+		"match":                 loaded.GetRoutes()[0].GetMatch().GetProject() == "415104041262",
+		"empty match":           loaded.GetRoutes()[2].GetMatch() != nil,
 	} {
 		if !got {
 			t.Errorf("%s: wrong in %s", name, protojson.Format(loaded))
@@ -178,11 +227,11 @@ func equalJSON(t *testing.T, got *gatewayv1.Config, want string) {
 }
 
 func TestNoFile(t *testing.T) {
-	_, err := config.Load(filepath.Join(t.TempDir(), "intentgate.yaml"))
+	_, err := config.Load(filepath.Join(t.TempDir(), "intentgate.yaml"), now)
 	if err == nil || !strings.Contains(err.Error(), "there is no such configuration file") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := config.Load(t.TempDir()); err == nil {
+	if _, err := config.Load(t.TempDir(), now); err == nil {
 		t.Error("loaded a folder")
 	}
 }
@@ -192,7 +241,7 @@ func TestTooLarge(t *testing.T) {
 	if err := os.WriteFile(file, bytes.Repeat([]byte("#\n"), 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := config.Load(file)
+	_, err := config.Load(file, now)
 	if err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
 		t.Errorf("got %v", err)
 	}

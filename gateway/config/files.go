@@ -4,46 +4,81 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
-// files makes the paths of files absolute, starting from folder, and adds every file that cannot be read.
-func (r *report) files(config *gatewayv1.Config, folder string) {
-	file := func(at string, path *string) {
-		if *path == "" {
-			return // where it is needed, that is told
-		}
-		*path = absolute(folder, *path)
-		if problem := unreadable(*path); problem != "" {
-			r.field(at, "the file %s %s", quote(*path), problem)
-		}
-	}
+// files makes the paths of files absolute, starting from folder, and adds every file that is not what it should be as of
+// now.
+func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 	if pair := config.GetEdge().GetCertificate(); pair != nil {
-		file("edge.certificate.cert", &pair.Cert)
-		file("edge.certificate.key", &pair.Key)
+		r.pair("edge.certificate", &pair.Cert, &pair.Key, folder, now)
 	}
 	for i, profile := range config.GetEdge().GetClients() {
 		if roots, at := profile.GetRoots(), fmt.Sprintf("edge.clients[%d].roots", i); roots != nil {
-			file(at+".file", &roots.File)
-			file(at+".ssl_com", &roots.SslCom)
-			file(at+".gts", &roots.Gts)
+			r.roots(at+".file", &roots.File, folder)
+			r.roots(at+".ssl_com", &roots.SslCom, folder)
+			r.roots(at+".gts", &roots.Gts, folder)
 		}
 	}
 	for i, service := range config.GetServices() {
 		service.Target = absoluteSocket(folder, service.GetTarget())
 		if tls, at := service.GetTls(), fmt.Sprintf("services[%d].tls", i); tls != nil {
-			file(at+".ca", &tls.Ca)
-			file(at+".cert", &tls.Cert)
-			file(at+".key", &tls.Key)
+			r.roots(at+".ca", &tls.Ca, folder)
+			r.pair(at, &tls.Cert, &tls.Key, folder, now)
 		}
 	}
-	if admin := config.GetAdmin(); admin != nil {
-		admin.Listen = absoluteSocket(folder, admin.GetListen())
+}
+
+// pair checks a certificate of the gateway's own with its key.
+func (r *report) pair(at string, cert, key *string, folder string, now time.Time) {
+	certThere, keyThere := r.there(at+".cert", cert, folder), r.there(at+".key", key, folder)
+	if !certThere || !keyThere {
+		return
 	}
+	_, err := mtls.OpenKeyPair(*cert, *key, mtls.Options{Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+	switch {
+	case err != nil && strings.HasPrefix(err.Error(), *key) && *key != *cert:
+		r.field(at+".key", "%s", err.Error())
+	case err != nil:
+		r.field(at+".cert", "%s", err.Error())
+	}
+}
+
+// roots checks a file of CAs.
+func (r *report) roots(at string, path *string, folder string) {
+	if !r.there(at, path, folder) {
+		return
+	}
+	if _, err := mtls.ReadRoots(*path); err != nil {
+		r.field(at, "%s", err.Error())
+	}
+}
+
+// there makes a path absolute and says whether there is a file that can be looked at.
+func (r *report) there(at string, path *string, folder string) bool {
+	if *path == "" {
+		return false // where it is needed, that is told
+	}
+	*path = absolute(folder, *path)
+	info, err := os.Stat(*path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.field(at, "the file %s does not exist; paths start from the configuration's folder", quote(*path))
+	case err != nil:
+		r.field(at, "the file %s cannot be read: %s", quote(*path), err.Error())
+	case !info.Mode().IsRegular(): // a pipe would block
+		r.field(at, "%s is no file; want a PEM file", quote(*path))
+	default:
+		return true
+	}
+	return false
 }
 
 // absolute returns path, starting from folder where it is relative.
@@ -61,34 +96,4 @@ func absoluteSocket(folder, address string) string {
 		return address
 	}
 	return "unix:" + absolute(folder, path)
-}
-
-// unreadable says why a file cannot be read, or "". Only regular files are opened: a pipe would block.
-func unreadable(path string) string {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "does not exist; paths start from the configuration's folder"
-	case err != nil:
-		return "cannot be read: " + cause(err)
-	case info.IsDir():
-		return "is a folder; want a PEM file"
-	case !info.Mode().IsRegular():
-		return "is no regular file; want a PEM file"
-	}
-	file, err := os.Open(path) //nolint:gosec // The configuration says so.
-	if err != nil {
-		return "cannot be read: " + cause(err) + "; give this user the right to read it"
-	}
-	_ = file.Close() // nothing was written
-	return ""
-}
-
-// cause returns an error's text without the operation and the path, which are told already.
-func cause(err error) string {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		return failed.Err.Error()
-	}
-	return err.Error()
 }

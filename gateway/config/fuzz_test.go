@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"buf.build/go/protovalidate"
 )
@@ -32,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		loaded, err := parse("fuzz.yaml", folder, data)
+		loaded, err := parse("fuzz.yaml", folder, data, time.Now())
 		if err == nil {
 			if err := protovalidate.Validate(loaded); err != nil {
 				t.Errorf("accepted against the schema's rules: %v", err)

@@ -163,30 +163,35 @@ func TestAcceptedFiles(t *testing.T) {
 	}
 }
 
-func TestDatesWarn(t *testing.T) {
+func TestDates(t *testing.T) {
 	ca := mtlstest.NewCA(t)
 	now := time.Now()
 	for name, c := range map[string]struct {
-		from, to time.Time
-		want     string
+		from, to  time.Time
+		log, fail string
 	}{
-		"valid":   {now.Add(-time.Hour), now.Add(time.Hour), ""},
-		"expired": {now.Add(-2 * time.Hour), now.Add(-time.Hour), "Certificate has expired"},
-		"early":   {now.Add(time.Hour), now.Add(2 * time.Hour), "Certificate is not valid yet"},
+		"valid":   {now.Add(-time.Hour), now.Add(time.Hour), "", ""},
+		"expired": {now.Add(-2 * time.Hour), now.Add(-time.Hour), "", "has expired"},
+		"early":   {now.Add(time.Hour), now.Add(2 * time.Hour), "Certificate is not valid yet", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &logBuffer{}
 			o := options(log)
 			o.Now = func() time.Time { return now }
 			files := ca.Write(ca.Issue(devca.Leaf{NotBefore: c.from, NotAfter: c.to}))
-			if _, err := mtls.OpenKeyPair(files.Cert, files.Key, o); err != nil {
-				t.Fatal(err)
+			_, err := mtls.OpenKeyPair(files.Cert, files.Key, o)
+			if (err == nil) != (c.fail == "") {
+				t.Fatalf("error %v, want %q", err, c.fail)
 			}
-			if got := log.String(); c.want == "" && got != "" || !strings.Contains(got, c.want) {
-				t.Errorf("log %q, want %q", got, c.want)
+			told, want := log.String(), c.log
+			if err != nil {
+				told, want = err.Error(), c.fail
 			}
-			if c.want != "" && !strings.Contains(log.String(), files.Cert) {
-				t.Errorf("log %q does not name the file", log)
+			if want == "" && told != "" || !strings.Contains(told, want) {
+				t.Errorf("told %q, want %q", told, want)
+			}
+			if want != "" && !strings.Contains(told, files.Cert) {
+				t.Errorf("%q does not name the file", told)
 			}
 		})
 	}

@@ -17,8 +17,8 @@ type KeyPair struct {
 	options Options
 }
 
-// OpenKeyPair reads a certificate with its intermediates, and its private key, which have to belong together. A
-// certificate that is out of date is logged and no error: its peer decides.
+// OpenKeyPair reads a certificate with its intermediates, and its private key, which have to belong together. One that
+// has expired is refused, one that is not valid yet only logged: its peer's clock decides.
 func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -34,7 +34,9 @@ func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 		if previous != nil && slices.EqualFunc(previous.Certificate, pair.Certificate, bytes.Equal) {
 			return nil, true, nil // it is the key of this certificate, so it is the same one too
 		}
-		warnOfDates(o.Logger, cert, pair.Leaf, o.Now())
+		if err := inDate(o.Logger, cert, pair.Leaf, o.Now()); err != nil {
+			return nil, false, err
+		}
 		return pair, false, nil
 	}
 	if err := k.Reload(); err != nil {
@@ -77,12 +79,13 @@ func (k *KeyPair) Watch(ctx context.Context) error {
 	return watch(ctx, k.options, k.pair.files, k.Reload)
 }
 
-func warnOfDates(logger *slog.Logger, path string, cert *x509.Certificate, now time.Time) {
-	attrs := []any{"file", path, "subject", cert.Subject.String(), "not_before", cert.NotBefore, "not_after", cert.NotAfter}
-	switch {
-	case now.After(cert.NotAfter):
-		logger.Warn("Certificate has expired, peers will refuse it", attrs...)
-	case now.Before(cert.NotBefore):
-		logger.Warn("Certificate is not valid yet, peers will refuse it", attrs...)
+func inDate(logger *slog.Logger, path string, cert *x509.Certificate, now time.Time) error {
+	if now.After(cert.NotAfter) {
+		return fmt.Errorf("%s: the certificate of %s has expired on %s; renew it", path, cert.Subject, cert.NotAfter.Format(time.RFC3339))
 	}
+	if now.Before(cert.NotBefore) {
+		logger.Warn("Certificate is not valid yet, peers will refuse it",
+			"file", path, "subject", cert.Subject.String(), "not_before", cert.NotBefore, "not_after", cert.NotAfter)
+	}
+	return nil
 }

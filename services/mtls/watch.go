@@ -15,6 +15,10 @@ import (
 // swapping them is several events.
 const settle = 100 * time.Millisecond
 
+// again is how often the files are read all the same: a folder that is replaced as a whole, or lies on a file system of
+// another machine, causes no event.
+const again = time.Minute
+
 // watch calls reload when something changes in a folder of the files. The folders are watched and not the files,
 // because files are replaced by renames, and in Kubernetes not even they change but `..data`, a link beside them.
 func watch(ctx context.Context, o Options, files []string, reload func() error) (err error) {
@@ -23,11 +27,11 @@ func watch(ctx context.Context, o Options, files []string, reload func() error) 
 		return fmt.Errorf("watch certificates: %w", err)
 	}
 	defer func() { err = errors.Join(err, watcher.Close()) }()
-	for _, folder := range folders(files) {
-		if err := watcher.Add(folder); err != nil {
-			return fmt.Errorf("watch certificates: folder %s: %w", folder, err)
-		}
+	if err := addFolders(watcher, files); err != nil {
+		return fmt.Errorf("watch certificates: %w", err)
 	}
+	ticker := time.NewTicker(again)
+	defer ticker.Stop()
 	// What changed between the first reading and now has caused no event.
 	o.OnReload(reload())
 
@@ -39,6 +43,10 @@ func watch(ctx context.Context, o Options, files []string, reload func() error) 
 		case _, ok := <-watcher.Events:
 			if !ok {
 				return errors.New("watch certificates: the watcher ended")
+			}
+		case <-ticker.C:
+			if err := addFolders(watcher, files); err != nil { // the path may lead to another folder by now
+				o.Logger.Warn("Watching certificates failed, reading them every minute", "error", err)
 			}
 		case err := <-watcher.Errors:
 			// Perhaps too many events at once: what was lost may have been ours.
@@ -54,11 +62,17 @@ func watch(ctx context.Context, o Options, files []string, reload func() error) 
 	}
 }
 
-func folders(files []string) []string {
-	var out []string
+func addFolders(watcher *fsnotify.Watcher, files []string) error {
+	var folders []string
 	for _, file := range files {
-		out = append(out, filepath.Dir(file))
+		folders = append(folders, filepath.Dir(file))
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	slices.Sort(folders)
+	var problems []error
+	for _, folder := range slices.Compact(folders) {
+		if err := watcher.Add(folder); err != nil {
+			problems = append(problems, fmt.Errorf("folder %s: %w", folder, err))
+		}
+	}
+	return errors.Join(problems...)
 }

@@ -140,7 +140,7 @@ func (s *stage) gateway(ctx context.Context, group *errgroup.Group, target strin
 	if err := os.WriteFile(path, demoConfig(s.listen, target), 0o600); err != nil {
 		return addresses{}, err
 	}
-	settings, err := config.Load(path)
+	settings, err := config.Load(path, time.Now())
 	if err != nil {
 		return addresses{}, err
 	}

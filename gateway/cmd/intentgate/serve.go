@@ -43,7 +43,7 @@ request: so far only the client certificate is proven.`,
 				return err
 			}
 			defer closeAudit()
-			settings, err := config.Load(path)
+			settings, err := config.Load(path, time.Now())
 			if err != nil {
 				return err
 			}

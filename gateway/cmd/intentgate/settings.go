@@ -3,8 +3,6 @@ package main
 import (
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
@@ -13,19 +11,6 @@ import (
 
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
-
-// inDate refuses a certificate of our own that every peer would refuse. It is for the start, when somebody is looking; in
-// a gateway that runs, a certificate that expires is warned of.
-func inDate(file string, leaf *x509.Certificate, now time.Time) error {
-	switch {
-	case now.After(leaf.NotAfter):
-		return fmt.Errorf("%s: the certificate expired on %s; renew it, or look at this machine's clock", file, leaf.NotAfter.Format(time.RFC3339))
-	case now.Before(leaf.NotBefore):
-		return fmt.Errorf("%s: the certificate is not valid before %s; look at this machine's clock", file, leaf.NotBefore.Format(time.RFC3339))
-	default:
-		return nil
-	}
-}
 
 func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
 	projects := make([]authn.Project, 0, len(webhook.GetProjects()))
@@ -58,17 +43,17 @@ func trustProfile(setting *gatewayv1.Profile) (*authn.Profile, error) {
 	case setting.GetName() == authn.DialogflowName:
 		return authn.Dialogflow()
 	case setting.GetLike() != "":
-		sslCom, err := mtls.ReadRoots(roots.GetSslCom())
+		sslCom, err := readRoots(roots.GetSslCom())
 		if err != nil {
 			return nil, err
 		}
-		gts, err := mtls.ReadRoots(roots.GetGts())
+		gts, err := readRoots(roots.GetGts())
 		if err != nil {
 			return nil, err
 		}
 		return authn.Like(setting.GetName(), sslCom, gts)
 	default:
-		file, err := mtls.ReadRoots(roots.GetFile())
+		file, err := readRoots(roots.GetFile())
 		if err != nil {
 			return nil, err
 		}
@@ -76,4 +61,12 @@ func trustProfile(setting *gatewayv1.Profile) (*authn.Profile, error) {
 			CommonName: subject.GetCommonName(), Organization: subject.GetOrganization(), DNS: subject.GetDns(), URI: subject.GetUri(),
 		}, setting.GetAgents())
 	}
+}
+
+// readRoots reads a file that may be left out: a profile like dialogflow needs roots for one of its chains only.
+func readRoots(path string) ([]*x509.Certificate, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return mtls.ReadRoots(path)
 }

@@ -25,6 +25,10 @@ type Options struct {
 	// OnReload, if not nil, is told the outcome of each reading that a watch caused, also where nothing had changed.
 	// It is called by the goroutine that watches, which waits for it.
 	OnReload func(error)
+
+	// again is how often the files are read without an event: a folder that is replaced as a whole, or lies on another
+	// machine, causes none.
+	again time.Duration
 }
 
 func (o Options) complete() (Options, error) {
@@ -33,6 +37,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.again == 0 {
+		o.again = time.Minute
 	}
 	if o.OnReload == nil {
 		o.OnReload = func(error) {}

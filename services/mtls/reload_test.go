@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/mtls/devca"
@@ -69,7 +70,7 @@ func TestReloadKeepsWhatIsGood(t *testing.T) {
 }
 
 // watched opens the files and watches them. The function that it returns waits until a reload made the condition true.
-func watched(t *testing.T, files mtls.Files, log *logBuffer) (*mtls.Identity, func(what string, reached func(error) bool)) {
+func watched(t *testing.T, files mtls.Files, log *logBuffer, tweak ...func(mtls.Options) mtls.Options) (*mtls.Identity, func(what string, reached func(error) bool)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	reloads := make(chan error)
@@ -79,6 +80,9 @@ func watched(t *testing.T, files mtls.Files, log *logBuffer) (*mtls.Identity, fu
 		case reloads <- err:
 		case <-ctx.Done():
 		}
+	}
+	for _, f := range tweak {
+		o = f(o)
 	}
 	identity, err := mtls.Open(files, o)
 	if err != nil {
@@ -170,6 +174,28 @@ func TestWatchKubernetes(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait("the new pair", func(error) bool { return identity.Certificate().Leaf.Equal(second.Leaf) })
+}
+
+// TestWatchFolder replaces the folder itself, which causes no event in it.
+func TestWatchFolder(t *testing.T) {
+	ca := mtlstest.NewCA(t)
+	first, second := ca.Issue(ca.Leaf("dns:first.internal")), ca.Issue(ca.Leaf("dns:second.internal"))
+	link := filepath.Join(t.TempDir(), "current")
+	written := ca.Write(first)
+	if err := os.Symlink(filepath.Dir(written.Cert), link); err != nil {
+		t.Fatal(err)
+	}
+	in := func(path string) string { return filepath.Join(link, filepath.Base(path)) }
+	files := mtls.Files{Cert: in(written.Cert), Key: in(written.Key), CA: in(written.CA)}
+	identity, wait := watched(t, files, &logBuffer{}, func(o mtls.Options) mtls.Options { return mtls.Again(o, 10*time.Millisecond) })
+
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Dir(ca.Write(second).Cert), link); err != nil {
+		t.Fatal(err)
+	}
+	wait("the other folder", func(error) bool { return identity.Certificate().Leaf.Equal(second.Leaf) })
 }
 
 // TestWatchParts watches a key pair and authorities alone, and a change that came before the watch.

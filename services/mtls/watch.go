@@ -15,10 +15,6 @@ import (
 // swapping them is several events.
 const settle = 100 * time.Millisecond
 
-// again is how often the files are read all the same: a folder that is replaced as a whole, or lies on a file system of
-// another machine, causes no event.
-const again = time.Minute
-
 // watch calls reload when something changes in a folder of the files. The folders are watched and not the files,
 // because files are replaced by renames, and in Kubernetes not even they change but `..data`, a link beside them.
 func watch(ctx context.Context, o Options, files []string, reload func() error) (err error) {
@@ -30,7 +26,7 @@ func watch(ctx context.Context, o Options, files []string, reload func() error) 
 	if err := addFolders(watcher, files); err != nil {
 		return fmt.Errorf("watch certificates: %w", err)
 	}
-	ticker := time.NewTicker(again)
+	ticker := time.NewTicker(o.again)
 	defer ticker.Stop()
 	// What changed between the first reading and now has caused no event.
 	o.OnReload(reload())

@@ -26,8 +26,6 @@ type Options struct {
 	RSABits int
 	// Now is the clock that validity is counted from; nil is time.Now.
 	Now func() time.Time
-	// Force lets Write replace the files of a folder that is not empty.
-	Force bool
 }
 
 // PKI holds the authorities, and the certificates that they issued, with their keys. It must not be changed.
@@ -47,8 +45,6 @@ type PKI struct {
 
 	// Refused are client certificates that such a profile must refuse.
 	Refused Refused
-
-	force bool
 }
 
 // New makes all keys and certificates, in memory and as many at once as there are processors.
@@ -63,7 +59,7 @@ func New(o Options) (*PKI, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &PKI{force: o.Force}
+	p := &PKI{}
 	var group errgroup.Group
 	group.Go(func() error { return p.makeEdge(o, names, addresses) })
 	group.Go(func() error { return p.makeInternal(o) })

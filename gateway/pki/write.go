@@ -11,7 +11,7 @@ import (
 // Write makes a PKI and writes it into a folder, see [PKI.Write].
 func Write(dir string, o Options) (*Manifest, error) {
 	// Found out before seconds are spent on keys.
-	if _, err := vacant(dir, o.Force); err != nil {
+	if err := vacant(dir); err != nil {
 		return nil, err
 	}
 	p, err := New(o)
@@ -21,10 +21,12 @@ func Write(dir string, o Options) (*Manifest, error) {
 	return p.Write(dir)
 }
 
-// Write writes the PKI into a folder, which is made if need be. A folder that holds anything is refused unless
-// Options.Force was given, which replaces files of the same names and leaves others alone. Keys are readable by their
-// owner only. All is written beside before anything gets its name, so that a failure leaves nothing half done.
-func (p *PKI) Write(dir string) (_ *Manifest, err error) {
+// Write writes the PKI into a folder, which is made if need be; one that holds anything is refused. Keys are readable by
+// their owner only. A failure leaves the folder empty.
+func (p *PKI) Write(dir string) (*Manifest, error) {
+	if err := vacant(dir); err != nil {
+		return nil, err
+	}
 	files, err := p.files()
 	if err != nil {
 		return nil, err
@@ -33,96 +35,47 @@ func (p *PKI) Write(dir string) (_ *Manifest, err error) {
 	if err != nil {
 		return nil, err
 	}
-	exists, err := vacant(dir, p.force)
-	if err != nil {
-		return nil, err
-	}
-	beside := dir // a mount point, perhaps: it can neither be replaced nor moved to
-	if !exists {
-		beside = filepath.Dir(dir)
-		if err := os.MkdirAll(beside, 0o750); err != nil {
-			return nil, err
-		}
-	}
-	temp, err := os.MkdirTemp(beside, ".intentgate-certs-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	if err := fill(temp, files); err != nil {
-		return nil, err
-	}
-	if exists {
-		err = move(temp, dir, files)
-	} else {
-		err = os.Rename(temp, dir)
-	}
-	if err != nil {
+	if err := fill(dir, files); err != nil {
 		return nil, err
 	}
 	return &Manifest{Dir: dir, Files: files}, nil
 }
 
-// vacant reports whether the folder exists, and fails unless it may be written to.
-func vacant(dir string, force bool) (exists bool, err error) {
+// vacant fails unless the folder is empty, or is not there.
+func vacant(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
+		return nil
 	case err != nil:
-		return false, err
-	case len(entries) > 0 && !force:
-		return false, fmt.Errorf("folder %s is not empty, it holds %s; name another one, or replace what is in it with --force",
-			dir, entries[0].Name())
-	}
-	return true, nil
-}
-
-// fill writes the files into a new folder.
-func fill(dir string, files []File) error {
-	if err := os.Mkdir(filepath.Join(dir, RefusedDir), 0o700); err != nil {
 		return err
-	}
-	for _, file := range files {
-		mode := fs.FileMode(0o644)
-		if file.Secret {
-			mode = 0o600
-		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(file.Path)), file.data, mode); err != nil {
-			return err
-		}
+	case len(entries) > 0:
+		return fmt.Errorf("folder %s is not empty, it holds %s; name a new one, or empty it", dir, entries[0].Name())
 	}
 	return nil
 }
 
-// move moves the files from one folder into another. Where it fails it removes what it has added, while what it has
-// replaced stays replaced.
-func move(from, to string, files []File) (err error) {
-	var added []string
+// fill writes the files into an empty folder, all or none. They are not moved there from beside, because the folder may
+// be a mount point, or where the user's shell is.
+func fill(dir string, files []File) (err error) {
 	defer func() {
-		if err == nil {
-			return
-		}
-		for i := len(added) - 1; i >= 0; i-- {
-			err = errors.Join(err, os.Remove(added[i]))
+		if err != nil {
+			for _, file := range files {
+				_ = os.Remove(filepath.Join(dir, file.Path)) // an error: it had not been written yet
+			}
+			_ = os.Remove(filepath.Join(dir, RefusedDir))
 		}
 	}()
-	refused := filepath.Join(to, RefusedDir)
-	switch err := os.Mkdir(refused, 0o700); {
-	case err == nil:
-		added = append(added, refused)
-	case !errors.Is(err, fs.ErrExist):
-		return err
-	}
 	for _, file := range files {
-		path := filepath.FromSlash(file.Path)
-		target := filepath.Join(to, path)
-		_, missing := os.Lstat(target)
-		if err := os.Rename(filepath.Join(from, path), target); err != nil {
+		path, mode := filepath.Join(dir, file.Path), fs.FileMode(0o644)
+		if file.Secret {
+			mode = 0o600
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		if errors.Is(missing, fs.ErrNotExist) {
-			added = append(added, target)
+		if err := os.WriteFile(path, file.data, mode); err != nil {
+			return err
 		}
 	}
 	return nil

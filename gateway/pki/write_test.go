@@ -16,11 +16,9 @@ import (
 	"github.com/intentgate/intentgate/gateway/pki"
 )
 
-func write(t *testing.T, dir string, force bool) *pki.Manifest {
+func write(t *testing.T, dir string) *pki.Manifest {
 	t.Helper()
-	o := options()
-	o.Force = force
-	manifest, err := pki.Write(dir, o)
+	manifest, err := pki.Write(dir, options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +44,7 @@ func tree(t *testing.T, dir string) (paths []string) {
 
 func TestWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "certs")
-	manifest := write(t, dir, false)
+	manifest := write(t, dir)
 	if manifest.Dir != dir {
 		t.Errorf("manifest says %s, want %s", manifest.Dir, dir)
 	}
@@ -100,28 +98,13 @@ func TestWrite(t *testing.T) {
 
 func TestWriteIntoAnExistingFolder(t *testing.T) {
 	dir := t.TempDir()
-	files := len(write(t, dir, false).Files)
-	before, err := os.ReadFile(filepath.Join(dir, pki.EdgeCert)) //nolint:gosec // written by this test
-	if err != nil {
-		t.Fatal(err)
+	files := write(t, dir).Files // while it is empty
+	if there := tree(t, dir); len(there) != len(files) {
+		t.Errorf("folder has %q", there)
 	}
-
-	_, err = pki.Write(dir, options())
-	if err == nil || !strings.Contains(err.Error(), "is not empty") || !strings.Contains(err.Error(), "--force") {
+	_, err := pki.Write(dir, options())
+	if err == nil || !strings.Contains(err.Error(), "is not empty") || !strings.Contains(err.Error(), "name a new one") {
 		t.Errorf("error is %v, want one that says that the folder is not empty and what to do", err)
-	}
-
-	mine := filepath.Join(dir, "mine.txt")
-	if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir, true)
-	after, err := os.ReadFile(filepath.Join(dir, pki.EdgeCert)) //nolint:gosec // written by this test
-	if err != nil || string(after) == string(before) {
-		t.Errorf("force replaced nothing: %v", err)
-	}
-	if there := tree(t, dir); len(there) != files+1 || !slices.Contains(there, "mine.txt") {
-		t.Errorf("folder has %q, want the files and mine.txt", there)
 	}
 }
 
@@ -136,19 +119,13 @@ func TestFailureLeavesNothing(t *testing.T) {
 		}
 	}
 
-	// The last file but the README cannot be put where a folder is: all that was added before it goes again.
 	dir := t.TempDir()
-	taken := filepath.Join(dir, pki.RefusedDir, "copied.key")
-	if err := os.MkdirAll(taken, 0o700); err != nil {
-		t.Fatal(err)
+	files := []pki.File{{Path: pki.EdgeCert}, {Path: pki.RefusedDir + "/copied.pem"}, {Path: pki.EdgeCert + "/below-a-file"}}
+	if err := pki.Fill(dir, files); err == nil || !strings.Contains(err.Error(), pki.EdgeCert) {
+		t.Errorf("error is %v, want one about %s", err, pki.EdgeCert)
 	}
-	o := options()
-	o.Force = true
-	if _, err := pki.Write(dir, o); err == nil || !strings.Contains(err.Error(), "copied.key") {
-		t.Errorf("error is %v, want one about copied.key", err)
-	}
-	if there := tree(t, dir); len(there) != 0 {
-		t.Errorf("left %q", there)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("left %v, %v", entries, err)
 	}
 }
 

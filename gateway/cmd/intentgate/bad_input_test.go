@@ -227,7 +227,7 @@ func TestBadCommandLines(t *testing.T) {
 		{[]string{"serve", "--log-level", "loud"}, []string{`"loud"`, "--log-level", "intentgate serve --help"}, false},
 		{[]string{"serve", "--audit-log", filepath.Join(dir, "gone", "audit")}, []string{"open the audit log: ", "gone/audit"}, false},
 		{[]string{"certs"}, []string{`required flag(s) "out" not set`}, false},
-		{[]string{"certs", "--out", dir}, []string{"folder " + dir + " is not empty, it holds mine.txt", "--force"}, false},
+		{[]string{"certs", "--out", dir}, []string{"folder " + dir + " is not empty, it holds mine.txt", "name a new one"}, false},
 		{[]string{"certs", "--out", dir + "/x", "--host", "https://a"}, []string{`host "https://a": want a DNS name or an IP address`}, false},
 		{[]string{"demo", "--listen", "nowhere"}, []string{"edge.listen", `"nowhere"`}, false},
 	} {

@@ -52,7 +52,6 @@ README.txt in the folder says what each file is for, with commands to try.`,
 	flags := command.Flags()
 	flags.StringVarP(&out, "out", "o", "", "the folder to write to, which must be new or empty")
 	flags.StringArrayVar(&options.Hosts, "host", nil, "another name or address of the edge; may be repeated")
-	flags.BoolVar(&options.Force, "force", false, "write into a folder that is not empty, over files of the same names")
 	flags.BoolVar(&asJSON, "json", false, "print what was written as JSON")
 	if err := command.MarkFlagRequired("out"); err != nil {
 		panic(err) // a flag that is not there: a mistake in this function

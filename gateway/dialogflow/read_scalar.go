@@ -127,6 +127,9 @@ func (r *reader) digits(v Value) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if text == "NaN" || text == "Infinity" || text == "-Infinity" {
+			return "", r.wrong("a finite number", v)
+		}
 		if numberLength([]byte(text)) != len(text) {
 			return "", r.wrong("a number", v)
 		}

@@ -1,9 +1,6 @@
 package dialogflow
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // parse takes s.Name apart. It returns what is wrong with it, or nothing.
 //
@@ -23,31 +20,34 @@ func (s *Session) parse(platform Platform) (problem string) {
 	}
 	path, id, _ := strings.Cut(s.Name, "/sessions/")
 	s.ID = strings.TrimSuffix(id, ":detectIntent")
+	parts := []struct {
+		name  string
+		value *string
+	}{{"projects", &s.Project}, {"locations", &s.Location}, {"agents", &s.Agent}, {"environments", &s.Environment}, {"users", &s.User}}
 	for path != "" {
-		var part, value string
-		part, path, _ = strings.Cut(path, "/")
-		if part == "agent" { // the only one without a value: an ES project has one agent
+		var name, value string
+		name, path, _ = strings.Cut(path, "/")
+		if name == "agent" { // the only one without a value: an ES project has one agent
 			continue
 		}
 		value, path, _ = strings.Cut(path, "/")
-		if value == "-" {
-			continue
-		}
-		switch part {
-		case "projects":
-			s.Project = value
-		case "locations":
-			s.Location = value
-		case "agents":
-			s.Agent = value
-		case "environments":
-			s.Environment = value
-		case "users":
-			s.User = value
+		for _, part := range parts {
+			if part.name != name {
+				continue
+			}
+			if *part.value != "" { // one reader would take the first, another one the last
+				return "names its " + name + " twice, wanted a name such as " + form
+			}
+			*part.value = value
 		}
 	}
-	if s.Project == "" || s.ID == "" || (s.Agent != "") != (platform == CX) {
-		return fmt.Sprintf("wanted a name such as %s, saw %.*q", form, maxQuoted, s.Name)
+	for _, part := range parts {
+		if *part.value == "-" {
+			*part.value = ""
+		}
+	}
+	if !strings.HasPrefix(s.Name, "projects/") || s.Project == "" || s.ID == "" || (s.Agent != "") != (platform == CX) {
+		return "another form than that of the platform's sessions, wanted a name such as " + form
 	}
 	return ""
 }

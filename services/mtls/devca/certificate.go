@@ -43,17 +43,12 @@ func (a *Authority) Issue(l Leaf) (*Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := keyID(key.Public())
-	if err != nil {
-		return nil, err
-	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("encode the key: %w", err)
 	}
 	template := &x509.Certificate{
 		Subject:               l.Subject,
-		SubjectKeyId:          id,
 		BasicConstraintsValid: true,
 		DNSNames:              l.DNS,
 		URIs:                  l.URIs,

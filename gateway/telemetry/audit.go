@@ -6,20 +6,55 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/edge"
 )
 
-// Handshake counts a handshake of the edge and writes the decision on an identity to the audit trail. It holds back nothing:
-// each connection is one line at most.
+// audit is the trail of decisions on identities.
+type audit struct {
+	*slog.Logger
+
+	own        bool // the trail has a place of its own
+	refusals   *rate.Limiter
+	suppressed *atomic.Int64
+}
+
+// newAudit bounds what strangers, who are refused as often as they like, can make it hold: some hundred megabytes a day.
+func newAudit(config Config) audit {
+	trail := audit{Logger: config.Audit, own: config.Audit != nil, refusals: rate.NewLimiter(10, 1000), suppressed: new(atomic.Int64)}
+	if !trail.own {
+		trail.Logger = config.Logger.With("log", "audit")
+	}
+	return trail
+}
+
+// refused tells of a handshake that was refused, with the number of those that were not told before it.
+func (a audit) refused(ctx context.Context, now time.Time, attrs []slog.Attr) {
+	switch {
+	case !a.own:
+	case !a.refusals.AllowN(now, 1):
+		a.suppressed.Add(1)
+	default:
+		if n := a.suppressed.Swap(0); n > 0 {
+			attrs = append(attrs, slog.Int64("suppressed", n))
+		}
+		a.LogAttrs(ctx, slog.LevelWarn, "Connection refused", attrs...)
+	}
+}
+
+// Handshake counts a handshake of the edge and writes the decision on an identity to the audit trail.
 func (t *Telemetry) Handshake(h edge.Handshake) {
 	ctx := context.Background() // a handshake belongs to no request yet
 	if h.Refusal != nil {
 		reason := string(h.Refusal.Reason)
 		t.handshake.Add(ctx, 1, t.handshakes.get(handshakeKey{result: "refused", reason: reason})...)
 		if judged(h.Refusal.Reason) {
-			t.audit.LogAttrs(ctx, slog.LevelWarn, "Connection refused", append(connection(h), refusal(h.Refusal)...)...)
+			t.audit.refused(ctx, t.now(), append(connection(h), refusal(h.Refusal)...))
 		}
 		return
 	}

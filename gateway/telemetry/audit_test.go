@@ -90,3 +90,32 @@ func TestAudit(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// TestAuditIsBounded lets a stranger be refused again and again.
+func TestAuditIsBounded(t *testing.T) {
+	for name, own := range map[string]bool{"a trail of its own": true, "the log": false} {
+		t.Run(name, func(t *testing.T) {
+			var trail bytes.Buffer
+			log := slog.New(slog.NewJSONHandler(&trail, nil))
+			now := start
+			config := telemetry.Config{Logger: log, Now: func() time.Time { return now }}
+			if own {
+				config.Audit = log
+			}
+			telemetry, err := telemetry.New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stranger := edge.Handshake{Refusal: &authn.Refusal{Reason: authn.NoCertificate}}
+			for range 5000 {
+				telemetry.Handshake(stranger)
+			}
+			now = now.Add(time.Second)
+			telemetry.Handshake(stranger)
+			lines, last := strings.Count(trail.String(), "\n"), trail.String()[strings.LastIndex(strings.TrimSpace(trail.String()), "\n")+1:]
+			if own && (lines != 1001 || !strings.Contains(last, `"suppressed":4000`)) || !own && lines != 0 {
+				t.Errorf("%d lines, the last of them %s", lines, last)
+			}
+		})
+	}
+}

@@ -29,17 +29,19 @@ import (
 	"google.golang.org/grpc/connectivity"
 )
 
-// Config is what Telemetry is made of; all of it is needed.
+// Config is what Telemetry is made of; all but Audit is needed.
 type Config struct {
 	Logger *slog.Logger // takes one line a turn
-	Audit  *slog.Logger // takes one line for each decision on an identity
-	Now    func() time.Time
+	// Audit takes one line for each decision on an identity. Without it they go to Logger, except for refused
+	// handshakes, which the edge logs itself.
+	Audit *slog.Logger
+	Now   func() time.Time
 }
 
 // Telemetry holds the instruments. It is safe for concurrent use.
 type Telemetry struct {
 	logger   *slog.Logger
-	audit    *slog.Logger
+	audit    audit
 	now      func() time.Time
 	registry *prometheus.Registry
 	meter    metric.Meter
@@ -53,8 +55,8 @@ type Telemetry struct {
 
 // New returns Telemetry with a registry of its own: nothing is global.
 func New(config Config) (*Telemetry, error) {
-	if config.Logger == nil || config.Audit == nil || config.Now == nil {
-		return nil, errors.New("telemetry: Logger, Audit and Now are all needed")
+	if config.Logger == nil || config.Now == nil {
+		return nil, errors.New("telemetry: Logger and Now are needed")
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -71,7 +73,7 @@ func New(config Config) (*Telemetry, error) {
 		sdk.WithExemplarFilter(exemplar.AlwaysOffFilter), // they cost every measurement and would need traces
 	)
 	t := &Telemetry{
-		logger: config.Logger, audit: config.Audit, now: config.Now, registry: registry,
+		logger: config.Logger, audit: newAudit(config), now: config.Now, registry: registry,
 		meter:         provider.Meter("github.com/intentgate/intentgate"),
 		turnSeries:    newBounded(maxTurnSeries, newTurnSeries, turnKey{outcome: "other"}),
 		handshakes:    newBounded(maxHandshakeSeries, handshakeOptions, handshakeKey{result: "other"}),

@@ -257,7 +257,6 @@ func TestRefusesGaps(t *testing.T) {
 	whole := telemetry.Config{Logger: slog.New(slog.DiscardHandler), Audit: slog.New(slog.DiscardHandler), Now: time.Now}
 	for name, gap := range map[string]func(*telemetry.Config){
 		"logger": func(c *telemetry.Config) { c.Logger = nil },
-		"audit":  func(c *telemetry.Config) { c.Audit = nil },
 		"clock":  func(c *telemetry.Config) { c.Now = nil },
 	} {
 		config := whole

@@ -145,7 +145,7 @@ func (s *stage) gateway(ctx context.Context, group *errgroup.Group, target strin
 		return addresses{}, err
 	}
 	logger := s.logger.With("process", "gateway")
-	process, err := assemble(ctx, settings, logger, logger.With("log", "audit"), time.Now)
+	process, err := assemble(ctx, settings, logger, nil, time.Now)
 	if err != nil {
 		return addresses{}, err
 	}

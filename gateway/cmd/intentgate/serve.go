@@ -60,7 +60,7 @@ request: so far only the client certificate is proven.`,
 	}
 	flags := command.Flags()
 	flags.StringVarP(&path, "config", "c", "intentgate.yaml", "the configuration file")
-	flags.StringVar(&audit, "audit-log", "", "write identity decisions to this file as JSON lines (default: into the log)")
+	flags.StringVar(&audit, "audit-log", "", "write identity decisions to this file as JSON lines (default: into the log, refused handshakes excepted, which it has already)")
 	flags.BoolVar(&asJSON, "json", false, "print the addresses as JSON")
 	logs.register(command)
 	if err := command.MarkFlagFilename("config", "yaml", "yml"); err != nil {
@@ -69,10 +69,10 @@ request: so far only the client certificate is proven.`,
 	return command
 }
 
-// openAudit returns where identity decisions are written to.
+// openAudit returns where identity decisions are written to; nil is the log.
 func openAudit(path string, logger *slog.Logger) (audit *slog.Logger, closeFile func(), err error) {
 	if path == "" {
-		return logger.With("log", "audit"), func() {}, nil
+		return nil, func() {}, nil
 	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
 	if err != nil {

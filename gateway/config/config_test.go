@@ -247,28 +247,3 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-func TestLocalAddress(t *testing.T) {
-	for listen, want := range map[string]string{
-		"127.0.0.1:9901":     "tcp 127.0.0.1:9901",
-		"127.9.9.9:0":        "tcp 127.9.9.9:0",
-		"[::1]:9901":         "tcp [::1]:9901",
-		"localhost:0":        "tcp localhost:0",
-		"unix:/run/a.sock":   "unix /run/a.sock",
-		"unix:///run/a.sock": "unix /run/a.sock",
-		"unix:":              "",
-		":9901":              "",
-		"0.0.0.0:9901":       "",
-		"[::]:9901":          "",
-		"10.0.0.1:9901":      "",
-		"example.com:9901":   "",
-		"localhost":          "",
-		"127.0.0.1:http":     "",
-		"127.0.0.1:65536":    "",
-		"":                   "",
-	} {
-		network, address, err := config.LocalAddress(listen)
-		if got := strings.TrimSpace(network + " " + address); got != want || (err == nil) != (want != "") {
-			t.Errorf("LocalAddress(%q) = %q, %v; want %q", listen, got, err, want)
-		}
-	}
-}

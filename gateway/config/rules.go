@@ -50,7 +50,7 @@ var wants = map[string]string{
 	"routes[].match.platform":       "ES or CX, or no such key",
 	"routes[].service":              "the name of one of the services",
 	"status.listen":                 `a TCP address such as ":9900"`,
-	"admin.listen":                  "a loopback address such as 127.0.0.1:9901, or unix:/run/intentgate.sock",
+	"admin.listen":                  "a loopback address such as 127.0.0.1:9901",
 }
 
 var index = regexp.MustCompile(`\[\d+\]`)

@@ -27,6 +27,18 @@ func TestWantsAreFields(t *testing.T) {
 	}
 }
 
+func TestLocalProblem(t *testing.T) {
+	for listen, local := range map[string]bool{
+		"127.0.0.1:9901": true, "127.9.9.9:0": true, "[::1]:9901": true, "localhost:0": true,
+		":9901": false, "0.0.0.0:9901": false, "[::]:9901": false, "10.0.0.1:9901": false, "example.com:9901": false,
+		"localhost": false, "127.0.0.1:port": false, "unix:/run/a.sock": false, "": false,
+	} {
+		if problem := localProblem(listen); (problem == "") != local {
+			t.Errorf("%q: %q", listen, problem)
+		}
+	}
+}
+
 func TestNearest(t *testing.T) {
 	names := []string{"listen", "certificate", "send_ca_names"}
 	for misspelt, want := range map[string]string{

@@ -1127,10 +1127,10 @@ func (x *Status) GetListen() string {
 	return ""
 }
 
-// Admin is the listener for AdminService: a loopback address or a unix socket.
+// Admin is the listener for AdminService.
 type Admin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Such as `127.0.0.1:9901` or `unix:/run/intentgate.sock`; port 0 chooses a free one.
+	// A loopback address, such as `127.0.0.1:9901`; port 0 chooses a free one.
 	Listen        string `protobuf:"bytes,1,opt,name=listen,proto3" json:"listen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

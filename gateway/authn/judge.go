@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -47,13 +48,9 @@ func (c *Chain) judge(certs []*x509.Certificate, now time.Time) (span, *Refusal)
 	if !c.Subject.matches(leaf) {
 		return span{}, c.refuse(SubjectMismatch, describe(leaf), c.Subject.String())
 	}
-	intermediates := x509.NewCertPool()
-	for _, cert := range certs[1:] {
-		intermediates.AddCert(cert)
-	}
 	chains, err := leaf.Verify(x509.VerifyOptions{
 		Roots:         c.pool,
-		Intermediates: intermediates,
+		Intermediates: c.vouched(certs[1:]),
 		CurrentTime:   now,
 		KeyUsages:     c.KeyUsages,
 	})
@@ -64,6 +61,35 @@ func (c *Chain) judge(certs []*x509.Certificate, now time.Time) (span, *Refusal)
 		return span{}, c.refuseUsage(leaf)
 	}
 	return longest(chains), nil
+}
+
+// vouched returns those certificates that a root stands behind, in whatever order they were presented, up to the first
+// one that only claims so. crypto/x509 goes from the leaf up, and would spend a hundred signatures on a stranger's
+// certificates that could each be the other's issuer; from the roots down, no key of a stranger's verifies anything.
+func (c *Chain) vouched(presented []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	authorities, rest := slices.Clone(c.Roots), slices.Clone(presented)
+	for {
+		var issuers []*x509.Certificate
+		next := slices.IndexFunc(rest, func(cert *x509.Certificate) bool {
+			issuers = named(authorities, cert.RawIssuer)
+			return len(issuers) > 0
+		})
+		if next < 0 || !slices.ContainsFunc(issuers, func(issuer *x509.Certificate) bool { return rest[next].CheckSignatureFrom(issuer) == nil }) {
+			return pool
+		}
+		pool.AddCert(rest[next])
+		authorities, rest = append(authorities, rest[next]), slices.Delete(rest, next, next+1)
+	}
+}
+
+func named(certs []*x509.Certificate, subject []byte) (found []*x509.Certificate) {
+	for _, cert := range certs {
+		if bytes.Equal(cert.RawSubject, subject) {
+			found = append(found, cert)
+		}
+	}
+	return found
 }
 
 // explain turns what crypto/x509 says into a reason.

@@ -34,7 +34,9 @@ func TestStalledPeerReadsOnlyItsOwnRequest(t *testing.T) {
 	const size = 1 << 20
 	hop := newHop(t)
 	stall := &stall{hop.gateway.ClientCredentials(serviceName), new(atomic.Int32), make(chan struct{}), make(chan struct{})}
-	address, bodies := listenRaw(t, hop.service.ServerConfig(), size)
+	address, bodies := listenRaw(t, &tls.Config{
+		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{*hop.service.Certificate()},
+	}, size)
 	client := dial(t, backend.Config{
 		Target:      address,
 		Credentials: func(string) credentials.TransportCredentials { return stall },

@@ -9,8 +9,9 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// ServerCredentials returns credentials for a gRPC server, see [Identity.ServerConfig]. A handshake that fails is
-// logged, at a bounded rate: under TLS 1.3 its client hears of it late, and often without the reason.
+// ServerCredentials returns credentials for a gRPC server, which demand and verify a client certificate, each
+// connection with the files current then. A handshake that fails is logged, at a bounded rate: under TLS 1.3 its client
+// hears of it late, and often without the reason.
 func (id *Identity) ServerCredentials() credentials.TransportCredentials {
 	return &transport{id: id}
 }
@@ -31,8 +32,7 @@ func (t *transport) ClientHandshake(ctx context.Context, authority string, conn 
 	if t.serverName != "" {
 		authority = t.serverName
 	}
-	// gRPC overwrites the configuration's name with the authority's.
-	return credentials.NewTLS(t.id.ClientConfig("")).ClientHandshake(ctx, authority, conn)
+	return credentials.NewTLS(t.id.clientConfig()).ClientHandshake(ctx, authority, conn)
 }
 
 func (t *transport) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {

@@ -13,8 +13,7 @@ import (
 
 // KeyPair is a certificate and its key, read again when their files change. It may be used by several goroutines.
 type KeyPair struct {
-	pair    reloading[tls.Certificate]
-	options Options
+	pair reloading[tls.Certificate]
 }
 
 // OpenKeyPair reads a certificate with its intermediates, and its private key, which have to belong together. One that
@@ -24,8 +23,8 @@ func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &KeyPair{options: o}
-	k.pair.files, k.pair.logger = []string{cert, key}, o.Logger
+	k := &KeyPair{}
+	k.pair.options, k.pair.files = o, []string{cert, key}
 	k.pair.read = func(previous *tls.Certificate) (*tls.Certificate, bool, error) {
 		pair, err := readKeyPair(cert, key)
 		if err != nil {
@@ -39,7 +38,7 @@ func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 		}
 		return pair, false, nil
 	}
-	if err := k.Reload(); err != nil {
+	if err := k.pair.reload(); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -70,14 +69,9 @@ func readKeyPair(cert, key string) (*tls.Certificate, error) {
 // Certificate returns the current pair, which must not be changed.
 func (k *KeyPair) Certificate() *tls.Certificate { return k.pair.current.Load() }
 
-// Reload reads the files now. Where they are no good, the current pair stays, and the error says why.
-func (k *KeyPair) Reload() error { return k.pair.reload() }
-
 // Watch reloads when something changes in the folders of the files, until the context ends. It fails only if the
-// folders cannot be watched.
-func (k *KeyPair) Watch(ctx context.Context) error {
-	return watch(ctx, k.options, k.pair.files, k.Reload)
-}
+// folders cannot be watched. Where the new files are no good, the current pair stays, and the log says why.
+func (k *KeyPair) Watch(ctx context.Context) error { return k.pair.watch(ctx) }
 
 func inDate(logger *slog.Logger, path string, cert *x509.Certificate, now time.Time) error {
 	if now.After(cert.NotAfter) {

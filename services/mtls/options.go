@@ -22,10 +22,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock that certificates are compared with; nil is time.Now.
 	Now func() time.Time
-	// OnReload, if not nil, is told the outcome of each reading that a watch caused, also where nothing had changed.
-	// It is called by the goroutine that watches, which waits for it.
-	OnReload func(error)
 
+	// onReload, for tests, is told the outcome of each reading that a watch caused, also where nothing had changed.
+	onReload func(error)
 	// again is how often the files are read without an event: a folder that is replaced as a whole, or lies on another
 	// machine, causes none.
 	again time.Duration
@@ -41,8 +40,8 @@ func (o Options) complete() (Options, error) {
 	if o.again == 0 {
 		o.again = time.Minute
 	}
-	if o.OnReload == nil {
-		o.OnReload = func(error) {}
+	if o.onReload == nil {
+		o.onReload = func(error) {}
 	}
 	return o, nil
 }

@@ -1,17 +1,17 @@
 package mtls
 
 import (
-	"log/slog"
+	"context"
 	"sync"
 	"sync/atomic"
 )
 
 // reloading is a value that is made from files, and replaced whole or not at all.
 type reloading[T any] struct {
+	options Options
+	files   []string
 	// read makes a value, and tells whether it equals the previous one, which is nil at first.
 	read    func(previous *T) (value *T, same bool, err error)
-	files   []string
-	logger  *slog.Logger
 	current atomic.Pointer[T]
 
 	mu       sync.Mutex // held while reading, so that an older reading cannot replace a newer one
@@ -29,7 +29,7 @@ func (r *reloading[T]) reload() error {
 		return err
 	case err != nil:
 		if r.lastFail != err.Error() {
-			r.logger.Warn("Kept the current certificates because the new files are no good", "files", r.files, "error", err)
+			r.options.Logger.Warn("Kept the current certificates because the new files are no good", "files", r.files, "error", err)
 			r.lastFail = err.Error()
 		}
 		return err
@@ -40,7 +40,11 @@ func (r *reloading[T]) reload() error {
 	}
 	r.current.Store(value)
 	if previous != nil {
-		r.logger.Info("Certificates reloaded", "files", r.files)
+		r.options.Logger.Info("Certificates reloaded", "files", r.files)
 	}
 	return nil
+}
+
+func (r *reloading[T]) watch(ctx context.Context) error {
+	return watch(ctx, r.options, r.files, r.reload)
 }

@@ -1,26 +1,14 @@
 package mtls
 
 import (
-	"context"
 	"crypto/x509"
 	"fmt"
 )
 
-// Roots are the authorities of a file, read again when it changes. They may be used by several goroutines.
-type Roots struct {
-	pool    reloading[x509.CertPool]
-	options Options
-}
-
-// OpenRoots reads a file of at least one certificate, all of which have to be authorities.
-func OpenRoots(file string, o Options) (*Roots, error) {
-	o, err := o.complete()
-	if err != nil {
-		return nil, err
-	}
-	r := &Roots{options: o}
-	r.pool.files, r.pool.logger = []string{file}, o.Logger
-	r.pool.read = func(previous *x509.CertPool) (*x509.CertPool, bool, error) {
+// openRoots reads the authorities of a file, and again when it changes.
+func openRoots(file string, o Options) (*reloading[x509.CertPool], error) {
+	r := &reloading[x509.CertPool]{options: o, files: []string{file}}
+	r.read = func(previous *x509.CertPool) (*x509.CertPool, bool, error) {
 		certs, err := ReadRoots(file)
 		if err != nil {
 			return nil, false, err
@@ -31,10 +19,7 @@ func OpenRoots(file string, o Options) (*Roots, error) {
 		}
 		return pool, previous != nil && previous.Equal(pool), nil
 	}
-	if err := r.Reload(); err != nil {
-		return nil, err
-	}
-	return r, nil
+	return r, r.reload()
 }
 
 // ReadRoots reads a file of at least one certificate, all of which have to be authorities, once.
@@ -54,16 +39,4 @@ func ReadRoots(path string) ([]*x509.Certificate, error) {
 		}
 	}
 	return certs, nil
-}
-
-// Pool returns the current authorities, which must not be changed.
-func (r *Roots) Pool() *x509.CertPool { return r.pool.current.Load() }
-
-// Reload reads the file now. Where it is no good, the current authorities stay, and the error says why.
-func (r *Roots) Reload() error { return r.pool.reload() }
-
-// Watch reloads when something changes in the folder of the file, until the context ends. It fails only if the folder
-// cannot be watched.
-func (r *Roots) Watch(ctx context.Context) error {
-	return watch(ctx, r.options, r.pool.files, r.Reload)
 }

@@ -29,7 +29,7 @@ func watch(ctx context.Context, o Options, files []string, reload func() error) 
 	ticker := time.NewTicker(o.again)
 	defer ticker.Stop()
 	// What changed between the first reading and now has caused no event.
-	o.OnReload(reload())
+	o.onReload(reload())
 
 	var settled <-chan time.Time
 	for {
@@ -49,7 +49,7 @@ func watch(ctx context.Context, o Options, files []string, reload func() error) 
 			o.Logger.Warn("Watching certificates failed, reading them again", "error", err)
 		case <-settled:
 			settled = nil
-			o.OnReload(reload())
+			o.onReload(reload())
 			continue
 		}
 		if settled == nil {

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -21,6 +23,8 @@ const (
 	lingerTime  = 250 * time.Millisecond
 	lingerBytes = 64 << 10
 )
+
+var errPanicked = errors.New("the handshake panicked; the log has the stack")
 
 const httpsOnly = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks HTTPS only.\n"
 
@@ -135,8 +139,15 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 	}
 }
 
-// handshake returns nil for an accepted and proven certificate only.
-func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) error {
+// handshake returns nil for an accepted and proven certificate only. A stranger's bytes that make something panic cost
+// them their connection, not everybody theirs.
+func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = errPanicked
+			s.panicked(ctx, c, v)
+		}
+	}()
 	timeout := s.config.Limits.HandshakeTimeout
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -159,11 +170,21 @@ func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) erro
 	return nil
 }
 
+// panicked logs a panic with its stack, at most one a minute: whoever found out how to bring it about will do so again.
+func (s *Server) panicked(ctx context.Context, c *conn, v any) {
+	if suppressed, ok := s.failures.allow(netip.Prefix{}, "panic"); ok {
+		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handshake panicked", slog.Any("panic", v),
+			slog.String("peer", c.addr.String()), slog.String("stack", string(debug.Stack())), slog.Int("suppressed", suppressed))
+	}
+}
+
 // explain finds out why a handshake failed. What crypto/tls says is text only, so it goes by what had happened.
 func (c *conn) explain(err error) *authn.Refusal {
 	var record tls.RecordHeaderError
 	var op *net.OpError
 	switch {
+	case errors.Is(err, errPanicked):
+		return &authn.Refusal{Reason: authn.HandshakeFailed, Saw: "a panic", Wanted: "a handshake"}
 	case c.refusal != nil:
 		return c.refusal
 	case errors.Is(err, errOverload):

@@ -8,12 +8,11 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 )
 
-// Config says which service a Client calls. All but ServerName and OnChange is required.
+// Config says which service a Client calls. All but ServerName is required.
 type Config struct {
 	// Name is the service's name in logs and errors.
 	Name string
@@ -25,19 +24,15 @@ type Config struct {
 	Credentials func(serverName string) credentials.TransportCredentials
 	// Logger is told when the service becomes reachable and when it no longer is.
 	Logger *slog.Logger
-	// OnChange, if any, is called with what State says whenever the connection's state changed, one call at a time
-	// and none after Close. It must not call Close.
-	OnChange func(state connectivity.State, detail string)
 }
 
 // Client calls one service. It is safe for concurrent use.
 type Client struct {
-	name     string
-	target   string
-	logger   *slog.Logger
-	onChange func(connectivity.State, string)
-	conn     *grpc.ClientConn
-	options  []grpc.CallOption
+	name    string
+	target  string
+	logger  *slog.Logger
+	conn    *grpc.ClientConn
+	options []grpc.CallOption
 
 	stop    context.CancelFunc
 	watcher sync.WaitGroup
@@ -64,9 +59,7 @@ func Dial(c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("service %s: target %q: %w", c.Name, c.Target, err)
 	}
-	client := &Client{
-		name: c.Name, target: c.Target, logger: c.Logger, onChange: c.OnChange, conn: conn, options: callOptions(),
-	}
+	client := &Client{name: c.Name, target: c.Target, logger: c.Logger, conn: conn, options: callOptions()}
 	ctx, stop := context.WithCancel(context.Background())
 	client.stop = stop
 	client.watcher.Go(func() { client.watch(ctx) })

@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net"
 	"testing"
@@ -117,51 +118,62 @@ func closedPort(t *testing.T) string {
 	return port
 }
 
-// change is what OnChange was called with.
-type change struct {
-	state  connectivity.State
-	detail string
+// entry is a line of the log.
+type entry struct{ Level, Msg, Service, Target, Reason string }
+
+// journal is a log whose lines a test can wait for.
+type journal chan entry
+
+// Write takes one line.
+func (j journal) Write(line []byte) (int, error) {
+	var e entry
+	if err := json.Unmarshal(line, &e); err != nil {
+		return 0, err
+	}
+	j <- e
+	return len(line), nil
 }
 
-// client is a Client with a record of its changes.
+// client is a Client with its log.
 type client struct {
 	*backend.Client
-	changes chan change
+
+	log journal
 }
 
 func dial(t *testing.T, config backend.Config) client {
 	t.Helper()
-	changes := make(chan change, 1000)
-	config.Name, config.OnChange = "orders", func(s connectivity.State, detail string) { changes <- change{s, detail} }
+	log := make(journal, 1000)
+	config.Name, config.Logger = "orders", slog.New(slog.NewJSONHandler(log, nil))
 	if config.ServerName == "" {
 		config.ServerName = serviceName
-	}
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	dialled, err := backend.Dial(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(dialled.Close)
-	return client{dialled, changes}
+	return client{dialled, log}
 }
 
-// await waits until the connection gets into a state and returns the detail.
+// await waits for the next line of the log, which must tell of a state, and returns its reason.
 func (c client) await(t *testing.T, want connectivity.State) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	var seen []change
-	for {
-		select {
-		case now := <-c.changes:
-			if now.state == want {
-				return now.detail
-			}
-			seen = append(seen, now)
-		case <-ctx.Done():
-			t.Fatalf("never became %s, only %v", want, seen)
+	select {
+	case line := <-c.log:
+		message, level := "Service unreachable", "WARN"
+		if want == connectivity.Ready {
+			message, level = "Service reachable", "INFO"
 		}
+		if line.Msg != message || line.Level != level || line.Service != "orders" || line.Target == "" || (level == "WARN") != (line.Reason != "") {
+			t.Fatalf("logged %+v, want %s", line, message)
+		}
+		return line.Reason
+	case <-ctx.Done():
+		state, detail := c.State()
+		t.Fatalf("never became %s, is %s: %s", want, state, detail)
+		return ""
 	}
 }

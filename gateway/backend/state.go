@@ -56,9 +56,6 @@ func (c *Client) watch(ctx context.Context) {
 			told = state
 			c.tell(ctx, state, detail)
 		}
-		if c.onChange != nil {
-			c.onChange(state, detail)
-		}
 		if !c.conn.WaitForStateChange(ctx, state) {
 			return
 		}

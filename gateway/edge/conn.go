@@ -23,6 +23,7 @@ type conn struct {
 	server   *Server
 	addr     netip.AddrPort
 	accepted time.Time
+	shaken   time.Time // the end of the handshake
 	closed   sync.Once
 
 	// Written by the handshake's goroutine alone, before anybody else knows the connection.
@@ -38,7 +39,11 @@ type conn struct {
 	first    atomic.Int64
 }
 
-// Read notes when the first byte of a further request comes in.
+// prompt is how soon after the handshake a request is the one that the connection was opened for. Clients also open
+// connections to spare.
+const prompt = time.Second
+
+// Read notes when the first byte of a request comes in.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 && c.awaiting.CompareAndSwap(true, false) {
@@ -53,25 +58,29 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// trackIdle starts the wait for a further request. Should its first bytes have been read already, which only a client
-// that does not wait for the answer can bring about, this moment is its start.
+// await starts the wait for a request. Should its first bytes have been read already, with the end of the handshake or
+// from a client that does not wait for an answer, this moment is its start.
+func (c *conn) await(now time.Time) {
+	c.first.Store(int64(now.Sub(c.accepted)))
+	c.awaiting.Store(true)
+}
+
 func trackIdle(nc net.Conn, state http.ConnState) {
 	if c := connOf(nc); c != nil && state == http.StateIdle {
-		c.first.Store(int64(c.server.config.Now().Sub(c.accepted)))
-		c.awaiting.Store(true)
+		c.await(c.server.config.Now())
 	}
 }
 
 // start is when Dialogflow's clock began to run for a request that has just arrived.
 func (c *conn) start(r *http.Request) time.Time {
-	switch {
-	case c.used.CompareAndSwap(false, true):
-		return c.accepted
-	case r.ProtoMajor == 1:
-		return c.accepted.Add(time.Duration(c.first.Load()))
-	default: // streams share the connection's bytes
-		return c.server.config.Now()
+	start := c.accepted.Add(time.Duration(c.first.Load()))
+	if r.ProtoMajor > 1 { // streams share the connection's bytes
+		start = c.server.config.Now()
 	}
+	if c.used.CompareAndSwap(false, true) && start.Sub(c.shaken) <= prompt {
+		return c.accepted
+	}
+	return start
 }
 
 func connOf(nc net.Conn) *conn {
@@ -92,8 +101,8 @@ func withConn(ctx context.Context, nc net.Conn) context.Context {
 // Peer is who sent a request.
 type Peer struct {
 	Addr netip.AddrPort
-	// Start is when Dialogflow's clock began to run: at Accept for the first request of a connection, at the first byte
-	// of a later one; on HTTP/2, when a later one had arrived.
+	// Start is when Dialogflow's clock began to run: at Accept for a request that a connection was opened for, which
+	// follows on the handshake within a second; else at the request's first byte, or on HTTP/2, when it had arrived.
 	Start time.Time
 
 	conn *conn

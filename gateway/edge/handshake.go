@@ -120,9 +120,11 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 		_ = c.Close()
 		return
 	}
+	c.shaken = s.config.Now()
+	c.await(c.shaken)
 	state := secured.ConnectionState()
 	report := Handshake{
-		Time: c.accepted, Took: s.config.Now().Sub(c.accepted), Peer: c.addr, SNI: authn.Printable(c.sni),
+		Time: c.accepted, Took: c.shaken.Sub(c.accepted), Peer: c.addr, SNI: authn.Printable(c.sni),
 		Version: state.Version, Resumed: state.DidResume, Verdict: c.verdict.Load(), Err: err,
 	}
 	if err != nil {

@@ -1,0 +1,84 @@
+package issuer_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/intentgate/intentgate/gateway/simulator/issuer"
+)
+
+// A token of today's holds against the keys that are served, and says what Google's do.
+func TestTokenHoldsAgainstTheKeys(t *testing.T) {
+	now := time.Date(2041, 2, 3, 4, 5, 6, 0, time.UTC)
+	google, err := issuer.New(issuer.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	google.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/certs", nil))
+	if answer.Code != http.StatusOK || !strings.Contains(answer.Header().Get("Cache-Control"), "max-age=") {
+		t.Errorf("got %d, %v", answer.Code, answer.Header())
+	}
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(answer.Body.Bytes(), &keys); err != nil {
+		t.Fatal(err)
+	}
+	if len(keys.Keys) != 1 || !keys.Keys[0].IsPublic() || strings.Contains(answer.Body.String(), `"d"`) {
+		t.Fatalf("one public key is wanted: %s", answer.Body)
+	}
+	token, err := google.Token("https://fulfil.shop.example/", 123456789012)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header := signed.Signatures[0].Header; header.KeyID != keys.Keys[0].KeyID || header.ExtraHeaders["typ"] != "JWT" {
+		t.Errorf("header %+v", header)
+	}
+	payload, err := signed.Verify(keys.Keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"aud":"https://fulfil.shop.example/","azp":"100000000123456789012","email":"service-123456789012@gcp-sa-dialogflow.iam.gserviceaccount.com",` +
+		`"email_verified":true,"exp":2243480706,"iat":2243477106,"iss":"https://accounts.google.com","sub":"100000000123456789012"}`
+	if string(payload) != want {
+		t.Errorf("got  %s\nwant %s", payload, want)
+	}
+}
+
+func TestTwoIssuersHaveTwoKeys(t *testing.T) {
+	var documents []string
+	for range 2 {
+		google, err := issuer.New(issuer.Options{Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, string(google.JWKS()))
+	}
+	if documents[0] == documents[1] {
+		t.Error("the same")
+	}
+	if _, err := issuer.New(issuer.Options{}); err == nil {
+		t.Error("without a clock")
+	}
+}
+
+func TestKeysAreRead(t *testing.T) {
+	google, err := issuer.New(issuer.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	google.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/certs", nil))
+	if answer.Code != http.StatusMethodNotAllowed || answer.Header().Get("Allow") == "" {
+		t.Errorf("got %d", answer.Code)
+	}
+}

@@ -1,9 +1,7 @@
 package telemetry
 
 import (
-	"maps"
 	"sync"
-	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -16,50 +14,42 @@ const (
 	maxNames           = 100
 )
 
-// bounded keeps what was built for the first so many keys; all further keys share one value. Reading takes no lock, since
-// every turn does.
+// bounded keeps what was built for the first so many keys; all further keys share one value.
 type bounded[K comparable, V any] struct {
 	most  int
 	build func(K) V
 	other V
 
-	mu    sync.Mutex
-	known atomic.Pointer[map[K]V]
+	mu    sync.RWMutex
+	known map[K]V
 }
 
 func newBounded[K comparable, V any](most int, build func(K) V, other K) *bounded[K, V] {
-	b := &bounded[K, V]{most: most, build: build, other: build(other)}
-	b.known.Store(&map[K]V{})
-	return b
+	return &bounded[K, V]{most: most, build: build, other: build(other), known: map[K]V{}}
 }
 
 // get returns what was built for key.
 func (b *bounded[K, V]) get(key K) V {
-	known := *b.known.Load()
-	if value, ok := known[key]; ok {
+	b.mu.RLock()
+	value, ok := b.known[key]
+	full := len(b.known) >= b.most
+	b.mu.RUnlock()
+	switch {
+	case ok:
 		return value
-	}
-	if len(known) >= b.most {
+	case full:
 		return b.other
 	}
-	return b.add(key)
-}
-
-// add builds a value for key, if there is room.
-func (b *bounded[K, V]) add(key K) V {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known := *b.known.Load()
-	if value, ok := known[key]; ok {
+	if value, ok = b.known[key]; ok {
 		return value
 	}
-	if len(known) >= b.most {
+	if len(b.known) >= b.most {
 		return b.other
 	}
-	value := b.build(key)
-	grown := maps.Clone(known)
-	grown[key] = value
-	b.known.Store(&grown)
+	value = b.build(key)
+	b.known[key] = value
 	return value
 }
 

@@ -60,7 +60,7 @@ func (w *Webhook) Caller(v *Verdict, session *dialogflow.Session) (*intentgatev1
 		return nil, refusal
 	}
 	return &intentgatev1.Caller{
-		Platform:      platform(w.Platform),
+		Platform:      w.Platform.Proto(),
 		ProjectId:     value(id, proof),
 		ProjectNumber: value(number, proof),
 		Location:      value(session.Location, proof),
@@ -136,13 +136,6 @@ func value(v string, proof intentgatev1.Caller_Proof) *intentgatev1.Caller_Value
 		return nil
 	}
 	return &intentgatev1.Caller_Value{Value: v, Proof: proof}
-}
-
-func platform(p dialogflow.Platform) intentgatev1.Platform {
-	if p == dialogflow.CX {
-		return intentgatev1.Platform_PLATFORM_CX
-	}
-	return intentgatev1.Platform_PLATFORM_ES
 }
 
 // certificate makes the texts valid UTF-8, which old string types of X.509 need not be but protobuf demands.

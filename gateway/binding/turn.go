@@ -18,7 +18,7 @@ const (
 // turn makes the message of a turn, without its id.
 func (c *values) turn(t *dialogflow.Turn, contextName string) *intentgatev1.Turn {
 	turn := &intentgatev1.Turn{
-		Platform:           platform(t.Platform),
+		Platform:           t.Platform.Proto(),
 		Session:            t.Session.Name,
 		Project:            t.Session.Project,
 		Location:           t.Session.Location,
@@ -93,17 +93,6 @@ func turnParameters(t *dialogflow.Turn) dialogflow.Parameters {
 		add(p.Name, p.Value)
 	}
 	return all
-}
-
-func platform(p dialogflow.Platform) intentgatev1.Platform {
-	switch p {
-	case dialogflow.ES:
-		return intentgatev1.Platform_PLATFORM_ES
-	case dialogflow.CX:
-		return intentgatev1.Platform_PLATFORM_CX
-	default:
-		return intentgatev1.Platform_PLATFORM_UNSPECIFIED
-	}
 }
 
 func setInput(turn *intentgatev1.Turn, input dialogflow.Input) {

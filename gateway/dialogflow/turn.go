@@ -1,14 +1,18 @@
 package dialogflow
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
 
 // Platform is the edition of Dialogflow that a webhook belongs to. It is configuration: a body does not say.
 type Platform uint8
 
 // The editions of Dialogflow.
 const (
-	ES Platform = iota + 1 // v2 and v2beta1
-	CX                     // v3
+	ES = Platform(intentgatev1.Platform_PLATFORM_ES) // v2 and v2beta1
+	CX = Platform(intentgatev1.Platform_PLATFORM_CX) // v3
 )
 
 // String returns ES or CX.
@@ -22,6 +26,9 @@ func (p Platform) String() string {
 		return "unknown"
 	}
 }
+
+// Proto returns the platform as services know it.
+func (p Platform) Proto() intentgatev1.Platform { return intentgatev1.Platform(p) }
 
 // Value is one JSON value as it was written: valid JSON, aliasing the body it was read from; nil where there is none.
 // No digit is lost, and nothing is decoded for nobody.

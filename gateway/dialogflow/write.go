@@ -105,14 +105,6 @@ func (w *writer) drop(format string, args ...any) {
 
 // isFor reports whether a message is meant for the platform of the turn.
 func (w *writer) isFor(m *intentgatev1.Reply_Message) bool {
-	switch m.GetPlatform() {
-	case intentgatev1.Platform_PLATFORM_UNSPECIFIED:
-		return true
-	case intentgatev1.Platform_PLATFORM_ES:
-		return w.turn.Platform == ES
-	case intentgatev1.Platform_PLATFORM_CX:
-		return w.turn.Platform == CX
-	default:
-		return false
-	}
+	p := m.GetPlatform()
+	return p == intentgatev1.Platform_PLATFORM_UNSPECIFIED || p == w.turn.Platform.Proto()
 }

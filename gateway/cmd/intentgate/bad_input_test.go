@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509/pkix"
 	"net"
 	"os"
 	"path/filepath"
@@ -123,31 +124,31 @@ func TestBadConfiguration(t *testing.T) {
 	}
 }
 
-// TestExpiredCertificates are told of at the start, by the file that has to be renewed.
+// TestExpiredCertificates are told of at the start, with the place and the file that has to be renewed.
 func TestExpiredCertificates(t *testing.T) {
 	t.Parallel()
-	for name, issuer := range map[string]*devca.Authority{"edge": keys(t).EdgeCA, "gateway": keys(t).InternalCA} {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		name, place string
+		issuer      *devca.Authority
+	}{
+		{"edge", "3:23: edge.certificate.cert", keys(t).EdgeCA},
+		{"gateway", "22:44: services[0].tls.cert", keys(t).InternalCA},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := folder(t)
 			now := time.Now()
-			for span, test := range map[string]struct {
-				from, to time.Time
-				want     string
-			}{
-				"past":   {now.Add(-48 * time.Hour), now.Add(-24 * time.Hour), "the certificate expired on "},
-				"future": {now.Add(24 * time.Hour), now.Add(48 * time.Hour), "the certificate is not valid before "},
-			} {
-				certificate, err := issuer.Issue(devca.Leaf{DNS: []string{"localhost"}, NotBefore: test.from, NotAfter: test.to})
-				if err != nil {
-					t.Fatal(span, err)
-				}
-				file := filepath.Join(dir, certsFolder, name)
-				if err := certificate.WriteFiles(file+".pem", file+".key"); err != nil {
-					t.Fatal(err)
-				}
-				serveBadly(t, dir, "FOLDER/certs/"+name+".pem: "+test.want, "this machine's clock")
+			certificate, err := test.issuer.Issue(devca.Leaf{
+				Subject: pkix.Name{CommonName: "ours"}, DNS: []string{"localhost"}, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-24 * time.Hour),
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
+			file := filepath.Join(dir, certsFolder, test.name)
+			if err := certificate.WriteFiles(file+".pem", file+".key"); err != nil {
+				t.Fatal(err)
+			}
+			serveBadly(t, dir, "FOLDER/intentgate.yaml:"+test.place+": FOLDER/certs/"+test.name+".pem: ", "has expired on ", "renew it")
 		})
 	}
 }

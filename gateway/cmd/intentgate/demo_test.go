@@ -13,10 +13,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 // TestDemo plays the conversation that people see first.

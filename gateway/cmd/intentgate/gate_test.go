@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,6 +101,7 @@ type gate struct {
 	pki     *pki.PKI
 	dir     string
 	log     *journal
+	audit   *journal // the trail of decisions on identities
 	service *service // nil where there is none
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -122,9 +124,11 @@ func start(t *testing.T, edits ...edit) *gate {
 func serveFolder(t *testing.T, dir string, more ...string) *gate {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	g := &gate{pki: keys(t), dir: dir, log: newJournal(), stop: stop, done: make(chan struct{})}
+	g := &gate{pki: keys(t), dir: dir, log: newJournal(), audit: newJournal(), stop: stop, done: make(chan struct{})}
 	stdout, printed := io.Pipe()
-	args := append([]string{"serve", "--config", filepath.Join(dir, configFile), "--json", "--log-format", "json"}, more...)
+	args := append([]string{
+		"serve", "--config", filepath.Join(dir, configFile), "--json", "--log-format", "json", "--audit-log", g.trail(t),
+	}, more...)
 	go func() {
 		defer close(g.done)
 		g.err = run(ctx, args, printed, g.log)
@@ -142,6 +146,29 @@ func serveFolder(t *testing.T, dir string, more ...string) *gate {
 		t.Fatalf("no addresses on standard output: %v\n%s", err, g.log)
 	}
 	return g
+}
+
+// trail is a file for the audit log that can be waited for: a pipe.
+func (g *gate) trail(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "audit")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // made just now; it is only read, but opening waits for no writer so
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		_, _ = io.Copy(g.audit, pipe) // until it is closed
+	}()
+	t.Cleanup(func() { // after the gateway has ended, whose cleanup is registered later
+		_ = pipe.Close()
+		<-copied
+	})
+	return path
 }
 
 // wait stops the gateway, if it still runs, and returns what run did.

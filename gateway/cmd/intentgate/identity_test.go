@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 
@@ -69,7 +68,7 @@ func TestIdentities(t *testing.T) {
 			if code, sentence := got.message(t); got.StatusCode != http.StatusForbidden || code != codes.PermissionDenied || sentence != "the caller is not allowed here" {
 				t.Errorf("status %d %s %q", got.StatusCode, code, sentence)
 			}
-			line := g.log.await(t, 1, entry{"log": "audit", "msg": "Turn refused", "reason": reason})[0]
+			line := g.audit.await(t, 1, entry{"msg": "Turn refused", "reason": reason})[0]
 			if line.text("saw") == "" || line.text("wanted") == "" || line.text("webhook") != test.path {
 				t.Errorf("the audit trail says %v", line)
 			}

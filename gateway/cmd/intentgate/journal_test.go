@@ -28,6 +28,7 @@ type journal struct {
 	rest    []byte
 	entries []entry
 	more    chan struct{} // closed when there is a new entry
+	tired   bool          // something was awaited in vain: there is no point in being patient again
 }
 
 func newJournal() *journal { return &journal{more: make(chan struct{})} }
@@ -82,7 +83,7 @@ func (j *journal) now(attributes entry) []entry {
 // await waits until n entries have all the given attributes.
 func (j *journal) await(t *testing.T, n int, attributes entry) []entry {
 	t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(j.patience())
 	for {
 		found, more := j.find(attributes)
 		if len(found) >= n {
@@ -91,9 +92,25 @@ func (j *journal) await(t *testing.T, n int, attributes entry) []entry {
 		select {
 		case <-more:
 		case <-timeout:
+			j.tire()
 			t.Fatalf("the log has %d lines with %v, want %d; it has\n%s", len(found), attributes, n, j)
 		}
 	}
+}
+
+func (j *journal) patience() time.Duration {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.tired {
+		return patience / 30
+	}
+	return patience
+}
+
+func (j *journal) tire() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.tired = true
 }
 
 // String returns the log as lines of JSON.

@@ -136,4 +136,17 @@ func TestAuditLog(t *testing.T) {
 	if lines := g.log.now(entry{"msg": "Connection accepted"}); len(lines) != 0 {
 		t.Errorf("the log has the audit trail, too: %v", lines)
 	}
+
+	// Without a file it goes into the log, which has refused handshakes already.
+	g = serveFolder(t, dir, "--audit-log", "")
+	g.log.await(t, 1, entry{"msg": "Service reachable"})
+	wantES(t, g.post(t, g.dialogflow(t), esPath, esTurn("three")), "heard three")
+	if _, err := send(g.client(t, g.pki.Refused.Expired.TLS(), false), g.request(t.Context(), t, esPath, esTurn("four"))); err == nil {
+		t.Error("an expired certificate was accepted")
+	}
+	g.log.await(t, 1, entry{"msg": "Handshake refused"})
+	accepted, refused := g.log.now(entry{"log": "audit", "msg": "Connection accepted"}), g.log.now(entry{"msg": "Connection refused"})
+	if len(accepted) != 1 || len(refused) != 0 {
+		t.Errorf("the log has %v and %v of the audit trail", accepted, refused)
+	}
 }

@@ -41,7 +41,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("the edge shows certificate %s, want %s", got, renewed.Leaf.SerialNumber)
 	}
 	wantES(t, g.post(t, client, esPath, esTurn("after")), "heard after")
-	if accepted := g.log.await(t, 3, entry{"msg": "Connection accepted"}); len(accepted) != 3 { // two of which looked at the certificate
+	if accepted := g.audit.await(t, 3, entry{"msg": "Connection accepted"}); len(accepted) != 3 { // two of which looked at the certificate
 		t.Errorf("%d connections, want 3", len(accepted))
 	}
 

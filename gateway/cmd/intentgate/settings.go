@@ -7,9 +7,8 @@ import (
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/config"
-	"github.com/intentgate/intentgate/services/mtls"
-
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
 func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {

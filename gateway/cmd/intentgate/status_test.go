@@ -13,8 +13,8 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// secret is what must stay in the house.
-const secret = "dial 10.0.0.7: password of shop_rw is wrong"
+// private is what must stay in the house.
+const private = "dial 10.0.0.7: password of shop_rw is wrong"
 
 // TestStatuses has the service fail in every way that gRPC knows.
 func TestStatuses(t *testing.T) {
@@ -30,7 +30,7 @@ func TestStatuses(t *testing.T) {
 	} {
 		t.Run(code.String(), func(t *testing.T) {
 			g.service.answers(func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
-				failure, err := status.New(code, secret).WithDetails(&errdetails.DebugInfo{Detail: secret})
+				failure, err := status.New(code, private).WithDetails(&errdetails.DebugInfo{Detail: private})
 				if err != nil {
 					t.Error(err)
 				}
@@ -43,12 +43,12 @@ func TestStatuses(t *testing.T) {
 				if got.StatusCode != want || told != known(code) {
 					t.Errorf("%s: status %d with code %s, want %d with %s", path, got.StatusCode, told, want, known(code))
 				}
-				if sentence == "" || private(got) {
+				if sentence == "" || leaks(got) {
 					t.Errorf("%s: the answer is %v %q", path, got.Header, got.body)
 				}
 			}
 			lines := g.log.await(t, 2, entry{"msg": "Turn", "service_code": known(code).String()})
-			if line := lines[len(lines)-1]; !strings.Contains(line.text("error"), secret) || line["http_status"] != float64(want) {
+			if line := lines[len(lines)-1]; !strings.Contains(line.text("error"), private) || line["http_status"] != float64(want) {
 				t.Errorf("the log does not say what happened: %v", line)
 			}
 		})
@@ -63,8 +63,8 @@ func known(code codes.Code) codes.Code {
 	return code
 }
 
-// private says whether an answer holds what must stay in the house.
-func private(got answer) bool {
+// leaks says whether an answer holds what must stay in the house.
+func leaks(got answer) bool {
 	for _, values := range got.Header {
 		if strings.Contains(strings.Join(values, " "), "shop_rw") {
 			return true
@@ -85,7 +85,7 @@ func TestUnusableAnswers(t *testing.T) {
 	}{
 		"panic": {
 			func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
-				panic(secret)
+				panic(private)
 			},
 			500, "service_status",
 		},
@@ -111,7 +111,7 @@ func TestUnusableAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g.service.answers(test.answer)
 			got := g.post(t, client, esPath, esTurn(name))
-			if got.StatusCode != test.status || private(got) {
+			if got.StatusCode != test.status || leaks(got) {
 				t.Errorf("status %d, %q; want %d", got.StatusCode, got.body, test.status)
 			}
 			want := entry{"msg": "Turn", "turn_id": name, "http_status": float64(test.status)}

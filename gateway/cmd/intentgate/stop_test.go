@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -41,9 +42,9 @@ func TestStop(t *testing.T) {
 	g.stop()
 	until(t, "draining", func() bool {
 		status, ready := g.readiness(t)
-		return status == 503 && ready.Draining && !ready.Ready
+		return status == http.StatusServiceUnavailable && ready.Draining && !ready.Ready
 	})
-	if got := get(t, g.Status+"/livez"); got.StatusCode != 200 {
+	if got := get(t, g.Status+"/livez"); got.StatusCode != http.StatusOK {
 		t.Errorf("/livez is %d while draining", got.StatusCode)
 	}
 	until(t, "closed to new callers", func() bool {

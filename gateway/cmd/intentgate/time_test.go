@@ -131,7 +131,7 @@ func TestServiceComesLate(t *testing.T) { // not parallel, so that no other test
 				t.Errorf("/readyz says of the service %+v", ready.Services)
 			}
 			got := g.post(t, client, esPath, esTurn("early"))
-			if code, sentence := got.message(t); got.StatusCode != 503 || code != codes.Unavailable || sentence != "the intent service is not available" {
+			if code, sentence := got.message(t); got.StatusCode != http.StatusServiceUnavailable || code != codes.Unavailable || sentence != "the intent service is not available" {
 				t.Errorf("status %d %s %q", got.StatusCode, code, sentence)
 			}
 			g.log.await(t, 1, entry{"msg": "Turn", "turn_id": "early", "reason": "unavailable"})

@@ -88,7 +88,8 @@ var curlReport = regexp.MustCompile(`=(\d+) ([0-9.]+)=`)
 // visitByCurl lets one curl make all requests, since it keeps its sessions to itself.
 func visitByCurl(t *testing.T, v *visit) []attempt {
 	t.Helper()
-	args := []string{"-q", "--silent", "--show-error", "--noproxy", "*", "--max-time", "25", "--http1.1",
+	args := []string{
+		"-q", "--silent", "--show-error", "--noproxy", "*", "--max-time", "25", "--http1.1",
 		"--resolve", fmt.Sprintf("%s:%s:127.0.0.1", v.host, v.port()), "--cacert", v.gate.file("edge-ca.pem"),
 		"--header", "Content-Type: application/json", "--header", "Connection: close", "--data-binary", esTurn(v.turn),
 		"--write-out", "=%{http_code} %{time_appconnect}=",
@@ -126,7 +127,8 @@ func visitByCurl(t *testing.T, v *visit) []attempt {
 func visitByOpenSSL(t *testing.T, v *visit) []attempt {
 	t.Helper()
 	session := filepath.Join(t.TempDir(), "session.pem")
-	args := []string{"s_client", "-brief", "-ign_eof", "-connect", v.hostPort(), "-servername", v.host,
+	args := []string{
+		"s_client", "-brief", "-ign_eof", "-connect", v.hostPort(), "-servername", v.host,
 		"-CAfile", v.gate.file("edge-ca.pem"), "-verify_hostname", v.host, "-verify_return_error",
 		map[uint16]string{tls.VersionTLS12: "-tls1_2", tls.VersionTLS13: "-tls1_3"}[v.version],
 	}

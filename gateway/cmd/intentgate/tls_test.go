@@ -103,7 +103,7 @@ func TestHandshakes(t *testing.T) {
 	if calls := g.service.all(); len(calls) != int(accepted.Load()) {
 		t.Errorf("the service was called %d times, want %d", len(calls), accepted.Load())
 	}
-	if lines := g.log.now(entry{"msg": "Connection refused"}); len(lines) != int(refused.Load()) {
+	if lines := g.audit.now(entry{"msg": "Connection refused"}); len(lines) != int(refused.Load()) {
 		t.Errorf("%d connections were refused, want %d", len(lines), refused.Load())
 	}
 	counted(t, g, credentials, accepted.Load(), refused.Load())
@@ -162,7 +162,7 @@ func judge(t *testing.T, v *visit, by *visitor, accepted, refused *atomic.Int64)
 			t.Errorf("attempt %d: %+v, want an alert: in the handshake of TLS 1.2, after that of TLS 1.3", i+1, a)
 		}
 	}
-	trail := v.log.await(t, len(attempts), entry{"log": "audit", "sni": v.host})
+	trail := v.audit.await(t, len(attempts), entry{"sni": v.host})
 	for i, line := range trail {
 		want := entry{"msg": "Connection accepted", "tls": tls.VersionName(v.version), "resumed": false}
 		if v.reason != "" {

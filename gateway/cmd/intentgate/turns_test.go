@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 

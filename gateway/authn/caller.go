@@ -3,13 +3,13 @@ package authn
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
 // Webhook is what a webhook path demands of its callers.
@@ -144,7 +144,7 @@ func certificate(leaf *x509.Certificate, profile string) *intentgatev1.Caller_Ce
 	return &intentgatev1.Caller_Certificate{
 		Profile: profile,
 		Subject: strings.ToValidUTF8(leaf.Subject.String(), "\uFFFD"),
-		Sans:    sans(leaf, math.MaxInt),
+		Sans:    slices.Collect(mtls.SANs(leaf)),
 		Issuer:  strings.ToValidUTF8(leaf.Issuer.String(), "\uFFFD"),
 		Sha256:  sum[:],
 	}

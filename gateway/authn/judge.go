@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
 // What a stranger may present. Real chains have three or four certificates, and the time to verify an RSA signature
@@ -185,12 +187,15 @@ func longest(chains [][]*x509.Certificate) span {
 	return best
 }
 
-// describe names a certificate by its subject and alternative names: the first of each, since a stranger may present
+// describe names a certificate by its subject and alternative names: the first of them, since a stranger may present
 // thousands.
 func describe(cert *x509.Certificate) string {
-	saw := name(cert.Subject)
-	for _, san := range sans(cert, 4) {
+	saw, left := name(cert.Subject), 8
+	for san := range mtls.SANs(cert) {
 		saw += " " + san
+		if left--; left == 0 {
+			break
+		}
 	}
 	if saw == "" {
 		return "a certificate without names"
@@ -204,24 +209,6 @@ func name(n pkix.Name) string {
 		rdns = append(rdns, pkix.RelativeDistinguishedNameSET{attribute})
 	}
 	return rdns.String()
-}
-
-// sans returns the alternative names, at most limit of each kind.
-func sans(cert *x509.Certificate, limit int) []string {
-	var names []string
-	for _, dns := range cert.DNSNames[:min(len(cert.DNSNames), limit)] {
-		names = append(names, "dns:"+dns)
-	}
-	for _, uri := range cert.URIs[:min(len(cert.URIs), limit)] {
-		names = append(names, "uri:"+uri.String())
-	}
-	for _, email := range cert.EmailAddresses[:min(len(cert.EmailAddresses), limit)] {
-		names = append(names, "email:"+email)
-	}
-	for _, ip := range cert.IPAddresses[:min(len(cert.IPAddresses), limit)] {
-		names = append(names, "ip:"+ip.String())
-	}
-	return names
 }
 
 func usages(usages []x509.ExtKeyUsage) string {

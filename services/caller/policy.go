@@ -64,7 +64,7 @@ func (p Policy) judge(ctx context.Context) (*Call, error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	sans := mtls.SANs(cert)
+	sans := slices.Collect(mtls.SANs(cert))
 	md, _ := metadata.FromIncomingContext(ctx)
 	call := &Call{}
 	switch {

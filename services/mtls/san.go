@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -91,20 +92,28 @@ func (s SAN) Matches(cert *x509.Certificate) bool {
 	}
 }
 
-// SANs lists a certificate's names as `dns:…`, `uri:…`, `email:…`, `ip:…`, by kind and in the certificate's order.
-func SANs(cert *x509.Certificate) []string {
-	var out []string
-	for _, name := range cert.DNSNames {
-		out = append(out, "dns:"+name)
+// SANs yields a certificate's names as `dns:…`, `uri:…`, `email:…`, `ip:…`, by kind and in the certificate's order.
+func SANs(cert *x509.Certificate) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, name := range cert.DNSNames {
+			if !yield("dns:" + name) {
+				return
+			}
+		}
+		for _, id := range cert.URIs {
+			if !yield("uri:" + id.String()) {
+				return
+			}
+		}
+		for _, address := range cert.EmailAddresses {
+			if !yield("email:" + address) {
+				return
+			}
+		}
+		for _, ip := range cert.IPAddresses {
+			if !yield("ip:" + ip.String()) {
+				return
+			}
+		}
 	}
-	for _, id := range cert.URIs {
-		out = append(out, "uri:"+id.String())
-	}
-	for _, address := range cert.EmailAddresses {
-		out = append(out, "email:"+address)
-	}
-	for _, ip := range cert.IPAddresses {
-		out = append(out, "ip:"+ip.String())
-	}
-	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,7 +88,7 @@ func peerNames(ctx context.Context) []string {
 	if !ok || len(info.State.PeerCertificates) == 0 {
 		return nil
 	}
-	return mtls.SANs(info.State.PeerCertificates[0])
+	return slices.Collect(mtls.SANs(info.State.PeerCertificates[0]))
 }
 
 // noteUnary tells the line who calls.

@@ -84,6 +84,9 @@ const maxSaw = 256 // bytes
 // Printable returns a stranger's text fit for a log line: control characters, bidirectional marks and broken UTF-8 are
 // escaped as Go does it, and what goes beyond 256 bytes is cut off with an ellipsis.
 func Printable(s string) string {
+	if plain(s) {
+		return s
+	}
 	cut := len(s) > maxSaw
 	if cut {
 		s = s[:maxSaw]
@@ -95,4 +98,14 @@ func Printable(s string) string {
 		s = strings.ToValidUTF8(s[:min(len(s), maxSaw-len(ellipsis))], "") + ellipsis
 	}
 	return s
+}
+
+// plain says, for nearly every text, that there is nothing to escape or to cut.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == '\\' {
+			return false
+		}
+	}
+	return len(s) <= maxSaw
 }

@@ -19,7 +19,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	)
 	text := func(key, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(key, printable(value)))
+			attrs = append(attrs, slog.String(key, authn.Printable(value)))
 		}
 	}
 	number := func(key string, value int) {
@@ -83,17 +83,5 @@ func fieldName(name string) string {
 	if len(name) > most {
 		name = strings.ToValidUTF8(name[:most], "") + "…"
 	}
-	return printable(name)
-}
-
-// printable returns a stranger's text fit for people's eyes, nearly always without looking at it twice.
-func printable(text string) string {
-	plain := len(text) <= 256
-	for i := 0; plain && i < len(text); i++ {
-		plain = text[i] >= ' ' && text[i] <= '~'
-	}
-	if plain {
-		return text
-	}
-	return authn.Printable(text)
+	return authn.Printable(name)
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -20,17 +19,17 @@ type Config struct {
 	Listen   string           // a loopback address such as `127.0.0.1:9901`; port 0 chooses a free one
 	Routes   func() []Route   // in the order in which they are tried
 	Services func() []Service // in the configuration's order
-	Start    time.Time        // when the process started to serve
+	Version  *gatewayv1.GetVersionResponse
 	Logger   *slog.Logger
 }
 
 // New opens the admin listener. Any address that other machines could reach is refused.
 func New(ctx context.Context, config Config) (*Server, error) {
-	if config.Routes == nil || config.Services == nil || config.Logger == nil || config.Start.IsZero() {
-		return nil, errors.New("admin: Routes, Services, Start and Logger are all needed")
+	if config.Routes == nil || config.Services == nil || config.Logger == nil || config.Version == nil {
+		return nil, errors.New("admin: Routes, Services, Version and Logger are all needed")
 	}
 	router := mux.New(http.MethodGet, nil)
-	implementation := &service{routes: config.Routes, services: config.Services, start: config.Start}
+	implementation := &service{routes: config.Routes, services: config.Services, version: config.Version}
 	if err := gatewayv1.RegisterAdminServiceHandlerServer(ctx, router, implementation); err != nil {
 		return nil, fmt.Errorf("register the admin service: %w", err)
 	}

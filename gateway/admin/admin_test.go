@@ -8,14 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/intentgate/intentgate/gateway/admin"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // fixed returns a state that does not change.
@@ -35,8 +34,8 @@ func adminConfig(listen string) admin.Config {
 				{Name: "faq", Target: "dns:///faq:1", State: fixed(connectivity.TransientFailure, "connection refused")},
 			}
 		},
-		Start:  time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
-		Logger: slog.New(slog.DiscardHandler),
+		Version: &gatewayv1.GetVersionResponse{Version: "v1.2.3"},
+		Logger:  slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -110,6 +109,7 @@ func TestAdminService(t *testing.T) {
 	serve(t, server)
 	web := client(t, server.Addr())
 	for path, want := range map[string]string{
+		"/v1/version":  `{"version":"v1.2.3"}`,
 		"/v1/routes":   `{"routes":[{"match":"platform=ES intent=order.*","service":"orders","method":"/intentgate.v1.IntentService/Fulfill"}]}`,
 		"/v1/services": `{"services":[{"name":"orders","target":"dns:///orders:1","required":true,"state":"STATE_READY"},{"name":"faq","target":"dns:///faq:1","state":"STATE_TRANSIENT_FAILURE","detail":"connection refused"}]}`,
 	} {
@@ -117,11 +117,6 @@ func TestAdminService(t *testing.T) {
 		if body := compact(t, got.body); got.status != http.StatusOK || body != want {
 			t.Errorf("%s: %d %s, want %s", path, got.status, body, want)
 		}
-	}
-	got := get(t, web, http.MethodGet, "http://localhost/v1/version", nil)
-	var version struct{ GoVersion, StartTime string }
-	if err := json.Unmarshal([]byte(got.body), &version); err != nil || version.GoVersion != runtime.Version() || version.StartTime != "2026-11-22T00:00:00Z" {
-		t.Errorf("version %s, %v", got.body, err)
 	}
 }
 
@@ -178,7 +173,7 @@ func TestAdminRefusesGaps(t *testing.T) {
 		"routes":   func(c *admin.Config) { c.Routes = nil },
 		"services": func(c *admin.Config) { c.Services = nil },
 		"logger":   func(c *admin.Config) { c.Logger = nil },
-		"start":    func(c *admin.Config) { c.Start = time.Time{} },
+		"version":  func(c *admin.Config) { c.Version = nil },
 	} {
 		config := adminConfig("127.0.0.1:0")
 		gap(&config)

@@ -2,11 +2,8 @@ package admin
 
 import (
 	"context"
-	"runtime/debug"
-	"time"
 
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -32,21 +29,12 @@ type service struct {
 	gatewayv1.UnimplementedAdminServiceServer
 	routes   func() []Route
 	services func() []Service
-	start    time.Time
+	version  *gatewayv1.GetVersionResponse
 }
 
 // GetVersion tells which build runs, since when.
 func (s *service) GetVersion(context.Context, *gatewayv1.GetVersionRequest) (*gatewayv1.GetVersionResponse, error) {
-	response := &gatewayv1.GetVersionResponse{StartTime: timestamppb.New(s.start)}
-	if build, ok := debug.ReadBuildInfo(); ok {
-		response.Version, response.GoVersion = build.Main.Version, build.GoVersion
-		for _, setting := range build.Settings {
-			if setting.Key == "vcs.revision" {
-				response.Revision = setting.Value
-			}
-		}
-	}
-	return response, nil
+	return s.version, nil
 }
 
 // ListRoutes lists the routes in the order in which they are tried.

@@ -102,10 +102,13 @@ func Printable(s string) string {
 
 // plain says, for nearly every text, that there is nothing to escape or to cut.
 func plain(s string) bool {
+	if len(s) > maxSaw {
+		return false
+	}
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' || s[i] == '\\' {
 			return false
 		}
 	}
-	return len(s) <= maxSaw
+	return true
 }

@@ -13,7 +13,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -29,13 +28,15 @@ import (
 	"google.golang.org/grpc/connectivity"
 )
 
-// Config is what Telemetry is made of; all but Audit is needed.
+// Config is what Telemetry is made of; Logger and Now are needed.
 type Config struct {
 	Logger *slog.Logger // takes one line a turn
 	// Audit takes one line for each decision on an identity. Without it they go to Logger, except for refused
 	// handshakes, which the edge logs itself.
 	Audit *slog.Logger
 	Now   func() time.Time
+	// Version is the gateway's, such as v1.2.3, as the metric target_info tells it.
+	Version string
 }
 
 // Telemetry holds the instruments. It is safe for concurrent use.
@@ -68,7 +69,7 @@ func New(config Config) (*Telemetry, error) {
 		sdk.WithReader(reader),
 		sdk.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", "intentgate"),
-			attribute.String("service.version", version()),
+			attribute.String("service.version", config.Version),
 		)),
 		sdk.WithExemplarFilter(exemplar.AlwaysOffFilter), // they cost every measurement and would need traces
 	)
@@ -92,14 +93,6 @@ func (t *Telemetry) Metrics() http.Handler {
 		MaxRequestsInFlight: 4,
 		ErrorLog:            slog.NewLogLogger(t.logger.Handler(), slog.LevelError),
 	})
-}
-
-// version returns the version of this build, such as `v1.2.3` or `(devel)`.
-func version() string {
-	if build, ok := debug.ReadBuildInfo(); ok {
-		return build.Main.Version
-	}
-	return "unknown"
 }
 
 // ObserveServices has the state of each service's connection exported. The sequence is asked for at every scrape.

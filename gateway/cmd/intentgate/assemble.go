@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/admin"
@@ -46,7 +47,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 		}
 	}()
 	a := assembly{process: p, settings: settings, logger: logger, now: now, files: mtls.Options{Logger: logger, Now: now}}
-	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now}); err != nil {
+	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
 	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.listen, a.operators} {
@@ -172,9 +173,11 @@ func (a *assembly) operators(ctx context.Context) error {
 		a.addresses.Status = "http://" + server.Addr().String()
 	}
 	if listen := a.settings.GetAdmin().GetListen(); listen != "" {
+		version := build()
+		version.StartTime = timestamppb.New(a.now())
 		server, err := admin.New(ctx, admin.Config{
 			Listen: listen, Routes: a.activeRoutes, Services: func() []admin.Service { return a.states },
-			Start: a.now(), Logger: a.logger,
+			Version: version, Logger: a.logger,
 		})
 		if err != nil {
 			return err

@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // newCommand returns the command line: one sub-command a file.
@@ -23,7 +27,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 		Example: `  intentgate demo                          # everything on this machine
   intentgate certs --out dev-certs         # a development PKI
   intentgate serve --config intentgate.yaml`,
-		Version:       version(),
+		Version:       strings.TrimSpace(build().GetVersion() + " " + build().GetRevision()),
 		SilenceErrors: true, // main prints the one that run returns
 		SilenceUsage:  true,
 		Args: func(command *cobra.Command, args []string) error {
@@ -88,17 +92,18 @@ func printJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// version is the module's version and the revision it was built from, as far as the build knows them.
-func version() string {
+// build is what is known of this build: the module's version, the revision that it was made of, and Go's version.
+func build() *gatewayv1.GetVersionResponse {
+	version := &gatewayv1.GetVersionResponse{Version: "unknown", GoVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return version
 	}
-	text := info.Main.Version
+	version.Version = info.Main.Version
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			text += " " + setting.Value
+			version.Revision = setting.Value
 		}
 	}
-	return text
+	return version
 }

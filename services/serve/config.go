@@ -49,14 +49,14 @@ func (c *Config) check() (caller.Policy, error) {
 	}
 	need(c.Name != "", "Name is missing: what is the service called?")
 	need(c.Listen != "", "Listen is missing: want an address such as :8443")
-	need(c.TLS.Cert != "", "TLS.Cert is missing: want the file of the service's certificate")
-	need(c.TLS.Key != "", "TLS.Key is missing: want the file of that certificate's private key")
-	need(c.TLS.CA != "", "TLS.CA is missing: want the file of the authorities that issue the callers' certificates")
+	need(c.TLS.Cert != "", "TLS.Cert is missing: want the file of the service's certificate (--cert)")
+	need(c.TLS.Key != "", "TLS.Key is missing: want the file of that certificate's private key (--key)")
+	need(c.TLS.CA != "", "TLS.CA is missing: want the file of the authorities that issue the callers' certificates (--ca)")
 	need(c.Register != nil, "Register is missing: there is nothing to serve")
 	need(c.Logger != nil, "Logger is missing")
 	need(c.Drain >= 0, "Drain is negative")
 	need(len(c.Allowed)+len(c.Asserting) > 0,
-		"Allowed and Asserting are both empty: nobody could call; name the gateway's certificate in Asserting, such as dns:gateway.internal")
+		"Allowed and Asserting are both empty: nobody could call; name the gateway's certificate in Asserting (--assert), such as dns:gateway.internal")
 
 	var policy caller.Policy
 	var err error

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -60,26 +59,7 @@ func parse(args []string, config *Config) (logFormat string, err error) {
 	case logFormat != "text" && logFormat != "json":
 		return "", &UsageError{fmt.Sprintf("--log-format is %q: want text or json", logFormat)}
 	}
-	if missing := missingFlags(config); len(missing) > 0 {
-		return "", &UsageError{"missing " + strings.Join(missing, ", ")}
-	}
 	return logFormat, nil
-}
-
-// missingFlags names what nothing works without, in the words of the command line.
-func missingFlags(config *Config) []string {
-	var missing []string
-	for _, file := range []struct{ flag, path string }{
-		{"--cert", config.TLS.Cert}, {"--key", config.TLS.Key}, {"--ca", config.TLS.CA},
-	} {
-		if file.path == "" {
-			missing = append(missing, file.flag)
-		}
-	}
-	if len(config.Asserting)+len(config.Allowed) == 0 {
-		missing = append(missing, "--assert or --allow (nobody could call)")
-	}
-	return missing
 }
 
 // appendTo returns a flag's function that adds the name of a caller to a list.

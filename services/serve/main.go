@@ -59,6 +59,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, config Co
 	if config.Logger == nil {
 		config.Logger = slog.New(newHandler(logFormat, stderr))
 	}
+	if _, err := config.check(); err != nil {
+		return &UsageError{err.Error()}
+	}
 	server, err := New(ctx, config)
 	if err != nil {
 		return err

@@ -57,8 +57,8 @@ func TestRunRefusesCommandLines(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nothing":          {nil, "missing --cert, --key, --ca, --assert or --allow (nobody could call)"},
-		"nobody may call":  {given, "missing --assert or --allow (nobody could call)"},
+		"nothing":          {nil, "(--ca)\nAllowed and Asserting are both empty"},
+		"nobody may call":  {given, "Asserting (--assert), such as dns:gateway.internal"},
 		"unknown flag":     {append(given, "--asserting", gateway), "-asserting"},
 		"argument":         {append(given, "--assert", gateway, "serve"), `unexpected argument "serve"`},
 		"bad name":         {append(given, "--assert", "gateway"), "dns:<name> or uri:<id>"},

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -26,18 +24,6 @@ import (
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
-// process is a gateway whose listeners are open: it serves once, or is closed.
-type process struct {
-	addresses addresses
-	edge      *edge.Server
-	health    *admin.Health
-	// beside are what runs as long as the edge does and a little longer: listeners, watchers of files.
-	beside []func(context.Context) error
-	// closers undo what assemble did, the last first.
-	closers []func()
-	logger  *slog.Logger
-}
-
 // assemble builds the gateway that the settings describe and opens its listeners. Where it fails nothing stays open.
 func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *slog.Logger, now func() time.Time) (_ *process, err error) {
 	p := &process{logger: logger}
@@ -46,7 +32,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 			p.close()
 		}
 	}()
-	a := assembly{process: p, settings: settings, logger: logger, now: now, files: mtls.Options{Logger: logger, Now: now}}
+	a := assembly{process: p, settings: settings, now: now, files: mtls.Options{Logger: logger, Now: now}}
 	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
@@ -62,7 +48,6 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 type assembly struct {
 	*process
 	settings  *gatewayv1.Config
-	logger    *slog.Logger
 	now       func() time.Time
 	files     mtls.Options
 	telemetry *telemetry.Telemetry
@@ -197,11 +182,6 @@ func (a *assembly) serviceStates(yield func(string, connectivity.State) bool) {
 	}
 }
 
-func (a *assembly) addBeside(server *admin.Server) {
-	a.closers = append(a.closers, func() { _ = server.Close() })
-	a.beside = append(a.beside, server.Serve)
-}
-
 func (a *assembly) activeRoutes() []admin.Route {
 	var routes []admin.Route
 	for _, route := range a.router.Routes() {
@@ -210,38 +190,4 @@ func (a *assembly) activeRoutes() []admin.Route {
 		})
 	}
 	return routes
-}
-
-// serve serves until ctx ends, lets turns in flight finish, and closes everything. What operators look at outlives the
-// edge, so that they see it drain.
-func (p *process) serve(ctx context.Context) error {
-	defer p.close()
-	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	group, beside := errgroup.WithContext(beside)
-	for _, run := range p.beside {
-		group.Go(func() error { return run(beside) })
-	}
-	// Whatever runs beside the edge ends early only by failing, which ends the gateway.
-	serving, fail := context.WithCancel(ctx)
-	defer fail()
-	context.AfterFunc(beside, fail)
-	context.AfterFunc(serving, p.health.Draining)
-
-	p.logger.InfoContext(ctx, "Serving", "edge", p.addresses.Edge, "status", p.addresses.Status, "admin", p.addresses.Admin)
-	p.logger.WarnContext(ctx, "Projects, agents and environments are stated by the request; only the client certificate is proven")
-	p.health.Listening()
-	err := p.edge.Serve(serving)
-	stop()
-	err = errors.Join(err, group.Wait())
-	p.logger.InfoContext(ctx, "Stopped")
-	return err
-}
-
-// close gives back what assemble took. Servers that have served are closed already, which is no harm.
-func (p *process) close() {
-	for _, undo := range slices.Backward(p.closers) {
-		undo()
-	}
-	p.closers = nil
 }

@@ -39,6 +39,13 @@ func (r *recorder) Fulfill(ctx context.Context, request *intentgatev1.FulfillReq
 	return r.IntentServiceServer.Fulfill(ctx, request)
 }
 
+// call is a call that reached the service.
+type call struct {
+	caller  *intentgatev1.Caller
+	ref     *intentgatev1.CallRef
+	request *intentgatev1.FulfillRequest
+}
+
 // demo plays the conversation and shows it.
 type demo struct {
 	out   io.Writer

@@ -176,10 +176,3 @@ admin: {listen: "127.0.0.1:0"}
 `, listen, pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.GTSRoot, target,
 		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName)
 }
-
-// call is a call that reached the service.
-type call struct {
-	caller  *intentgatev1.Caller
-	ref     *intentgatev1.CallRef
-	request *intentgatev1.FulfillRequest
-}

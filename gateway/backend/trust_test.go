@@ -29,7 +29,7 @@ func TestTrust(t *testing.T) {
 	if err := ca.WriteFile(mixed.CA); err != nil {
 		t.Fatal(err)
 	}
-	only12 := &tls.Config{
+	only12 := &tls.Config{ //nolint:gosec // an old service is what is tried
 		MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*service.Certificate()},
 	}
 

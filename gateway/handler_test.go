@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -97,7 +98,7 @@ func TestFailures(t *testing.T) {
 
 		"deadline": {
 			change: func(s *setup) {
-				s.Reserve = s.Timeout - 50*time.Millisecond
+				s.Reserve = s.Timeout - time.Second
 				s.answer = func(ctx context.Context) ([]byte, error) {
 					<-ctx.Done()
 					return nil, status.FromContextError(ctx.Err()).Err()
@@ -196,6 +197,27 @@ func TestRequestsThatAreNone(t *testing.T) {
 		if l := f.line(); l.HTTPStatus != c.status || l.Reason != c.reason {
 			t.Errorf("%s: logged %+v", name, l)
 		}
+	}
+	if len(f.service.calls) != 0 {
+		t.Error("the service was called")
+	}
+}
+
+// A body that does not come costs the turn its time, and no service gets the blame.
+func TestSlowBody(t *testing.T) {
+	f := start(t, func(s *setup) { s.Reserve = s.Timeout - 200*time.Millisecond })
+	reader, writer := io.Pipe()
+	defer func() { _ = writer.Close() }()
+	go func() { _, _ = io.WriteString(writer, "{") }()
+	request := f.request(t.Context(), "")
+	request.Body, request.GetBody, request.ContentLength = reader, nil, -1
+	began := time.Now()
+	got := f.send(request)
+	if took := time.Since(began); got.status != http.StatusRequestTimeout || !got.closes || took > patience/2 {
+		t.Errorf("answer %+v after %s", got, took)
+	}
+	if l := f.line(); l.HTTPStatus != http.StatusRequestTimeout || l.Reason != "slow_body" || l.Code != "InvalidArgument" {
+		t.Errorf("logged %+v", l)
 	}
 	if len(f.service.calls) != 0 {
 		t.Error("the service was called")

@@ -36,9 +36,9 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	if refusal := t.Webhook.Admit(verdict); refusal != nil {
 		return nil, refused(refusal)
 	}
-	body, err := readRequest(w, r, t.BodyLimit)
-	if err != nil {
-		return nil, unreadable(err)
+	body, failure := readRequest(ctx, w, r, t.BodyLimit)
+	if failure != nil {
+		return nil, failure
 	}
 	t.event.BytesIn = len(body)
 	asked, err := dialogflow.Read(t.Webhook.Platform, body)
@@ -68,12 +68,21 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	return answer, nil
 }
 
-// readRequest reads the body of what can be a webhook request at all.
-func readRequest(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+// readRequest reads the body of what can be a webhook request at all, in the turn's time. A body that takes longer is
+// not for the services to answer for.
+func readRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Error) {
 	if err := edge.Admit(r); err != nil {
-		return nil, err
+		return nil, unreadable(err)
 	}
-	return edge.ReadBody(w, r, limit)
+	body, err := edge.ReadBody(ctx, w, r, limit)
+	if err == nil {
+		return body, nil
+	}
+	failure := unreadable(err)
+	if failure.httpStatus() == http.StatusRequestTimeout {
+		failure.Reason = "slow_body"
+	}
+	return nil, failure
 }
 
 // ask calls the route's service with the turn, in the time that is left.

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -70,10 +71,15 @@ func isJSON(types []string) bool {
 }
 
 // ReadBody reads the whole body, of at most limit bytes. The error is a *RequestError: 413 if there is more, 408 if it
-// does not come in time, else 400. From then on only the answer's deadline holds.
-func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+// does not come in time, which is until ctx's deadline or Limits.ReadTimeout, else 400. From then on only the answer's
+// deadline holds.
+func ReadBody(ctx context.Context, w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
+	}
+	reading := http.NewResponseController(w)
+	if deadline, ok := sooner(ctx); ok && !settable(reading.SetReadDeadline(deadline)) {
+		return nil, brokeOff("the connection")
 	}
 	const atFirst = 64 << 10 // what is believed of a stated length before it is there
 	var body bytes.Buffer
@@ -86,14 +92,30 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, &RequestError{Status: http.StatusRequestTimeout, Problem: "the body did not come in time", hangUp: true}
 		default:
-			return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the body broke off", hangUp: true}
+			return nil, brokeOff("the body")
 		}
 	}
 	// net/http would cancel the request's context when the time for reading is over, although all has been read.
-	if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, &RequestError{Status: http.StatusBadRequest, Problem: "the connection broke off", hangUp: true}
+	if !settable(reading.SetReadDeadline(time.Time{})) {
+		return nil, brokeOff("the connection")
 	}
 	return body.Bytes(), nil
+}
+
+// sooner returns ctx's deadline, unless net/http ends the reading before: it has set Limits.ReadTimeout already.
+func sooner(ctx context.Context) (time.Time, bool) {
+	deadline, ok := ctx.Deadline()
+	if peer, served := PeerFromContext(ctx); ok && served {
+		ok = time.Until(deadline) < peer.conn.server.config.Limits.ReadTimeout
+	}
+	return deadline, ok
+}
+
+// settable says whether a deadline was set, or there is none to set because no server is behind it.
+func settable(err error) bool { return err == nil || errors.Is(err, http.ErrNotSupported) }
+
+func brokeOff(what string) *RequestError {
+	return &RequestError{Status: http.StatusBadRequest, Problem: what + " broke off", hangUp: true}
 }
 
 func tooLarge(limit int64) *RequestError {

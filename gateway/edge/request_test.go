@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -66,7 +67,7 @@ func TestReadBody(t *testing.T) {
 	f := start(t, pki, func(c *edge.Config) {
 		c.Limits.ReadTimeout = 200 * time.Millisecond
 		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, err := edge.ReadBody(w, r, limit)
+			body, err := edge.ReadBody(r.Context(), w, r, limit)
 			if err != nil {
 				copyAnswer(w, write(t, err))
 				return
@@ -102,6 +103,42 @@ func TestReadBody(t *testing.T) {
 			_ = response.Body.Close()
 			if response.StatusCode != c.status || c.status == 200 && string(body) != c.length {
 				t.Errorf("HTTP/2 %t, %s: answer %d %q", http2, c.name, response.StatusCode, body)
+			}
+		}
+	}
+}
+
+// A body has the turn's time, where that ends before the time for reading.
+func TestReadBodyInTime(t *testing.T) {
+	pki := authntest.New(t)
+	for name, c := range map[string]struct{ read, turn time.Duration }{
+		"the turn's":  {time.Minute, 100 * time.Millisecond},
+		"for reading": {100 * time.Millisecond, time.Minute},
+	} {
+		f := start(t, pki, func(config *edge.Config) {
+			config.Limits.ReadTimeout = c.read
+			config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, cancel := context.WithTimeout(r.Context(), c.turn)
+				defer cancel()
+				_, err := edge.ReadBody(ctx, w, r, 1000)
+				copyAnswer(w, write(t, err))
+			})
+		})
+		for _, http2 := range []bool{false, true} {
+			client := f.client(f.clientConfig(pki.Client().TLS()), http2)
+			client.Timeout = 10 * time.Second
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url(), slow())
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := client.Do(request)
+			if err != nil {
+				t.Errorf("%s, HTTP/2 %t: %v", name, http2, err)
+				continue
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusRequestTimeout {
+				t.Errorf("%s, HTTP/2 %t: answer %d", name, http2, response.StatusCode)
 			}
 		}
 	}

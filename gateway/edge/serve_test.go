@@ -75,7 +75,7 @@ func TestReservedHeadersAreDropped(t *testing.T) {
 	seen := make(chan http.Header, 1)
 	f := start(t, pki, func(c *edge.Config) {
 		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := edge.ReadBody(w, r, 100); err != nil {
+			if _, err := edge.ReadBody(r.Context(), w, r, 100); err != nil {
 				t.Error(err)
 			}
 			header := r.Header.Clone()
@@ -121,7 +121,7 @@ func TestStart(t *testing.T) {
 		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			peer, _ := edge.PeerFromContext(r.Context())
 			starts <- peer.Start
-			_, _ = edge.ReadBody(w, r, 100)
+			_, _ = edge.ReadBody(r.Context(), w, r, 100)
 			_, _ = io.WriteString(w, "ok")
 		})
 	})
@@ -230,7 +230,7 @@ func TestReadTimeoutEndsWithTheBody(t *testing.T) {
 		f := start(t, pki, func(c *edge.Config) {
 			c.Limits.ReadTimeout = 100 * time.Millisecond
 			c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if _, err := edge.ReadBody(w, r, 100); err != nil {
+				if _, err := edge.ReadBody(r.Context(), w, r, 100); err != nil {
 					t.Error(err)
 				}
 				select {

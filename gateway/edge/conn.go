@@ -65,9 +65,19 @@ func (c *conn) await(now time.Time) {
 	c.awaiting.Store(true)
 }
 
-func trackIdle(nc net.Conn, state http.ConnState) {
-	if c := connOf(nc); c != nil && state == http.StateIdle {
-		c.await(c.server.config.Now())
+// track is told by net/http what becomes of a connection.
+func (s *Server) track(nc net.Conn, state http.ConnState) {
+	c := connOf(nc)
+	if c == nil {
+		return
+	}
+	if state == http.StateNew {
+		s.fresh.Store(nc, c)
+		return
+	}
+	s.fresh.Delete(nc)
+	if state == http.StateIdle {
+		c.await(s.config.Now())
 	}
 }
 
@@ -135,6 +145,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if c == nil || c.verdict.Load() == nil {
 		panic(http.ErrAbortHandler) // cannot happen; if it does, nobody gets through
 	}
+	s.turns.Add(1)
+	defer s.turns.Add(-1)
 	peer := &Peer{Addr: c.addr, Start: c.start(r), conn: c}
 	defer s.recovered(r.Context(), c)
 	r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer))

@@ -284,19 +284,45 @@ func TestDrain(t *testing.T) {
 
 func TestDrainHasAnEnd(t *testing.T) {
 	pki := authntest.New(t)
-	entered := make(chan struct{})
-	f := start(t, pki, func(c *edge.Config) {
-		c.Drain = 50 * time.Millisecond
-		c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			close(entered)
-			<-r.Context().Done()
+	for _, drain := range []time.Duration{0, 50 * time.Millisecond} {
+		entered := make(chan struct{})
+		f := start(t, pki, func(c *edge.Config) {
+			c.Drain = drain
+			c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(entered)
+				<-r.Context().Done()
+			})
 		})
-	})
-	go func() { _, _, _ = f.post(f.client(f.clientConfig(pki.Client().TLS()), false)) }()
-	<-entered
-	f.stop()
-	if err := f.wait(); err == nil || !strings.Contains(err.Error(), "cut off") {
-		t.Errorf("Serve returned %v", err)
+		go func() { _, _, _ = f.post(f.client(f.clientConfig(pki.Client().TLS()), false)) }()
+		<-entered
+		f.stop()
+		if err := f.wait(); err == nil || !strings.Contains(err.Error(), "turns in flight were cut off after "+drain.String()+": 1") {
+			t.Errorf("Serve returned %v", err)
+		}
+	}
+}
+
+// A connection that has brought no request is no turn in flight, and nothing to wait for.
+func TestDrainOfSpareConnections(t *testing.T) {
+	pki := authntest.New(t)
+	for _, drain := range []time.Duration{0, 4 * time.Second} {
+		f := start(t, pki, func(c *edge.Config) { c.Drain = drain })
+		for _, protocol := range []string{"h2", "http/1.1"} {
+			config := f.clientConfig(pki.Client().TLS())
+			config.NextProtos = []string{protocol}
+			if err := tls.Client(f.dial(), config).HandshakeContext(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			f.handshake()
+		}
+		began := time.Now()
+		f.stop()
+		if err := f.wait(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("a stop took %s", took)
+		}
 	}
 }
 
@@ -340,10 +366,19 @@ func TestNewRefusesGaps(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, name := range []string{"Listen", "Certificate", "Trust", "Handler", "Logger", "Now", "Drain", "Limits.Handshakes"} {
+	for _, name := range []string{"Listen", "Certificate", "Trust", "Handler", "Logger", "Now", "Limits.Handshakes"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("nothing about %s in %v", name, err)
 		}
+	}
+}
+
+func TestNegativeDrain(t *testing.T) {
+	if _, err := edge.New(edge.Config{}); strings.Contains(err.Error(), "Drain") {
+		t.Errorf("no drain at all: %v", err)
+	}
+	if _, err := edge.New(edge.Config{Drain: -time.Second}); !strings.Contains(err.Error(), "Drain is -1s") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn"
@@ -32,14 +33,14 @@ type Limits struct {
 	Connections      int           // a further one waits to be accepted
 }
 
-// Config names what the listener is made of. Everything but SendCANames and Observe is required.
+// Config names what the listener is made of. Everything but SendCANames, Drain and Observe is required.
 type Config struct {
 	Listen      string                  // TCP address; port 0 chooses a free one
 	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain
 	Trust       *authn.Trust
 	SendCANames bool // tell clients which roots are trusted: a hint, which makes some send nothing at all
 	Limits      Limits
-	Drain       time.Duration // what turns in flight get at a stop
+	Drain       time.Duration // what turns in flight get at a stop; 0: nothing
 	Handler     http.Handler
 	Logger      *slog.Logger
 	Now         func() time.Time
@@ -60,6 +61,9 @@ type Server struct {
 	ready    chan *tls.Conn // handshake done, identity accepted
 	stopping chan struct{}
 	stop     sync.Once
+
+	fresh sync.Map     // net.Conn → *conn: those that have not brought a request yet
+	turns atomic.Int64 // in flight
 }
 
 // New opens the listener. Nothing is accepted before Serve; a Server that is never served must be closed.
@@ -91,7 +95,7 @@ func New(config Config) (*Server, error) {
 		ConnContext:       withConn,
 		// `OPTIONS *` is no exception to who may come through.
 		DisableGeneralOptionsHandler: true,
-		ConnState:                    trackIdle,
+		ConnState:                    s.track,
 		// Strangers decide how often this speaks; what matters is logged elsewhere, with limits.
 		ErrorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
 	}
@@ -113,7 +117,9 @@ func (c *Config) check() error {
 	gap(c.Listen == "", "Listen")
 	gap(c.Certificate == nil, "Certificate")
 	gap(c.Trust == nil, "Trust")
-	gap(c.Drain <= 0, "Drain")
+	if c.Drain < 0 {
+		gaps = append(gaps, fmt.Errorf("edge: Drain is %s, want 0 or more", c.Drain))
+	}
 	gap(c.Handler == nil, "Handler")
 	gap(c.Logger == nil, "Logger")
 	gap(c.Now == nil, "Now")
@@ -139,27 +145,35 @@ func (s *Server) Serve(ctx context.Context) error {
 	// Turns in flight outlive ctx.
 	turns := context.WithoutCancel(ctx)
 	s.http.BaseContext = func(net.Listener) context.Context { return turns }
-	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(handover{s}) }()
-
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-served: // something else closed the listener
-	}
+	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
+	err := s.http.Serve(handover{s})
 	stop()
 	_ = s.Close()
+	s.closeFresh()
 	draining, cancel := context.WithTimeout(turns, s.config.Drain)
 	defer cancel()
 	if s.http.Shutdown(draining) != nil {
+		if cut := s.turns.Load(); cut > 0 {
+			err = fmt.Errorf("edge: turns in flight were cut off after %s: %d", s.config.Drain, cut)
+		}
 		_ = s.http.Close()
-		err = fmt.Errorf("edge: turns in flight were cut off after %s", s.config.Drain)
 	}
 	s.shaking.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
+}
+
+// closeFresh closes the connections to spare, which net/http would wait for: to it, a request may be on its way.
+func (s *Server) closeFresh() {
+	s.fresh.Range(func(key, value any) bool {
+		nc, _ := key.(net.Conn)
+		if c, _ := value.(*conn); c.awaiting.Load() {
+			_ = nc.Close()
+		}
+		return true
+	})
 }
 
 // Close closes the listener. It may be called more than once.

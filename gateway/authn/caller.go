@@ -97,7 +97,7 @@ func (w *Webhook) acceptance(v *Verdict, session *dialogflow.Session, id, number
 	}
 	return nil, 0, &Refusal{
 		Reason: AgentMismatch,
-		Saw:    "session " + Printable(session.Name),
+		Saw:    Printable("a session of project " + session.Project + ", location " + session.Location + ", agent " + session.Agent),
 		Wanted: Printable("a session of " + strings.Join(named, " or ")),
 	}
 }

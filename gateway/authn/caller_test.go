@@ -185,6 +185,18 @@ func TestCallerCertificate(t *testing.T) {
 	}
 }
 
+// A session's id may be a user's: what is refused goes into logs without it.
+func TestRefusalsNameNoSession(t *testing.T) {
+	pki := authntest.New(t)
+	verdict := judge(t, pki.Client(), custom(t, pki, "projects/shop/locations/eu/agents/a2"))
+	session := cxSession
+	session.Name, session.ID = "projects/shop/locations/eu/agents/a1/environments/live/sessions/alice@example.com", "alice@example.com"
+	_, refusal := (&authn.Webhook{Platform: dialogflow.CX, Profiles: []string{"agent"}}).Caller(verdict, &session)
+	if refusal == nil || refusal.Saw != "a session of project shop, location eu, agent a1" {
+		t.Errorf("refused with %v", refusal)
+	}
+}
+
 func judge(t *testing.T, certificate *devca.Certificate, profiles ...*authn.Profile) *authn.Verdict {
 	t.Helper()
 	trust, err := authn.NewTrust(profiles...)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/caller"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -137,6 +138,10 @@ func value(v string, proof intentgatev1.Caller_Proof) *intentgatev1.Caller_Value
 	}
 	return &intentgatev1.Caller_Value{Value: v, Proof: proof}
 }
+
+// maxCertificate leaves room for the rest of the Caller, whose parts are resource names. Without it, a certificate with
+// hundreds of names would be let in, and then each of its turns would fail.
+const maxCertificate = caller.MaxCaller - 2<<10 // bytes
 
 // certificate makes the texts valid UTF-8, which old string types of X.509 need not be but protobuf demands.
 func certificate(leaf *x509.Certificate, profile string) *intentgatev1.Caller_Certificate {

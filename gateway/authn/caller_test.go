@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
+	"math"
 	"net"
 	"net/url"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -15,6 +18,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/authntest"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/caller"
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 
@@ -182,6 +186,56 @@ func TestCallerCertificate(t *testing.T) {
 	}
 	if got := verdict.Accepted[0].Certificate; !proto.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// A certificate whose names the services would not take is refused in the handshake, not turn by turn.
+func TestCertificateWithTooManyNames(t *testing.T) {
+	pki := authntest.New(t)
+	part := func() string { return strings.Repeat("x", 250) } // of a session's name, longer than a real one
+	session := dialogflow.Session{Project: part(), Location: part(), Agent: part(), Environment: part()}
+	webhook := authn.Webhook{Platform: dialogflow.CX, Profiles: []string{"dev"}, Projects: []authn.Project{{ID: session.Project, Number: math.MaxUint64}}}
+	trust := pki.Trust()
+	var accepted, refused int
+	for length := 5800; length < 6300; length += 20 {
+		for name, change := range map[string]func(*devca.Leaf){
+			"many names": func(l *devca.Leaf) {
+				for i := range length / 20 {
+					l.DNS = append(l.DNS, fmt.Sprintf("%06d.example", i)) // 20 bytes with `dns:` and its place in the message
+				}
+			},
+			"one long name": func(l *devca.Leaf) {
+				l.URIs = []*url.URL{{Scheme: "spiffe", Host: "x", Path: "/" + strings.Repeat("y", length)}}
+			},
+			"long subject": func(l *devca.Leaf) { l.Subject.OrganizationalUnit = []string{strings.Repeat("u", length)} },
+		} {
+			leaf := authntest.Leaf()
+			change(&leaf)
+			certificate, err := pki.SSLCom.Issue(leaf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verdict, refusal := trust.Judge(parse(t, certificate.TLS()), authntest.Now)
+			if refusal != nil {
+				refused++
+				if refusal.Reason != authn.TooManyNames || len(refusal.Saw) > 256 || refusal.Wanted == "" || refusal.Reason.Hint() == "" {
+					t.Errorf("%s, %d: %v", name, length, refusal)
+				}
+				continue
+			}
+			accepted++
+			who, refusal := webhook.Caller(verdict, &session)
+			if refusal != nil {
+				t.Fatal(refusal)
+			}
+			out := caller.Outgoing{Caller: who, Ref: &intentgatev1.CallRef{RequestId: "1"}}
+			if _, err := caller.NewOutgoingContext(t.Context(), out); err != nil {
+				t.Errorf("%s, %d: accepted, and then: %v", name, length, err)
+			}
+		}
+	}
+	if accepted == 0 || refused == 0 {
+		t.Errorf("%d accepted, %d refused", accepted, refused)
 	}
 }
 

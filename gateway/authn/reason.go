@@ -19,6 +19,7 @@ const (
 	NotYetValid         Reason = "not_yet_valid"
 	KeyUsage            Reason = "key_usage"
 	InvalidChain        Reason = "invalid_chain"
+	TooManyNames        Reason = "too_many_names"
 )
 
 // The reasons for which a turn is refused although the certificate is good.
@@ -51,6 +52,7 @@ var hints = map[Reason]string{
 	NotYetValid:         "a certificate of the chain is not valid yet: look at this machine's clock",
 	KeyUsage:            "the certificate was not issued for this use: a client needs the extended key usage that the profile names",
 	InvalidChain:        "the chain breaks a rule of X.509, such as a name constraint or a path length: ask the CA that issued it",
+	TooManyNames:        "the certificate is good, but its names are too long to be told to the services: issue one with fewer alternative names",
 	ProfileMismatch:     "the certificate is good, but not for this path: list its profile in the webhook's profiles, or call another path",
 	ProjectMismatch:     "the session belongs to a project that this webhook does not serve: list it in the webhook's projects",
 	AgentMismatch:       "the session belongs to another agent than the certificate's profile names: list it in the profile's agents",

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -122,6 +124,15 @@ func (g *generation) judge(certs []*x509.Certificate, now time.Time) (*Verdict, 
 	if len(v.Accepted) == 0 {
 		refusal.Saw, refusal.Wanted = Printable(refusal.Saw), Printable(refusal.Wanted)
 		return nil, refusal
+	}
+	for i := range v.Accepted {
+		if size := proto.Size(v.Accepted[i].Certificate); size > maxCertificate {
+			return nil, &Refusal{
+				Reason: TooManyNames,
+				Saw:    Printable(fmt.Sprintf("%d bytes and %d alternative names: %s", size, len(v.Accepted[i].Certificate.GetSans()), describe(v.Leaf()))),
+				Wanted: fmt.Sprintf("at most %d bytes of subject, issuer and alternative names", maxCertificate),
+			}
+		}
 	}
 	return v, nil
 }

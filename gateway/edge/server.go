@@ -20,6 +20,10 @@ const (
 	writeTimeout = 45 * time.Second
 	// maxStreams bounds the turns of one HTTP/2 connection.
 	maxStreams = 100
+	// stallTimeout is how long an HTTP/2 connection may take none of what is sent to it, and silenceTimeout how long it
+	// may say nothing until it is asked whether it is there: writeTimeout ends a stream, not its connection.
+	stallTimeout   = 10 * time.Second
+	silenceTimeout = 30 * time.Second
 )
 
 // Limits bound what strangers can make the gateway hold. All must be given.
@@ -91,8 +95,10 @@ func New(config Config) (*Server, error) {
 		IdleTimeout:       config.Limits.IdleTimeout,
 		MaxHeaderBytes:    config.Limits.HeaderBytes,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ConnContext:       withConn,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, WriteByteTimeout: stallTimeout, SendPingTimeout: silenceTimeout,
+		},
+		ConnContext: withConn,
 		// `OPTIONS *` is no exception to who may come through.
 		DisableGeneralOptionsHandler: true,
 		ConnState:                    s.track,

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -61,9 +62,27 @@ func refused(refusal *authn.Refusal) *Error {
 	}
 }
 
+// unauthenticated says nothing of why a token will not do, or that another one might. Keys that cannot be had are no fault
+// of the caller's.
+func unauthenticated(refusal *authn.Refusal) *Error {
+	if refusal.Reason == idtoken.KeysUnavailable {
+		return &Error{Code: codes.Unavailable, Reason: string(refusal.Reason), Public: "tokens cannot be verified now", cause: refusal}
+	}
+	return &Error{
+		Code: codes.Unauthenticated, Reason: string(refusal.Reason), Public: "the caller has not proven who it is", cause: refusal,
+	}
+}
+
 // unreadable says where the request is wrong, since whoever reads it wrote it.
 func unreadable(err error) *Error {
 	return &Error{Code: codes.InvalidArgument, Reason: "bad_request", Public: err.Error(), cause: err}
+}
+
+// tooLong is a request whose session or turn id no metadata holds.
+func tooLong(err error) *Error {
+	return &Error{
+		Code: codes.InvalidArgument, Reason: "bad_request", Public: "the session or the turn's id is too long to be passed on", cause: err,
+	}
 }
 
 func noRoute() *Error {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -25,6 +26,8 @@ type Webhook struct {
 	API  dialogflow.API
 	// Timeout is Dialogflow's time limit; Reserve is the part of it that is kept for the answer's way back.
 	Timeout, Reserve time.Duration
+	// Token says which ID tokens prove whose agent calls; nil takes requests without one.
+	Token *idtoken.Rules
 	// RetriesRepeatID says that a retry of Dialogflow's carries the turn id of the first try.
 	RetriesRepeatID bool
 }
@@ -36,9 +39,10 @@ type Service interface {
 	Invoke(ctx context.Context, method string, request []byte) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed.
+// Config names what a Handler is made of. All of it is needed; Tokens only where the webhook asks for one.
 type Config struct {
 	Webhook   Webhook
+	Tokens    *idtoken.Verifier
 	Router    *router.Router
 	Services  map[string]Service // by name: at least those that the routes name
 	BodyLimit int64              // bytes
@@ -64,6 +68,8 @@ func NewHandler(config Config) (*Handler, error) {
 	switch {
 	case config.Router == nil || config.Telemetry == nil || config.Now == nil || config.BodyLimit <= 0:
 		return nil, errors.New("gateway: Router, BodyLimit, Telemetry and Now are all needed")
+	case config.Webhook.Token != nil && config.Tokens == nil:
+		return nil, fmt.Errorf("gateway: webhook %s asks for an ID token, and there is nothing to verify it", config.Webhook.Path)
 	case config.Webhook.Timeout <= config.Webhook.Reserve:
 		return nil, fmt.Errorf("gateway: webhook %s: a reserve of %s leaves nothing of a timeout of %s",
 			config.Webhook.Path, config.Webhook.Reserve, config.Webhook.Timeout)

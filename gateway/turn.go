@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/grpc/status"
 
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -24,17 +26,12 @@ type turn struct {
 	peer  *edge.Peer
 }
 
-// play takes the turn from its request to its answer. No body is read before the certificate is judged, and no service
-// is called before the session is.
+// play takes the turn from its request to its answer. No body is read before certificate and token are judged, and no
+// service is called before the session is.
 func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
-	verdict, refusal := t.peer.Verdict()
-	if refusal != nil {
-		w.Header().Set("Connection", "close") // trust in it was withdrawn
-		return nil, refused(refusal)
-	}
-	t.event.Profile = strings.Join(verdict.Profiles(), ",")
-	if refusal := t.Webhook.Admit(verdict); refusal != nil {
-		return nil, refused(refusal)
+	verdict, token, failure := t.admit(ctx, w, r)
+	if failure != nil {
+		return nil, failure
 	}
 	body, failure := readRequest(ctx, w, r, t.BodyLimit)
 	if failure != nil {
@@ -47,6 +44,9 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	}
 	t.note(asked)
 	who, refusal := t.Webhook.Caller(verdict, &asked.Session)
+	if refusal == nil && token != nil {
+		refusal = token.Prove(who)
+	}
 	if refusal != nil {
 		return nil, refused(refusal)
 	}
@@ -66,6 +66,28 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 		return nil, unusable(err)
 	}
 	return answer, nil
+}
+
+// admit judges the connection's certificate as of now, and the request's token; nil where the webhook asks for none.
+func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request) (*authn.Verdict, *idtoken.Token, *Error) {
+	verdict, refusal := t.peer.Verdict()
+	if refusal != nil {
+		w.Header().Set("Connection", "close") // trust in it was withdrawn
+		return nil, nil, refused(refusal)
+	}
+	t.event.Profile = strings.Join(verdict.Profiles(), ",")
+	if refusal := t.Webhook.Admit(verdict); refusal != nil {
+		return nil, nil, refused(refusal)
+	}
+	if t.Webhook.Token == nil {
+		return verdict, nil, nil
+	}
+	token, refusal := t.Tokens.Verify(ctx, r.Header["Authorization"], t.Webhook.Token)
+	if refusal != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		return nil, nil, unauthenticated(refusal)
+	}
+	return verdict, token, nil
 }
 
 // readRequest reads the body of what can be a webhook request at all, in the turn's time. A body that takes longer is
@@ -95,7 +117,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	ref := &intentgatev1.CallRef{Session: asked.Session.Name, TurnId: asked.ID, RequestId: t.requestID(asked, who, &call)}
 	out, err := caller.NewOutgoingContext(ctx, caller.Outgoing{Caller: who, Ref: ref})
 	if err != nil {
-		return nil, unreadable(err) // only what the request states can be too long
+		return nil, tooLong(err) // certificates are bounded when they are judged
 	}
 	t.event.Method, t.event.RequestID = call.Method, ref.GetRequestId()
 
@@ -170,4 +192,5 @@ func proof(values ...*intentgatev1.Caller_Value) string {
 var proofs = map[intentgatev1.Caller_Proof]string{
 	intentgatev1.Caller_PROOF_STATED:      "STATED",
 	intentgatev1.Caller_PROOF_CERTIFICATE: "CERTIFICATE",
+	intentgatev1.Caller_PROOF_ID_TOKEN:    "ID_TOKEN",
 }

@@ -22,6 +22,7 @@ const longestES = 5 * time.Second
 // checks adds what no single field's rule can say. Defaults are filled in.
 func (r *report) checks(config *gatewayv1.Config) {
 	r.listeners(config)
+	r.idTokenKeys(config.GetIdTokenKeys())
 	r.limits()
 	for i, profile := range config.GetEdge().GetClients() {
 		r.profile(fmt.Sprintf("edge.clients[%d]", i), profile)
@@ -121,8 +122,59 @@ func (r *report) webhook(at string, webhook *gatewayv1.Webhook, config *gatewayv
 	if reserve >= timeout {
 		r.field(at+".reserve", "%s leaves nothing of the timeout, %s; want less than that", reserve, timeout)
 	}
+	r.idToken(at, webhook, config)
 	unique(r, webhook.GetProjects(), at+".projects[%d].id", (*gatewayv1.Project).GetId)
 	unique(r, webhook.GetProjects(), at+".projects[%d].number", (*gatewayv1.Project).GetNumber)
+}
+
+// idToken checks that a webhook either verifies tokens, or says in so many words that it does not.
+func (r *report) idToken(at string, webhook *gatewayv1.Webhook, config *gatewayv1.Config) {
+	token := webhook.GetIdToken()
+	at += ".id_token"
+	switch {
+	case token == nil:
+		r.field(at, "missing, and without it any customer of Google's could let an agent call; want {audiences: [the webhook's URL]}")
+	case token.GetMode() == "off":
+		for _, key := range []string{"audiences", "skew", "max_age"} {
+			if r.has(at + "." + key) {
+				r.field(at+"."+key, "tokens are off; remove it, or the mode")
+			}
+		}
+		if !token.GetAllowAnyProject() && r.anyProject(webhook, config) {
+			r.field(at+".mode", "off, with a profile that names no agent, lets any customer of Google's call; "+
+				"verify tokens, or add allow_any_project: true")
+		}
+	default:
+		if token.GetAllowAnyProject() {
+			r.field(at+".allow_any_project", "tokens are verified; remove it")
+		}
+		if len(token.GetAudiences()) == 0 {
+			r.field(at+".audiences", "missing; want the webhook's URL exactly as it stands in the agent")
+		}
+		if len(webhook.GetProjects()) == 0 {
+			r.field(strings.TrimSuffix(at, ".id_token")+".projects", "missing, and tokens prove projects; want the projects whose agents may call")
+		}
+	}
+}
+
+// anyProject says whether a profile of the webhook's accepts certificates that stand for no agent in particular.
+func (r *report) anyProject(webhook *gatewayv1.Webhook, config *gatewayv1.Config) bool {
+	return slices.ContainsFunc(config.GetEdge().GetClients(), func(p *gatewayv1.Profile) bool {
+		return slices.Contains(webhook.GetProfiles(), p.GetName()) && len(p.GetAgents()) == 0
+	})
+}
+
+// idTokenKeys checks that there is one source of keys.
+func (r *report) idTokenKeys(keys *gatewayv1.IdTokenKeys) {
+	switch {
+	case keys == nil:
+	case (keys.GetUrl() == "") == (keys.GetFile() == ""):
+		r.field("id_token_keys", "one of url and file is wanted; without the key they come from Google")
+	case keys.GetUrl() != "" && !strings.HasPrefix(keys.GetUrl(), "https://"):
+		r.field("id_token_keys.url", "%s; want https://…, since whoever changes the keys is whoever they like", quote(keys.GetUrl()))
+	case keys.GetUrl() == "" && keys.GetCa() != "":
+		r.field("id_token_keys.ca", "there is no url; remove it")
+	}
 }
 
 // routes checks that each route leads to a service and that there are turns which it can get.

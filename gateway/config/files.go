@@ -27,6 +27,10 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 			r.roots(at+".gts", &roots.Gts, folder)
 		}
 	}
+	if keys := config.GetIdTokenKeys(); keys != nil {
+		r.there("id_token_keys.file", &keys.File, folder)
+		r.roots("id_token_keys.ca", &keys.Ca, folder)
+	}
 	for i, service := range config.GetServices() {
 		service.Target = absoluteSocket(folder, service.GetTarget())
 		if tls, at := service.GetTls(), fmt.Sprintf("services[%d].tls", i); tls != nil {

@@ -20,6 +20,7 @@ const MaxAnswer = 64 << 10
 // Client calls one webhook. It is safe for concurrent use.
 type Client struct {
 	url     string
+	token   func() (string, error)
 	timeout time.Duration
 	client  *http.Client
 }
@@ -30,6 +31,8 @@ type Config struct {
 	URL string
 	// TLS carries the client certificate to present and the roots to trust.
 	TLS *tls.Config
+	// Token makes the ID token of a request; nil sends none.
+	Token func() (string, error)
 	// Timeout is the time for an answer, from 0 to Dialogflow's 30 s; 5 s if 0.
 	Timeout time.Duration
 }
@@ -49,7 +52,7 @@ func New(config Config) (*Client, error) {
 		DisableCompression:  true, // the header is set by hand, as Dialogflow words it
 		MaxIdleConnsPerHost: 1,
 	}
-	return &Client{url: config.URL, timeout: config.Timeout, client: &http.Client{Transport: transport}}, nil
+	return &Client{url: config.URL, token: config.Token, timeout: config.Timeout, client: &http.Client{Transport: transport}}, nil
 }
 
 // Close closes the connections that are kept alive.
@@ -75,6 +78,13 @@ func (c *Client) Call(ctx context.Context, body []byte) (Answer, error) {
 	request.Header.Set("User-Agent", "Google-Dialogflow")
 	request.Header.Set("Accept", "*/*")
 	request.Header.Set("Accept-Encoding", "gzip, deflate, br")
+	if c.token != nil {
+		token, err := c.token()
+		if err != nil {
+			return Answer{}, err
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 
 	start := time.Now()
 	response, err := c.client.Do(request)

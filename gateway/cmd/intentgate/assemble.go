@@ -13,6 +13,7 @@ import (
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -36,7 +37,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.listen, a.operators} {
+	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.idTokens, a.listen, a.operators} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -52,6 +53,7 @@ type assembly struct {
 	files     mtls.Options
 	telemetry *telemetry.Telemetry
 	router    *router.Router
+	tokens    *idtoken.Verifier
 	clients   map[string]gateway.Service
 	states    []admin.Service
 	profiles  *authn.Trust
@@ -100,6 +102,36 @@ func (a *assembly) trust(context.Context) error {
 	return err
 }
 
+// idTokens begins to fetch the keys that ID tokens are verified with, if any webhook asks for one.
+func (a *assembly) idTokens(context.Context) error {
+	asked := false
+	for _, webhook := range a.settings.GetWebhooks() {
+		if webhook.GetIdToken().GetMode() != "off" {
+			asked = true
+			continue
+		}
+		a.logger.Warn("ID tokens are not verified: projects are what requests state", "webhook", webhook.GetPath())
+	}
+	if !asked {
+		return nil
+	}
+	source, err := keySource(a.settings.GetIdTokenKeys())
+	if err != nil {
+		return err
+	}
+	source.Logger, source.Now = a.logger, a.now
+	keys, err := idtoken.NewKeys(source)
+	if err != nil {
+		return err
+	}
+	a.beside = append(a.beside, func(ctx context.Context) error {
+		keys.Run(ctx)
+		return nil
+	})
+	a.tokens, err = idtoken.New(idtoken.Config{Keys: keys, Now: a.now})
+	return err
+}
+
 // listen opens the edge, with the webhooks behind it.
 func (a *assembly) listen(ctx context.Context) error {
 	settings := a.settings.GetEdge()
@@ -110,7 +142,7 @@ func (a *assembly) listen(ctx context.Context) error {
 	paths := mux.New(http.MethodPost, gateway.Unrouted(a.telemetry))
 	for _, webhook := range a.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
-			Webhook: webhookOf(webhook), Router: a.router, Services: a.clients,
+			Webhook: webhookOf(webhook), Tokens: a.tokens, Router: a.router, Services: a.clients,
 			BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
 		})
 		if err != nil {

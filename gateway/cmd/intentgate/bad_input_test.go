@@ -53,7 +53,7 @@ func TestBadConfiguration(t *testing.T) {
 		want []string
 	}{
 		"missing key": {
-			edit{"    platform: ES\n    profiles: [dev]\n    projects", "    profiles: [dev]\n    projects"},
+			edit{"    platform: ES\n    profiles: [dev]\n    id_token", "    profiles: [dev]\n    id_token"},
 			[]string{"FOLDER/intentgate.yaml:7:5: webhooks[0].platform: missing; want ES or CX"},
 		},
 		"unknown key": {
@@ -62,7 +62,7 @@ func TestBadConfiguration(t *testing.T) {
 		},
 		"mistyped value": {
 			edit{"number: 415104041262", "number: many"},
-			[]string{"FOLDER/intentgate.yaml:10:35: webhooks[0].projects[0].number: \"many\"; want a whole number"},
+			[]string{"FOLDER/intentgate.yaml:11:35: webhooks[0].projects[0].number: \"many\"; want a whole number"},
 		},
 		"mistyped duration": {
 			edit{"webhooks:", "  drain: 5\nwebhooks:"},
@@ -70,11 +70,11 @@ func TestBadConfiguration(t *testing.T) {
 		},
 		"duplicate key": {
 			edit{"    required: true\n", "    required: true\n    required: false\n"},
-			[]string{"FOLDER/intentgate.yaml:24:5: the key \"required\" stands here twice, first in line 23; remove one"},
+			[]string{"FOLDER/intentgate.yaml:27:5: the key \"required\" stands here twice, first in line 26; remove one"},
 		},
 		"second document": {
 			edit{"admin: {listen: \"127.0.0.1:0\"}\n", "---\nadmin: {listen: \"127.0.0.1:0\"}\n"},
-			[]string{"FOLDER/intentgate.yaml:27:1: a second YAML document begins; want one, join them or remove this"},
+			[]string{"FOLDER/intentgate.yaml:30:1: a second YAML document begins; want one, join them or remove this"},
 		},
 		"no YAML": {
 			edit{"routes:\n", "routes: [\n"},
@@ -86,15 +86,15 @@ func TestBadConfiguration(t *testing.T) {
 		},
 		"unknown service": {
 			edit{"  - service: shop-orders", "  - service: shop-order"},
-			[]string{"FOLDER/intentgate.yaml:25:14: routes[0].service: \"shop-order\" is not among services; did you mean shop-orders?"},
+			[]string{"FOLDER/intentgate.yaml:28:14: routes[0].service: \"shop-order\" is not among services; did you mean shop-orders?"},
 		},
 		"shadowed route": {
 			edit{"  - service: shop-orders\n", "  - service: shop-orders\n  - {service: shop-orders, match: {intent: order.*}}\n"},
-			[]string{"FOLDER/intentgate.yaml:26:5: routes[1]: can never match: all of it goes to routes[0] (any) before; move it up, or remove it"},
+			[]string{"FOLDER/intentgate.yaml:29:5: routes[1]: can never match: all of it goes to routes[0] (any) before; move it up, or remove it"},
 		},
 		"admin for everybody": {
 			edit{"admin: {listen: \"127.0.0.1:0\"}", "admin: {listen: \":9901\"}"},
-			[]string{"FOLDER/intentgate.yaml:27:17: admin.listen: \":9901\": other machines can reach it; want a loopback address"},
+			[]string{"FOLDER/intentgate.yaml:30:17: admin.listen: \":9901\": other machines can reach it; want a loopback address"},
 		},
 		"mismatched pair": {
 			edit{"key: certs/edge.key", "key: certs/gateway.key"},
@@ -132,7 +132,7 @@ func TestExpiredCertificates(t *testing.T) {
 		issuer      *devca.Authority
 	}{
 		{"edge", "3:23: edge.certificate.cert", keys(t).EdgeCA},
-		{"gateway", "22:44: services[0].tls.cert", keys(t).InternalCA},
+		{"gateway", "25:44: services[0].tls.cert", keys(t).InternalCA},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +168,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		places = append(places, place)
 	}
 	const file = "FOLDER/" + configFile + ":"
-	if got, want := strings.Join(places, " "), file+"8:15 "+file+"13:5 "+file+"22:44 "+file+"23:15"; got != want {
+	if got, want := strings.Join(places, " "), file+"8:15 "+file+"14:5 "+file+"25:44 "+file+"26:15"; got != want {
 		t.Errorf("problems at %s, want %s:\n%v", got, want, err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
+	"github.com/intentgate/intentgate/gateway/simulator/issuer"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
 )
@@ -48,10 +49,11 @@ type call struct {
 
 // demo plays the conversation and shows it.
 type demo struct {
-	out   io.Writer
-	edge  string // its URL
-	pki   *pki.PKI
-	calls <-chan call
+	out    io.Writer
+	edge   string // its URL
+	pki    *pki.PKI
+	tokens *issuer.Issuer
+	calls  <-chan call
 }
 
 // line is what the user says, and a part of what they must hear.
@@ -93,19 +95,23 @@ func (d *demo) play(ctx context.Context) error {
 		order       string
 	}{
 		{
-			"Dialogflow ES", "/dialogflow/es", d.pki.SSLCom.TLS(),
+			"Dialogflow ES", demoES, d.pki.SSLCom.TLS(),
 			func(c *simulator.Client) *simulator.Conversation { return simulator.NewES(c, "shop", "en") }, "A-1042",
 		},
 		{
-			"Dialogflow CX", "/dialogflow/cx", d.pki.GTS.TLS(),
+			"Dialogflow CX", demoCX, d.pki.GTS.TLS(),
 			func(c *simulator.Client) *simulator.Conversation {
 				return simulator.NewCX(c, "projects/shop/locations/europe-west1/agents/7d1c0a52-demo", "en")
 			}, "B-2001",
 		},
 	} {
-		client, err := simulator.New(simulator.Config{URL: d.edge + scene.path, TLS: &tls.Config{
-			MinVersion: tls.VersionTLS12, RootCAs: d.pki.EdgeCA.Pool(), Certificates: []tls.Certificate{scene.certificate},
-		}})
+		client, err := simulator.New(simulator.Config{
+			URL: d.edge + scene.path,
+			TLS: &tls.Config{
+				MinVersion: tls.VersionTLS12, RootCAs: d.pki.EdgeCA.Pool(), Certificates: []tls.Certificate{scene.certificate},
+			},
+			Token: func() (string, error) { return d.tokens.Token(webhookURL+scene.path, shopNumber) },
+		})
 		if err != nil {
 			return err
 		}
@@ -156,12 +162,21 @@ func (d *demo) farewell(dir string, at addresses) error {
 	if err := os.WriteFile(body, request, 0o600); err != nil {
 		return err
 	}
+	// In a file, since a token is no argument: other users of this machine see those.
+	token, err := d.tokens.Token(webhookURL+demoES, shopNumber)
+	if err != nil {
+		return err
+	}
+	header := filepath.Join(dir, "authorization")
+	if err := os.WriteFile(header, []byte("Authorization: Bearer "+token+"\n"), 0o600); err != nil {
+		return err
+	}
 	certs := filepath.Join(dir, certsFolder)
 	d.printf(`
 ━━ Everything stays up. Be Dialogflow yourself:
 
 curl --cacert %s --cert %s --key %s \
-  -H 'Content-Type: application/json' -d @%s %s/dialogflow/es
+  -H 'Content-Type: application/json' -H @%s -d @%s %s%s
 
     metrics   %s/metrics
     health    %s/readyz
@@ -171,7 +186,7 @@ curl --cacert %s --cert %s --key %s \
     log       %s
 
 Stop with Ctrl-C: the folder goes with it.
-`, filepath.Join(certs, pki.EdgeCA), filepath.Join(certs, pki.SSLComCert), filepath.Join(certs, pki.SSLComKey), body, at.Edge,
+`, filepath.Join(certs, pki.EdgeCA), filepath.Join(certs, pki.SSLComCert), filepath.Join(certs, pki.SSLComKey), header, body, at.Edge, demoES,
 		at.Status, at.Status, at.Admin, at.Admin, filepath.Join(dir, configFile), filepath.Join(dir, logFile))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/config"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
@@ -22,8 +23,43 @@ func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
 		},
 		Path: webhook.GetPath(), API: config.API(webhook.GetApi()),
 		Timeout: webhook.GetTimeout().AsDuration(), Reserve: webhook.GetReserve().AsDuration(),
-		RetriesRepeatID: webhook.GetRetriesRepeatId(),
+		Token: tokenRules(webhook), RetriesRepeatID: webhook.GetRetriesRepeatId(),
 	}
+}
+
+// tokenRules returns nil where no token is asked for.
+func tokenRules(webhook *gatewayv1.Webhook) *idtoken.Rules {
+	setting := webhook.GetIdToken()
+	if setting.GetMode() == "off" {
+		return nil
+	}
+	rules := &idtoken.Rules{
+		Audiences: setting.GetAudiences(), Skew: setting.GetSkew().AsDuration(), MaxAge: setting.GetMaxAge().AsDuration(),
+	}
+	for _, project := range webhook.GetProjects() {
+		rules.Numbers = append(rules.Numbers, project.GetNumber())
+	}
+	return rules
+}
+
+// keySource says where the keys of ID tokens come from.
+func keySource(setting *gatewayv1.IdTokenKeys) (idtoken.KeysConfig, error) {
+	source := idtoken.KeysConfig{URL: setting.GetUrl(), File: setting.GetFile()}
+	if source.URL == "" && source.File == "" {
+		source.URL = idtoken.GoogleKeys
+	}
+	if setting.GetCa() == "" {
+		return source, nil
+	}
+	roots, err := mtls.ReadRoots(setting.GetCa())
+	if err != nil {
+		return source, err
+	}
+	source.RootCAs = x509.NewCertPool()
+	for _, root := range roots {
+		source.RootCAs.AddCert(root)
+	}
+	return source, nil
 }
 
 func trustProfiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/simulator/issuer"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/orders"
@@ -59,6 +60,7 @@ type demoOptions struct {
 const (
 	certsFolder = "certs"
 	configFile  = "intentgate.yaml"
+	keysFile    = "jwks.json"
 	logFile     = "log.jsonl"
 )
 
@@ -89,6 +91,13 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 		stop()
 		err = errors.Join(err, group.Wait())
 	}()
+	tokens, err := issuer.New(issuer.Options{Now: time.Now})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, keysFile), tokens.JWKS(), 0o600); err != nil {
+		return err
+	}
 	stage := stage{dir: dir, listen: o.listen, logger: slog.New(slog.NewJSONHandler(log, nil)), calls: make(chan call, 1)}
 	target, err := stage.service(ctx, group)
 	if err != nil {
@@ -98,7 +107,7 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	demo := demo{out: o.out, edge: at.Edge, pki: keys, calls: stage.calls}
+	demo := demo{out: o.out, edge: at.Edge, pki: keys, tokens: tokens, calls: stage.calls}
 	if err := demo.play(ctx); err != nil || o.once {
 		return err
 	}
@@ -108,6 +117,14 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	<-ctx.Done()
 	return nil
 }
+
+// What the agents are configured with. Tokens are made for the URL in the agent, whatever address it leads to.
+const (
+	webhookURL = "https://fulfil.shop.example"
+	demoES     = "/dialogflow/es"
+	demoCX     = "/dialogflow/cx"
+	shopNumber = 415104041262
+)
 
 // stage is what the conversation is played on.
 type stage struct {
@@ -162,8 +179,17 @@ edge:
   clients:
     - {name: dev, like: dialogflow, roots: {ssl_com: certs/%s, gts: certs/%s}}
 webhooks:
-  - {path: /dialogflow/es, platform: ES, profiles: [dev], projects: [{id: shop, number: 415104041262}]}
-  - {path: /dialogflow/cx, platform: CX, profiles: [dev], projects: [{id: shop, number: 415104041262}]}
+  - path: /dialogflow/es
+    platform: ES
+    profiles: [dev]
+    id_token: {audiences: [%q]}
+    projects: [{id: shop, number: %d}]
+  - path: /dialogflow/cx
+    platform: CX
+    profiles: [dev]
+    id_token: {audiences: [%q]}
+    projects: [{id: shop, number: %d}]
+id_token_keys: {file: %s}   # in production: Google's
 services:
   - name: orders
     target: %q
@@ -173,6 +199,7 @@ routes:
   - {service: orders}
 status: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
-`, listen, pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.GTSRoot, target,
+`, listen, pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.GTSRoot,
+		webhookURL+demoES, shopNumber, webhookURL+demoCX, shopNumber, keysFile, target,
 		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName)
 }

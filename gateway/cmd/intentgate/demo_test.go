@@ -38,7 +38,7 @@ func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked f
 		for _, want := range []string{
 			platform + ": ", "Dialogflow → gateway   POST https://127.0.0.1:", question,
 			"gateway → orders   /intentgate.v1.IntentService/Fulfill", `caller   {"platform":"PLATFORM_` + platform,
-			`"projectId":{"value":"shop","proof":"PROOF_STATED"}`, `"certificate":{"profile":"dev"`, `"requestId":"1.`, `request  {"turn":{`,
+			`"projectId":{"value":"shop","proof":"PROOF_ID_TOKEN"}`, `"certificate":{"profile":"dev"`, `"requestId":"1.`, `request  {"turn":{`,
 			"gateway → Dialogflow   HTTP 200 after ", answer, "the user hears: ",
 		} {
 			if !strings.Contains(turn, want) {

@@ -32,14 +32,17 @@ webhooks:
   - path: /dialogflow/es
     platform: ES
     profiles: [dev]
+    id_token: {mode: off, allow_any_project: true}
     projects: [{id: shop, number: 415104041262}]
   - path: /dialogflow/es-beta
     platform: ES
     api: V2BETA1
     profiles: [dev]
+    id_token: {mode: off, allow_any_project: true}
   - path: /dialogflow/cx
     platform: CX
     profiles: [dev]
+    id_token: {mode: off, allow_any_project: true}
     projects: [{id: shop, number: 415104041262}]
 services:
   - name: shop-orders

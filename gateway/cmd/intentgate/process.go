@@ -46,7 +46,6 @@ func (p *process) serve(ctx context.Context) error {
 	context.AfterFunc(serving, p.health.Draining)
 
 	p.logger.InfoContext(ctx, "Serving", "edge", p.addresses.Edge, "status", p.addresses.Status, "admin", p.addresses.Admin)
-	p.logger.WarnContext(ctx, "Projects, agents and environments are stated by the request; only the client certificate is proven")
 	p.health.Listening()
 	err := p.edge.Serve(serving)
 	stop()

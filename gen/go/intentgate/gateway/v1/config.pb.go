@@ -41,7 +41,9 @@ type Config struct {
 	// Health, readiness and metrics, for kubelet and Prometheus. Absent: not served.
 	Status *Status `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
 	// AdminService, on this machine only. Absent: not served.
-	Admin         *Admin `protobuf:"bytes,6,opt,name=admin,proto3" json:"admin,omitempty"`
+	Admin *Admin `protobuf:"bytes,6,opt,name=admin,proto3" json:"admin,omitempty"`
+	// The keys that ID tokens are verified with. Absent: Google's, from where Google publishes them.
+	IdTokenKeys   *IdTokenKeys `protobuf:"bytes,7,opt,name=id_token_keys,json=idTokenKeys,proto3" json:"id_token_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +116,13 @@ func (x *Config) GetStatus() *Status {
 func (x *Config) GetAdmin() *Admin {
 	if x != nil {
 		return x.Admin
+	}
+	return nil
+}
+
+func (x *Config) GetIdTokenKeys() *IdTokenKeys {
+	if x != nil {
+		return x.IdTokenKeys
 	}
 	return nil
 }
@@ -612,9 +621,11 @@ type Webhook struct {
 	Reserve *durationpb.Duration `protobuf:"bytes,6,opt,name=reserve,proto3" json:"reserve,omitempty"`
 	// Whether a retry by Dialogflow carries the turn id of the first try; default true. It is part of the request id.
 	RetriesRepeatId *bool `protobuf:"varint,7,opt,name=retries_repeat_id,json=retriesRepeatId,proto3,oneof" json:"retries_repeat_id,omitempty"`
-	// The projects whose agents call this path. A session of another project is refused; with no project given,
-	// any is let in. The session's project is stated by the request, not proven.
-	Projects      []*Project `protobuf:"bytes,8,rep,name=projects,proto3" json:"projects,omitempty"`
+	// The projects whose agents call this path: the session and, where it is verified, the ID token must be of one of them.
+	// With no project given any is let in, which only a webhook may that verifies no token.
+	Projects []*Project `protobuf:"bytes,8,rep,name=projects,proto3" json:"projects,omitempty"`
+	// How the ID token is judged that proves which project's agent calls. The certificate proves only that it is Google.
+	IdToken       *IdToken `protobuf:"bytes,9,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -705,6 +716,160 @@ func (x *Webhook) GetProjects() []*Project {
 	return nil
 }
 
+func (x *Webhook) GetIdToken() *IdToken {
+	if x != nil {
+		return x.IdToken
+	}
+	return nil
+}
+
+// IdToken says which ID tokens of Dialogflow's a webhook takes.
+type IdToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The webhook's URLs exactly as they stand in the agents, trailing slash included.
+	Audiences []string `protobuf:"bytes,1,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// `off` takes requests without a token.
+	Mode string `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Must be true where the mode is off and a profile of the webhook names no agent: any customer of Google's can then let
+	// an agent of theirs call, and say it is yours.
+	AllowAnyProject bool `protobuf:"varint,3,opt,name=allow_any_project,json=allowAnyProject,proto3" json:"allow_any_project,omitempty"`
+	// By how much Google's clock and this machine's may differ; default 30s.
+	Skew *durationpb.Duration `protobuf:"bytes,4,opt,name=skew,proto3" json:"skew,omitempty"`
+	// How old a token may be. Google reuses one for up to an hour. Default: as old as it is valid.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdToken) Reset() {
+	*x = IdToken{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdToken) ProtoMessage() {}
+
+func (x *IdToken) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdToken.ProtoReflect.Descriptor instead.
+func (*IdToken) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *IdToken) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *IdToken) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *IdToken) GetAllowAnyProject() bool {
+	if x != nil {
+		return x.AllowAnyProject
+	}
+	return false
+}
+
+func (x *IdToken) GetSkew() *durationpb.Duration {
+	if x != nil {
+		return x.Skew
+	}
+	return nil
+}
+
+func (x *IdToken) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+// IdTokenKeys is where the keys come from that ID tokens are verified with: one of url and file.
+type IdTokenKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The URL of a JWK set, with https.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// A PEM file of the CAs that the URL's server is trusted by. Absent: the system's.
+	Ca string `protobuf:"bytes,2,opt,name=ca,proto3" json:"ca,omitempty"`
+	// A file of a JWK set, instead of a URL.
+	File          string `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IdTokenKeys) Reset() {
+	*x = IdTokenKeys{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IdTokenKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IdTokenKeys) ProtoMessage() {}
+
+func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IdTokenKeys.ProtoReflect.Descriptor instead.
+func (*IdTokenKeys) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *IdTokenKeys) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *IdTokenKeys) GetCa() string {
+	if x != nil {
+		return x.Ca
+	}
+	return ""
+}
+
+func (x *IdTokenKeys) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
 // Project is a Google Cloud project.
 type Project struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -718,7 +883,7 @@ type Project struct {
 
 func (x *Project) Reset() {
 	*x = Project{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +895,7 @@ func (x *Project) String() string {
 func (*Project) ProtoMessage() {}
 
 func (x *Project) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +908,7 @@ func (x *Project) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Project.ProtoReflect.Descriptor instead.
 func (*Project) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Project) GetId() string {
@@ -778,7 +943,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +955,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +968,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Service) GetName() string {
@@ -851,7 +1016,7 @@ type ServiceTLS struct {
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1028,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1041,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -922,7 +1087,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1099,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1112,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -997,7 +1162,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1174,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1187,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Match) GetPlatform() string {
@@ -1092,7 +1257,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1269,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1282,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Status) GetListen() string {
@@ -1138,7 +1303,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1315,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1328,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Admin) GetListen() string {
@@ -1177,14 +1342,15 @@ var File_intentgate_gateway_v1_config_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf8\x02\n" +
+	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc0\x03\n" +
 	"\x06Config\x127\n" +
 	"\x04edge\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.EdgeB\x06\xbaH\x03\xc8\x01\x01R\x04edge\x12D\n" +
 	"\bwebhooks\x18\x02 \x03(\v2\x1e.intentgate.gateway.v1.WebhookB\b\xbaH\x05\x92\x01\x02\b\x01R\bwebhooks\x12D\n" +
 	"\bservices\x18\x03 \x03(\v2\x1e.intentgate.gateway.v1.ServiceB\b\xbaH\x05\x92\x01\x02\b\x01R\bservices\x12>\n" +
 	"\x06routes\x18\x04 \x03(\v2\x1c.intentgate.gateway.v1.RouteB\b\xbaH\x05\x92\x01\x02\b\x01R\x06routes\x125\n" +
 	"\x06status\x18\x05 \x01(\v2\x1d.intentgate.gateway.v1.StatusR\x06status\x122\n" +
-	"\x05admin\x18\x06 \x01(\v2\x1c.intentgate.gateway.v1.AdminR\x05admin\"\xd0\x02\n" +
+	"\x05admin\x18\x06 \x01(\v2\x1c.intentgate.gateway.v1.AdminR\x05admin\x12F\n" +
+	"\rid_token_keys\x18\a \x01(\v2\".intentgate.gateway.v1.IdTokenKeysR\vidTokenKeys\"\xd0\x02\n" +
 	"\x04Edge\x12\x1f\n" +
 	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listen\x12H\n" +
 	"\vcertificate\x18\x02 \x01(\v2\x1e.intentgate.gateway.v1.KeyPairB\x06\xbaH\x03\xc8\x01\x01R\vcertificate\x12B\n" +
@@ -1225,7 +1391,7 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"handshakes\x18\a \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\n" +
 	"handshakes\x12+\n" +
-	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\xc7\x03\n" +
+	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\x82\x04\n" +
 	"\aWebhook\x123\n" +
 	"\x04path\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^(/[A-Za-z0-9._~-]+)+/?$R\x04path\x12)\n" +
 	"\bplatform\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -1236,8 +1402,21 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x02\b\x1e2\x05\x10\x80\xc2\xd7/R\atimeout\x12=\n" +
 	"\areserve\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\areserve\x12/\n" +
 	"\x11retries_repeat_id\x18\a \x01(\bH\x00R\x0fretriesRepeatId\x88\x01\x01\x12:\n" +
-	"\bprojects\x18\b \x03(\v2\x1e.intentgate.gateway.v1.ProjectR\bprojectsB\x14\n" +
-	"\x12_retries_repeat_id\"C\n" +
+	"\bprojects\x18\b \x03(\v2\x1e.intentgate.gateway.v1.ProjectR\bprojects\x129\n" +
+	"\bid_token\x18\t \x01(\v2\x1e.intentgate.gateway.v1.IdTokenR\aidTokenB\x14\n" +
+	"\x12_retries_repeat_id\"\x8f\x02\n" +
+	"\aIdToken\x124\n" +
+	"\taudiences\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\x18\x01\"\fr\n" +
+	":\bhttps://R\taudiences\x12 \n" +
+	"\x04mode\x18\x02 \x01(\tB\f\xbaH\tr\aR\x00R\x03offR\x04mode\x12*\n" +
+	"\x11allow_any_project\x18\x03 \x01(\bR\x0fallowAnyProject\x12<\n" +
+	"\x04skew\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\x04skew\x12B\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x05*\x00R\x06maxAge\"C\n" +
+	"\vIdTokenKeys\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12\x0e\n" +
+	"\x02ca\x18\x02 \x01(\tR\x02ca\x12\x12\n" +
+	"\x04file\x18\x03 \x01(\tR\x04file\"C\n" +
 	"\aProject\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x1f\n" +
 	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xb6\x01\n" +
@@ -1285,7 +1464,7 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Config)(nil),              // 0: intentgate.gateway.v1.Config
 	(*Edge)(nil),                // 1: intentgate.gateway.v1.Edge
@@ -1295,42 +1474,48 @@ var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Subject)(nil),             // 5: intentgate.gateway.v1.Subject
 	(*Limits)(nil),              // 6: intentgate.gateway.v1.Limits
 	(*Webhook)(nil),             // 7: intentgate.gateway.v1.Webhook
-	(*Project)(nil),             // 8: intentgate.gateway.v1.Project
-	(*Service)(nil),             // 9: intentgate.gateway.v1.Service
-	(*ServiceTLS)(nil),          // 10: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),               // 11: intentgate.gateway.v1.Route
-	(*Match)(nil),               // 12: intentgate.gateway.v1.Match
-	(*Status)(nil),              // 13: intentgate.gateway.v1.Status
-	(*Admin)(nil),               // 14: intentgate.gateway.v1.Admin
-	(*durationpb.Duration)(nil), // 15: google.protobuf.Duration
+	(*IdToken)(nil),             // 8: intentgate.gateway.v1.IdToken
+	(*IdTokenKeys)(nil),         // 9: intentgate.gateway.v1.IdTokenKeys
+	(*Project)(nil),             // 10: intentgate.gateway.v1.Project
+	(*Service)(nil),             // 11: intentgate.gateway.v1.Service
+	(*ServiceTLS)(nil),          // 12: intentgate.gateway.v1.ServiceTLS
+	(*Route)(nil),               // 13: intentgate.gateway.v1.Route
+	(*Match)(nil),               // 14: intentgate.gateway.v1.Match
+	(*Status)(nil),              // 15: intentgate.gateway.v1.Status
+	(*Admin)(nil),               // 16: intentgate.gateway.v1.Admin
+	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
 	1,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
 	7,  // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
-	9,  // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	11, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	13, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	14, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
-	2,  // 6: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	3,  // 7: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
-	6,  // 8: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	15, // 9: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
-	4,  // 10: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
-	5,  // 11: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
-	15, // 12: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	15, // 13: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	15, // 14: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	15, // 15: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	15, // 16: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	15, // 17: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
-	8,  // 18: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
-	10, // 19: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	12, // 20: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	11, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
+	13, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	15, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	16, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	9,  // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
+	2,  // 7: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	3,  // 8: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
+	6,  // 9: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
+	17, // 10: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	4,  // 11: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
+	5,  // 12: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
+	17, // 13: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	17, // 14: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	17, // 15: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	17, // 16: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	17, // 17: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	17, // 18: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	10, // 19: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
+	8,  // 20: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
+	17, // 21: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	17, // 22: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	12, // 23: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	14, // 24: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -1345,7 +1530,7 @@ func file_intentgate_gateway_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

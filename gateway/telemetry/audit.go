@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/edge"
 )
 
@@ -91,12 +92,17 @@ func (e *TurnEvent) auditTurn(ctx context.Context) {
 	if !ok {
 		return
 	}
+	hint := refused.Reason.Hint()
+	if hint == "" {
+		hint = idtoken.Hint(refused.Reason)
+	}
 	e.telemetry.audit.LogAttrs(ctx, slog.LevelWarn, "Turn refused", append([]slog.Attr{
 		slog.String("peer", e.Peer),
 		slog.String("webhook", e.Webhook),
 		slog.String("profile", e.Profile),
 		slog.String("project", authn.Printable(e.Project)),
 		slog.String("agent", authn.Printable(e.Agent)),
+		slog.String("hint", hint),
 	}, refusal(refused)...)...)
 }
 

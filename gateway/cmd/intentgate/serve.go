@@ -27,8 +27,7 @@ func newServeCommand() *cobra.Command {
 then turns in flight are finished first.
 
 The addresses that are listened on go to standard output as soon as they are known, the
-log to standard error. The project, agent and environment of a turn are stated by the
-request: so far only the client certificate is proven.`,
+log to standard error.`,
 		Example: `  intentgate certs --out dev-certs      # certificates to try it with
   intentgate serve --config intentgate.yaml
   intentgate serve --config intentgate.yaml --log-format json --audit-log audit.jsonl`,

@@ -42,6 +42,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 			return nil, err
 		}
 	}
+	p.health.Listening() // connections are taken from now on, and served a moment later
 	return p, nil
 }
 

@@ -46,7 +46,6 @@ func (p *process) serve(ctx context.Context) error {
 	context.AfterFunc(serving, p.health.Draining)
 
 	p.logger.InfoContext(ctx, "Serving", "edge", p.addresses.Edge, "status", p.addresses.Status, "admin", p.addresses.Admin)
-	p.health.Listening()
 	err := p.edge.Serve(serving)
 	stop()
 	err = errors.Join(err, group.Wait())

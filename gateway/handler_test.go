@@ -93,7 +93,7 @@ func TestFailures(t *testing.T) {
 		},
 		"a session too long for metadata": {
 			body:   strings.ReplaceAll(order, "90be2d7f6c11", strings.Repeat("9", 5<<10)),
-			status: 400, code: codes.InvalidArgument, reason: "bad_request", public: "intentgate-call-bin",
+			status: 400, code: codes.InvalidArgument, reason: "bad_request", public: "too long to be passed on",
 		},
 
 		"deadline": {

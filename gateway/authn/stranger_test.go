@@ -150,6 +150,7 @@ func BenchmarkJudge(b *testing.B) {
 }
 
 func p521(tb testing.TB) func() (public, private any) {
+	tb.Helper()
 	return func() (public, private any) {
 		key, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 		if err != nil {

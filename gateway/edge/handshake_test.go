@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,37 +153,6 @@ func TestNotTLS(t *testing.T) {
 	}
 	if f.hits.Load() != 0 {
 		t.Error("a handler ran")
-	}
-}
-
-// A panic ends its handshake and nothing else: the process lives, and all that was held is given back.
-func TestHandshakePanics(t *testing.T) {
-	pki := authntest.New(t)
-	var calm atomic.Bool
-	f := start(t, pki, func(c *edge.Config) {
-		c.Limits.Connections, c.Limits.Handshakes = 1, 1
-		certificate := c.Certificate
-		c.Certificate = func() *tls.Certificate {
-			if !calm.Load() {
-				panic("oops")
-			}
-			return certificate()
-		}
-	})
-	for range 3 {
-		if _, _, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), false)); err == nil {
-			t.Error("an answer")
-		}
-		if h := f.handshake(); h.Refusal == nil || h.Refusal.Reason != authn.HandshakeFailed || h.Err == nil || h.Verdict != nil {
-			t.Errorf("reported %+v, %v", h, h.Refusal)
-		}
-	}
-	calm.Store(true)
-	if status, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), false)); status != 200 {
-		t.Errorf("then: answer %d %q, %v", status, body, err)
-	}
-	if log := f.log.String(); strings.Count(log, "Handshake panicked") != 1 || !strings.Contains(log, "oops") || !strings.Contains(log, "TestHandshakePanics") {
-		t.Errorf("log %s", log)
 	}
 }
 

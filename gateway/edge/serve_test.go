@@ -3,7 +3,6 @@ package edge_test
 import (
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -113,116 +112,6 @@ func TestReservedHeadersAreDropped(t *testing.T) {
 	}
 }
 
-// The clock of the request that a connection was opened for starts at Accept, that of a later one at its first byte.
-func TestStart(t *testing.T) {
-	pki := authntest.New(t)
-	starts := make(chan time.Time, 1)
-	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			peer, _ := edge.PeerFromContext(r.Context())
-			starts <- peer.Start
-			_, _ = edge.ReadBody(r.Context(), w, r, 100)
-			_, _ = io.WriteString(w, "ok")
-		})
-	})
-	expect := func(what string, want time.Time) {
-		t.Helper()
-		if got := <-starts; !got.Equal(want) {
-			t.Errorf("%s started %s after the first Accept, want %s", what, got.Sub(authntest.Now), want.Sub(authntest.Now))
-		}
-	}
-
-	const rest = "Host: x\r\nContent-Length: 2\r\n\r\n{}"
-	for _, late := range []bool{false, true} {
-		accepted := f.clock.peek()
-		secured := tls.Client(f.dial(), f.clientConfig(pki.Client().TLS()))
-		if err := secured.HandshakeContext(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		f.handshake() // accepted by now
-		asked := f.clock.asked()
-		write := func(s string) {
-			t.Helper()
-			if _, err := io.WriteString(secured, s); err != nil {
-				t.Fatal(err)
-			}
-		}
-		readAnswer := func() {
-			t.Helper()
-			var answer strings.Builder
-			for b := make([]byte, 512); !strings.HasSuffix(answer.String(), "ok"); {
-				n, err := secured.Read(b)
-				if err != nil {
-					t.Fatal(err)
-				}
-				answer.Write(b[:n])
-			}
-		}
-		f.clock.pass(time.Second)
-		if late { // a connection to spare
-			f.clock.pass(time.Minute)
-			accepted = f.clock.peek()
-		}
-		write("POST / HTTP/1.1\r\n" + rest)
-		expect("the first request", accepted)
-		readAnswer()
-		f.clock.waitUntilAsked(asked + 2) // first byte, idle
-
-		f.clock.pass(time.Second)
-		first := f.clock.peek()
-		write("POST / HT")
-		f.clock.waitUntilAsked(asked + 3) // the first byte was read
-		f.clock.pass(time.Second)
-		write("TP/1.1\r\n" + rest)
-		expect("the second request", first)
-		readAnswer()
-		f.clock.waitUntilAsked(asked + 4) // idle
-	}
-}
-
-// On HTTP/2 a connection has bytes of its own before there is a request.
-func TestStartOnHTTP2(t *testing.T) {
-	pki := authntest.New(t)
-	starts := make(chan time.Time, 1)
-	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			peer, _ := edge.PeerFromContext(r.Context())
-			starts <- peer.Start
-		})
-	})
-	for _, wait := range []time.Duration{0, time.Second, 6 * time.Second} {
-		protocols := &http.Protocols{}
-		protocols.SetHTTP2(true)
-		transport := &http.Transport{TLSClientConfig: f.clientConfig(pki.Client().TLS()), Protocols: protocols}
-		accepted := f.clock.peek()
-		connection, err := transport.NewClientConn(t.Context(), "https", f.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.handshake()
-		for i := range 2 {
-			f.clock.pass(wait)
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url(), http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			response, err := connection.RoundTrip(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = response.Body.Close()
-			want := f.clock.peek()
-			if i == 0 && wait <= time.Second {
-				want = accepted
-			}
-			if got := <-starts; !got.Equal(want) {
-				t.Errorf("request %d, each after %s, started %s after Accept, want %s", i+1, wait, got.Sub(accepted), want.Sub(accepted))
-			}
-		}
-		_ = connection.Close()
-	}
-}
-
 // The time for reading a request must not end the turn that comes of it.
 func TestReadTimeoutEndsWithTheBody(t *testing.T) {
 	pki := authntest.New(t)
@@ -244,98 +133,6 @@ func TestReadTimeoutEndsWithTheBody(t *testing.T) {
 		if status, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), http2)); body != "ok" {
 			t.Errorf("answer %d %q, %v", status, body, err)
 		}
-	}
-}
-
-func TestDrain(t *testing.T) {
-	pki := authntest.New(t)
-	for _, http2 := range []bool{false, true} {
-		entered, finish := make(chan struct{}), make(chan struct{})
-		f := start(t, pki, func(c *edge.Config) {
-			c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				close(entered)
-				<-finish
-				if r.Context().Err() != nil {
-					t.Error("the turn in flight was cancelled")
-				}
-				_, _ = io.WriteString(w, "finished")
-			})
-		})
-		answers := make(chan string, 1)
-		go func() {
-			_, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), http2))
-			if err != nil {
-				body = err.Error()
-			}
-			answers <- body
-		}()
-		<-entered
-		f.stop()
-		refusesConnections(t, f)
-		close(finish)
-		if body := <-answers; body != "finished" {
-			t.Errorf("answer %q", body)
-		}
-		if err := f.wait(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestDrainHasAnEnd(t *testing.T) {
-	pki := authntest.New(t)
-	for _, drain := range []time.Duration{0, 50 * time.Millisecond} {
-		entered := make(chan struct{})
-		f := start(t, pki, func(c *edge.Config) {
-			c.Drain = drain
-			c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				close(entered)
-				<-r.Context().Done()
-			})
-		})
-		go func() { _, _, _ = f.post(f.client(f.clientConfig(pki.Client().TLS()), false)) }()
-		<-entered
-		f.stop()
-		if err := f.wait(); err == nil || !strings.Contains(err.Error(), "turns in flight were cut off after "+drain.String()+": 1") {
-			t.Errorf("Serve returned %v", err)
-		}
-	}
-}
-
-// A connection that has brought no request is no turn in flight, and nothing to wait for.
-func TestDrainOfSpareConnections(t *testing.T) {
-	pki := authntest.New(t)
-	for _, drain := range []time.Duration{0, 4 * time.Second} {
-		f := start(t, pki, func(c *edge.Config) { c.Drain = drain })
-		for _, protocol := range []string{"h2", "http/1.1"} {
-			config := f.clientConfig(pki.Client().TLS())
-			config.NextProtos = []string{protocol}
-			if err := tls.Client(f.dial(), config).HandshakeContext(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			f.handshake()
-		}
-		began := time.Now()
-		f.stop()
-		if err := f.wait(); err != nil {
-			t.Error(err)
-		}
-		if took := time.Since(began); took > 3*time.Second {
-			t.Errorf("a stop took %s", took)
-		}
-	}
-}
-
-func TestHandlerPanicIsLoggedOnce(t *testing.T) {
-	pki := authntest.New(t)
-	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oops") })
-	})
-	if status, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), false)); err == nil {
-		t.Errorf("answer %d %q", status, body)
-	}
-	if log := f.log.String(); strings.Count(log, "Handler panicked") != 1 || !strings.Contains(log, "oops") {
-		t.Errorf("log %s", log)
 	}
 }
 
@@ -373,15 +170,6 @@ func TestNewRefusesGaps(t *testing.T) {
 	}
 }
 
-func TestNegativeDrain(t *testing.T) {
-	if _, err := edge.New(edge.Config{}); strings.Contains(err.Error(), "Drain") {
-		t.Errorf("no drain at all: %v", err)
-	}
-	if _, err := edge.New(edge.Config{Drain: -time.Second}); !strings.Contains(err.Error(), "Drain is -1s") {
-		t.Errorf("error %v", err)
-	}
-}
-
 func TestPortInUse(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, nil)
@@ -411,17 +199,4 @@ func TestCloseWithoutServe(t *testing.T) {
 	if err := s.Serve(t.Context()); err != nil {
 		t.Error(err)
 	}
-}
-
-// refusesConnections waits until nobody accepts any more.
-func refusesConnections(t *testing.T, f *fixture) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		tcp, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", f.Addr().String())
-		if err != nil {
-			return
-		}
-		_ = tcp.Close()
-	}
-	t.Error("connections are still accepted")
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // wants says in words what the schema's rules want of a field, with an example. Indices are left out of the paths.
-var wants = map[string]string{
+var wants = map[string]string{ //nolint:gosec // words about credentials
 	"edge":                            "the public listener: listen, certificate, clients",
 	"edge.listen":                     `a TCP address such as ":8443"`,
 	"edge.certificate":                "the server's certificate: cert and key",

@@ -121,7 +121,7 @@ func (a *assembly) idTokens(context.Context) error {
 		return err
 	}
 	source.Logger, source.Now = a.logger, a.now
-	keys, err := idtoken.NewKeys(source)
+	keys, err := idtoken.NewKeys(source) //nolint:contextcheck // a file is read at once
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,8 @@ fmt: protos ## Format the Go code and the protos.
 
 .PHONY: breaking
 breaking: protos ## Compare the protos with AGAINST (HEAD~1): what would break users?
-	$(TOOL) buf breaking proto --against ".git#ref=$(or $(AGAINST),HEAD~1),subdir=proto"
+	@rm -rf .against && mkdir .against && git archive $(or $(AGAINST),HEAD~1) proto buf.yaml | tar -x -C .against && cp -r .protos .against
+	$(TOOL) buf breaking --against .against
 
 .PHONY: generate
 generate: protos ## Generate gen/ from proto/.

@@ -78,14 +78,14 @@ func greeter(t *testing.T, root, dir, source string) string {
 	lines := bufio.NewScanner(log)
 	t.Cleanup(func() {
 		stop()
-		for lines.Scan() { //nolint:revive // what it still says is nobody's business
+		for lines.Scan() { // so that it can end
 		}
 		if err := service.Wait(); err != nil && ctx.Err() == nil {
 			t.Errorf("the service ended with %v", err)
 		}
 	})
 	address := regexp.MustCompile(`msg=Listening.* address=(\S+)`)
-	for lines.Scan() {
+	for lines.Scan() { // so that it can end
 		if found := address.FindStringSubmatch(lines.Text()); found != nil {
 			return found[1]
 		}

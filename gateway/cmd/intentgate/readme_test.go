@@ -78,14 +78,15 @@ func greeter(t *testing.T, root, dir, source string) string {
 	lines := bufio.NewScanner(log)
 	t.Cleanup(func() {
 		stop()
-		for lines.Scan() { // so that it can end
+		for lines.Scan() {
+			continue // it must not be held up by what it still has to say
 		}
 		if err := service.Wait(); err != nil && ctx.Err() == nil {
 			t.Errorf("the service ended with %v", err)
 		}
 	})
 	address := regexp.MustCompile(`msg=Listening.* address=(\S+)`)
-	for lines.Scan() { // so that it can end
+	for lines.Scan() {
 		if found := address.FindStringSubmatch(lines.Text()); found != nil {
 			return found[1]
 		}

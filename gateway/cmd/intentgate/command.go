@@ -25,6 +25,7 @@ Dialogflow calls one HTTPS endpoint over mutual TLS. The gateway judges the clie
 certificate, reads the webhook, calls the intent service over gRPC with mutual TLS of
 its own and the caller in the metadata, and answers inside Dialogflow's time limit.`,
 		Example: `  intentgate demo                          # everything on this machine
+  intentgate profiles                      # whose certificates are trusted
   intentgate certs --out dev-certs         # a development PKI
   intentgate serve --config intentgate.yaml`,
 		Version:       strings.TrimSpace(build().GetVersion() + " " + build().GetRevision()),
@@ -48,7 +49,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newCertsCommand(), newDemoCommand())
+	command.AddCommand(newServeCommand(), newProfilesCommand(), newCertsCommand(), newDemoCommand())
 	return command
 }
 

@@ -133,7 +133,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 func TestReadmeVerifies(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not installed")
+		t.Fatal("openssl is needed: install it with your package manager, e.g. apt-get install openssl")
 	}
 	dir := t.TempDir()
 	o := options()

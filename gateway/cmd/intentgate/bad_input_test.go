@@ -234,9 +234,6 @@ func TestBadCommandLines(t *testing.T) {
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			t.Parallel()
-			if len(test.args) > 0 && test.args[0] == "demo" && testing.Short() {
-				t.Skip("makes keys")
-			}
 			stdout, _, err := execute(t, test.args...)
 			if err == nil {
 				t.Fatal("no error")

@@ -15,6 +15,16 @@ import (
 // swapping them is several events.
 const settle = 100 * time.Millisecond
 
+// Watch calls reload at once, when something changes in a folder of the files, and every minute, until the context ends. It
+// fails only if the folders cannot be watched; what reload returns it leaves to reload to tell.
+func Watch(ctx context.Context, o Options, files []string, reload func() error) error {
+	o, err := o.complete()
+	if err != nil {
+		return err
+	}
+	return watch(ctx, o, files, reload)
+}
+
 // watch calls reload when something changes in a folder of the files. The folders are watched and not the files,
 // because files are replaced by renames, and in Kubernetes not even they change but `..data`, a link beside them.
 func watch(ctx context.Context, o Options, files []string, reload func() error) (err error) {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,8 +206,12 @@ func (f *fetch) wait(ctx context.Context) error {
 func (k *Keys) replace(ctx context.Context) error {
 	set, err := k.next(ctx)
 	if err == nil {
+		level := slog.LevelInfo
+		if maps.Equal(set.keys, k.usable()) { // nothing new
+			level = slog.LevelDebug
+		}
 		k.current.Store(set)
-		k.logger.InfoContext(ctx, "Fetched the keys of ID tokens", slog.String("source", k.source),
+		k.logger.Log(ctx, level, "Fetched the keys of ID tokens", slog.String("source", k.source),
 			slog.Int("keys", len(set.keys)), slog.Time("expires", set.expires))
 	} else {
 		k.logger.WarnContext(ctx, "Could not fetch the keys of ID tokens", slog.String("source", k.source),

@@ -94,45 +94,6 @@ func (a *assembly) services(context.Context) error {
 	return errors.Join(append(problems, a.telemetry.ObserveServices(a.serviceStates))...)
 }
 
-func (a *assembly) trust(context.Context) error {
-	profiles, err := trustProfiles(a.settings.GetEdge().GetClients())
-	if err != nil {
-		return err
-	}
-	a.profiles, err = authn.NewTrust(profiles...)
-	return err
-}
-
-// idTokens begins to fetch the keys that ID tokens are verified with, if any webhook asks for one.
-func (a *assembly) idTokens(context.Context) error {
-	asked := false
-	for _, webhook := range a.settings.GetWebhooks() {
-		if webhook.GetIdToken().GetMode() != "off" {
-			asked = true
-			continue
-		}
-		a.logger.Warn("ID tokens are not verified: projects are what requests state", "webhook", webhook.GetPath())
-	}
-	if !asked {
-		return nil
-	}
-	source, err := keySource(a.settings.GetIdTokenKeys())
-	if err != nil {
-		return err
-	}
-	source.Logger, source.Now = a.logger, a.now
-	keys, err := idtoken.NewKeys(source) //nolint:contextcheck // a file is read at once
-	if err != nil {
-		return err
-	}
-	a.beside = append(a.beside, func(ctx context.Context) error {
-		keys.Run(ctx)
-		return nil
-	})
-	a.tokens, err = idtoken.New(idtoken.Config{Keys: keys, Now: a.now})
-	return err
-}
-
 // listen opens the edge, with the webhooks behind it.
 func (a *assembly) listen(ctx context.Context) error {
 	settings := a.settings.GetEdge()

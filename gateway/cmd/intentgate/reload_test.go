@@ -5,8 +5,11 @@ import (
 	"crypto/x509"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"testing"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/services/mtls/devca"
@@ -55,6 +58,43 @@ func TestReload(t *testing.T) {
 	if got := g.serial(t); got.Cmp(renewed.Leaf.SerialNumber) != 0 {
 		t.Errorf("the edge shows certificate %s, want %s", got, renewed.Leaf.SerialNumber)
 	}
+}
+
+// TestTrustIsWithdrawn takes the root of a client's chain away: the connection that it made before is refused from then on,
+// and a new one in its handshake. Files that are no good change nothing.
+func TestTrustIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	google, old := g.dialogflow(t), g.client(t, g.pki.GTS.TLS(), false)
+	wantES(t, g.post(t, old, esPath, esTurn("before")), "heard before")
+
+	other, err := devca.New(devca.Options{CommonName: "another root"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(g.file(pki.GTSRoot), []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.log.await(t, 1, entry{"msg": "Kept the current trust because the new files are no good", "level": "WARN"})
+	wantES(t, g.post(t, old, esPath, esTurn("kept")), "heard kept")
+
+	if err := other.WriteFile(g.file(pki.GTSRoot)); err != nil {
+		t.Fatal(err)
+	}
+	g.log.await(t, 1, entry{"msg": "Trust reloaded, for live connections too"})
+	got := g.post(t, old, esPath, esTurn("withdrawn"))
+	if code, _ := got.message(t); got.StatusCode != http.StatusForbidden || code != codes.PermissionDenied || !got.Close {
+		t.Errorf("status %d %s, close %t; want 403 and the connection closed", got.StatusCode, code, got.Close)
+	}
+	g.log.await(t, 1, entry{"msg": "Turn", "reason": "unknown_authority"})
+	if _, err := send(old, g.request(t.Context(), t, esPath, esTurn("again"))); err == nil {
+		t.Error("a new connection was accepted")
+	}
+	g.audit.await(t, 1, entry{"msg": "Connection refused", "reason": "unknown_authority"})
+	if calls := append(g.service.of("withdrawn"), g.service.of("again")...); len(calls) > 0 {
+		t.Errorf("%d calls for a client that is trusted no longer", len(calls))
+	}
+	wantES(t, g.post(t, google, esPath, esTurn("other chain")), "heard other chain")
 }
 
 // serial is the number of the certificate that the edge shows.

@@ -111,6 +111,15 @@ func TestTokens(t *testing.T) {
 	if calls := g.service.all(); len(calls) != before {
 		t.Errorf("%d refused turns reached the service", len(calls)-before)
 	}
+	// Other keys: what was proven by the old ones no longer is.
+	if err := os.WriteFile(file, stranger.JWKS(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.log.await(t, 2, entry{"msg": "Fetched the keys of ID tokens", "level": "INFO"})
+	if got := call(t, "old key", good); got.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a token of a withdrawn key: status %d", got.StatusCode)
+	}
+	wantES(t, call(t, "new key", token(t, stranger, nil)), "heard new key")
 	for _, journal := range []*journal{g.log, g.audit} {
 		if strings.Contains(journal.String(), strings.Split(good, ".")[1]) {
 			t.Error("a token stands in the log")

@@ -13,7 +13,7 @@ help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 .PHONY: test
-test: need protos lint generated go-test fuzz ## Pass all tests: lint, generated code, go test -race, fuzzing.
+test: need protos lint generated go-test bench-once fuzz ## Pass all tests: lint, generated code, go test -race, fuzzing.
 
 .PHONY: build
 build: ## Build bin/intentgate.
@@ -39,6 +39,10 @@ fuzz: ## Run every fuzz target FUZZTIME (20000x, or 60s).
 .PHONY: bench
 bench: ## Run the benchmarks.
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-once
+bench-once: ## Run every benchmark once, so that they keep working.
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./... | grep -v 'no test files'
 
 .PHONY: lint
 lint: protos ## Lint the Go code and the protos.

@@ -32,6 +32,7 @@ const (
 	peerVariable = "INTENTGATE_BENCHMARK_PEER"
 	connections  = 16
 	benchTurn    = "../../testdata/turns/es-order-track.good.json"
+	benchToken   = "token" // a file beside the certificates' folder
 	benchAnswer  = "Order A-1001 left our warehouse on Friday."
 )
 
@@ -74,7 +75,11 @@ func runPeer(dir string, in io.Reader, out io.Writer, log io.Reader) error {
 	if err != nil {
 		return err
 	}
-	load := load{certs: certs, template: template, agents: map[string][]*simulator.Client{}}
+	token, err := os.ReadFile(filepath.Join(dir, benchToken)) //nolint:gosec // a file of the benchmark's
+	if err != nil {
+		return err
+	}
+	load := load{certs: certs, token: string(token), template: template, agents: map[string][]*simulator.Client{}}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		var url string
 		var n int64
@@ -105,6 +110,7 @@ func (fixedService) Fulfill(context.Context, *intentgatev1.FulfillRequest) (*int
 // load makes turns.
 type load struct {
 	certs    string
+	token    string
 	template []byte
 	turns    atomic.Int64                   // so far: no two turns have the same id or session
 	agents   map[string][]*simulator.Client // by URL; each has one connection
@@ -155,9 +161,11 @@ func (l *load) connect(url string) ([]*simulator.Client, error) {
 	}
 	var agents []*simulator.Client
 	for range connections {
-		agent, err := simulator.New(simulator.Config{URL: url, TLS: &tls.Config{
-			MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{certificate},
-		}})
+		agent, err := simulator.New(simulator.Config{
+			URL:   url,
+			TLS:   &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{certificate}},
+			Token: func() (string, error) { return l.token, nil },
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/connectivity"
+
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 )
 
 // Health knows whether the gateway should be sent turns: its edge is listening and not draining, and every service that is
@@ -16,16 +18,17 @@ import (
 type Health struct {
 	services            func() []Service
 	notAfter            func() time.Time
+	keys                func() idtoken.Status
 	listening, draining atomic.Bool
 }
 
-// NewHealth returns a Health that is not ready yet. notAfter tells when the edge's certificate expires; it only informs
-// and may be nil.
-func NewHealth(services func() []Service, notAfter func() time.Time) (*Health, error) {
+// NewHealth returns a Health that is not ready yet. notAfter tells when the edge's certificate expires, keys how those of ID
+// tokens are; they only inform and may be nil.
+func NewHealth(services func() []Service, notAfter func() time.Time, keys func() idtoken.Status) (*Health, error) {
 	if services == nil {
 		return nil, errors.New("admin: Health needs the services")
 	}
-	return &Health{services: services, notAfter: notAfter}, nil
+	return &Health{services: services, notAfter: notAfter, keys: keys}, nil
 }
 
 // Listening says that the edge accepts connections from now on.
@@ -41,6 +44,7 @@ type readiness struct {
 	Draining    bool               `json:"draining"`
 	Services    []serviceReadiness `json:"services"`
 	Certificate *certificate       `json:"certificate,omitempty"`
+	IDTokenKeys *keys              `json:"id_token_keys,omitempty"`
 }
 
 type serviceReadiness struct {
@@ -52,6 +56,13 @@ type serviceReadiness struct {
 
 type certificate struct {
 	NotAfter time.Time `json:"not_after"`
+}
+
+type keys struct {
+	Source  string    `json:"source"`
+	Keys    int       `json:"keys"` // that are in use; 0: every token is refused
+	Expires time.Time `json:"expires,omitzero"`
+	Detail  string    `json:"detail,omitempty"` // why the last fetch failed
 }
 
 // check looks at everything now.
@@ -67,6 +78,13 @@ func (h *Health) check() readiness {
 	}
 	if h.notAfter != nil {
 		result.Certificate = &certificate{h.notAfter().UTC()}
+	}
+	if h.keys != nil {
+		status := h.keys()
+		result.IDTokenKeys = &keys{Source: status.Source, Keys: status.Keys, Expires: status.Expires.UTC()}
+		if status.Err != nil {
+			result.IDTokenKeys.Detail = status.Err.Error()
+		}
 	}
 	return result
 }

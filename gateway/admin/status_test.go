@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/intentgate/intentgate/gateway/admin"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 )
 
 func TestStatus(t *testing.T) {
@@ -22,7 +24,10 @@ func TestStatus(t *testing.T) {
 			{Name: "faq", State: fixed(connectivity.TransientFailure, "connection refused")},
 		}
 	}
-	health, err := admin.NewHealth(services, func() time.Time { return time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)) })
+	health, err := admin.NewHealth(services, func() time.Time { return time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)) },
+		func() idtoken.Status {
+			return idtoken.Status{Source: "https://keys.example", Err: errors.New("no route to host")}
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +43,8 @@ func TestStatus(t *testing.T) {
 	serve(t, server)
 	web := client(t, server.Addr())
 
-	faq := `{"name":"faq","state":"TRANSIENT_FAILURE","required":false,"detail":"connection refused"}],"certificate":{"not_after":"2027-01-02T02:04:05Z"}}` + "\n"
+	faq := `{"name":"faq","state":"TRANSIENT_FAILURE","required":false,"detail":"connection refused"}],"certificate":{"not_after":"2027-01-02T02:04:05Z"},` +
+		`"id_token_keys":{"source":"https://keys.example","keys":0,"detail":"no route to host"}}` + "\n"
 	ready := func(when string, status int, want string) {
 		t.Helper()
 		got := get(t, web, http.MethodGet, "http://gateway:9900/readyz", nil)
@@ -85,7 +91,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusRefusesGaps(t *testing.T) {
-	if _, err := admin.NewHealth(nil, nil); err == nil {
+	if _, err := admin.NewHealth(nil, nil, nil); err == nil {
 		t.Error("a Health without services")
 	}
 	if _, err := admin.NewStatus(t.Context(), admin.StatusConfig{Listen: "127.0.0.1:0"}); err == nil {

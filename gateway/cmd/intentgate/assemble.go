@@ -54,7 +54,8 @@ type assembly struct {
 	files     mtls.Options
 	telemetry *telemetry.Telemetry
 	router    *router.Router
-	tokens    *idtoken.Verifier
+	tokens    *idtoken.Verifier     // nil where no webhook asks for a token
+	keys      func() idtoken.Status // likewise
 	clients   map[string]gateway.Service
 	states    []admin.Service
 	profiles  *authn.Trust
@@ -135,7 +136,7 @@ func (a *assembly) listen(ctx context.Context) error {
 	a.beside = append(a.beside, certificate.Watch)
 	a.addresses.Edge = "https://" + a.edge.Addr().String()
 	a.health, err = admin.NewHealth(func() []admin.Service { return a.states },
-		func() time.Time { return certificate.Certificate().Leaf.NotAfter })
+		func() time.Time { return certificate.Certificate().Leaf.NotAfter }, a.keys)
 	return err
 }
 

@@ -71,6 +71,9 @@ func TestTokens(t *testing.T) {
 			}
 		}
 		g.log.await(t, 2, entry{"msg": "Turn", "outcome": "answered", "project_proof": "ID_TOKEN"})
+		if ready := get(t, g.Status+"/readyz").body; !strings.Contains(ready, `"id_token_keys":{"source":"`+file+`","keys":1,`) {
+			t.Errorf("readiness does not tell of the keys: %s", ready)
+		}
 	})
 
 	none := "Bearer " + base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + strings.Split(good, ".")[1] + "."

@@ -103,6 +103,7 @@ func (a *assembly) idTokens(context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.keys = keys.Status
 	a.beside = append(a.beside, func(ctx context.Context) error {
 		keys.Run(ctx)
 		return nil

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -28,8 +27,7 @@ type Options struct {
 	Key *rsa.PrivateKey
 }
 
-// Issuer signs tokens with a key of its own. It is an http.Handler that serves the public key as a JWK set, and may be
-// used by many goroutines.
+// Issuer signs tokens with a key of its own. It may be used by many goroutines.
 type Issuer struct {
 	now    func() time.Time
 	signer jose.Signer
@@ -101,15 +99,3 @@ func (i *Issuer) Sign(claims map[string]any) (string, error) {
 
 // JWKS returns the public key as a JWK set. It must not be changed.
 func (i *Issuer) JWKS() []byte { return i.jwks }
-
-// ServeHTTP answers with the JWK set, to be kept for as long as Google's.
-func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "GET is wanted", http.StatusMethodNotAllowed)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.Header().Set("Cache-Control", "public, max-age=20000, must-revalidate, no-transform")
-	_, _ = w.Write(i.jwks) // a client that has gone
-}

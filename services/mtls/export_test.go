@@ -26,3 +26,6 @@ func (id *Identity) ServerConfig() *tls.Config { return id.serverConfig() }
 
 // Pool returns the authorities that are currently accepted.
 func (id *Identity) Pool() *x509.CertPool { return id.roots.current.Load() }
+
+// WithRemedy is what becomes of an error of the file system.
+func WithRemedy(path string, err error) error { return withRemedy(path, err) }

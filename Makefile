@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 GO ?= go
 TOOL := $(GO) tool -modfile=tools.mod
+# golangci-lint's findings carry the paths of the checkout that they were found in: no other may meet them.
+export GOLANGCI_LINT_CACHE := $(CURDIR)/.lint-cache
 # A number of executions: Go's fuzzer now and then reports the end of a time as a failure.
 FUZZTIME ?= 20000x
 

@@ -104,7 +104,9 @@ type Caller struct {
 	// The client certificate that the caller presented, possession of its key proven.
 	Certificate *Caller_Certificate `protobuf:"bytes,7,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// The ID token that the caller presented, verified; absent if there was none.
-	IdToken       *Caller_IdToken `protobuf:"bytes,8,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
+	IdToken *Caller_IdToken `protobuf:"bytes,8,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
+	// The name, in the gateway's configuration, of the secret that the caller presented; empty if there was none.
+	Credential    string `protobuf:"bytes,9,opt,name=credential,proto3" json:"credential,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -193,6 +195,13 @@ func (x *Caller) GetIdToken() *Caller_IdToken {
 		return x.IdToken
 	}
 	return nil
+}
+
+func (x *Caller) GetCredential() string {
+	if x != nil {
+		return x.Credential
+	}
+	return ""
 }
 
 // CallRef says which turn a call belongs to. It is stated by the request, and proof of nothing.
@@ -466,7 +475,7 @@ var File_intentgate_v1_caller_proto protoreflect.FileDescriptor
 
 const file_intentgate_v1_caller_proto_rawDesc = "" +
 	"\n" +
-	"\x1aintentgate/v1/caller.proto\x12\rintentgate.v1\x1a\x1cintentgate/v1/platform.proto\"\x90\a\n" +
+	"\x1aintentgate/v1/caller.proto\x12\rintentgate.v1\x1a\x1cintentgate/v1/platform.proto\"\xb0\a\n" +
 	"\x06Caller\x123\n" +
 	"\bplatform\x18\x01 \x01(\x0e2\x17.intentgate.v1.PlatformR\bplatform\x12:\n" +
 	"\n" +
@@ -476,7 +485,10 @@ const file_intentgate_v1_caller_proto_rawDesc = "" +
 	"\x05agent\x18\x05 \x01(\v2\x1b.intentgate.v1.Caller.ValueR\x05agent\x12=\n" +
 	"\venvironment\x18\x06 \x01(\v2\x1b.intentgate.v1.Caller.ValueR\venvironment\x12C\n" +
 	"\vcertificate\x18\a \x01(\v2!.intentgate.v1.Caller.CertificateR\vcertificate\x128\n" +
-	"\bid_token\x18\b \x01(\v2\x1d.intentgate.v1.Caller.IdTokenR\aidToken\x1aP\n" +
+	"\bid_token\x18\b \x01(\v2\x1d.intentgate.v1.Caller.IdTokenR\aidToken\x12\x1e\n" +
+	"\n" +
+	"credential\x18\t \x01(\tR\n" +
+	"credential\x1aP\n" +
 	"\x05Value\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x121\n" +
 	"\x05proof\x18\x02 \x01(\x0e2\x1b.intentgate.v1.Caller.ProofR\x05proof\x1a\xa8\x01\n" +

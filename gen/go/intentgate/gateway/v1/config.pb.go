@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -288,7 +289,14 @@ type Profile struct {
 	// What the certificate must say. A profile of one's own needs it: a CA issues to many.
 	Subject *Subject `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The CX agents that this profile stands for, by resource name: `projects/P/locations/L/agents/A`.
-	Agents        []string `protobuf:"bytes,5,rep,name=agents,proto3" json:"agents,omitempty"`
+	Agents []string `protobuf:"bytes,5,rep,name=agents,proto3" json:"agents,omitempty"`
+	// What the certificate's issuer must be called, in a profile of one's own whose roots issue through several CAs.
+	Issuer *Issuer `protobuf:"bytes,6,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The extended key usages, one of which the certificate must have, in a profile of one's own; default: clientAuth, and a
+	// certificate that leaves its usage open will do.
+	KeyUsages []string `protobuf:"bytes,7,rep,name=key_usages,json=keyUsages,proto3" json:"key_usages,omitempty"`
+	// The time in which the profile is meant to be used.
+	Dates         *Dates `protobuf:"bytes,8,opt,name=dates,proto3" json:"dates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,11 +366,155 @@ func (x *Profile) GetAgents() []string {
 	return nil
 }
 
+func (x *Profile) GetIssuer() *Issuer {
+	if x != nil {
+		return x.Issuer
+	}
+	return nil
+}
+
+func (x *Profile) GetKeyUsages() []string {
+	if x != nil {
+		return x.KeyUsages
+	}
+	return nil
+}
+
+func (x *Profile) GetDates() *Dates {
+	if x != nil {
+		return x.Dates
+	}
+	return nil
+}
+
+// Issuer is what the CA must be called that issued a client certificate; all that is given must hold.
+type Issuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The one common name of the issuer.
+	CommonName string `protobuf:"bytes,1,opt,name=common_name,json=commonName,proto3" json:"common_name,omitempty"`
+	// The one organization of the issuer.
+	Organization  string `protobuf:"bytes,2,opt,name=organization,proto3" json:"organization,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Issuer) Reset() {
+	*x = Issuer{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Issuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Issuer) ProtoMessage() {}
+
+func (x *Issuer) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
+func (*Issuer) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Issuer) GetCommonName() string {
+	if x != nil {
+		return x.CommonName
+	}
+	return ""
+}
+
+func (x *Issuer) GetOrganization() string {
+	if x != nil {
+		return x.Organization
+	}
+	return ""
+}
+
+// Dates are the time in which a profile is meant to be used. A certificate that is accepted outside of it is logged; it is
+// refused only where that is enforced.
+type Dates struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The profile is used from then on; RFC 3339. The built-in dates of `dialogflow` cannot be changed.
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The profile is used before then; RFC 3339. Likewise.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Refuse certificates outside of the dates; those of the built-in profile say that Google presents no certificate of the
+	// Google Trust Services chain from 1 December 2026 on.
+	Enforce       bool `protobuf:"varint,3,opt,name=enforce,proto3" json:"enforce,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dates) Reset() {
+	*x = Dates{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dates) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dates) ProtoMessage() {}
+
+func (x *Dates) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dates.ProtoReflect.Descriptor instead.
+func (*Dates) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Dates) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Dates) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Dates) GetEnforce() bool {
+	if x != nil {
+		return x.Enforce
+	}
+	return false
+}
+
 // Roots are CA certificates in PEM files.
 type Roots struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The roots of a profile of one's own.
 	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// A folder instead of a file: all its files named *.pem or *.crt.
+	Folder string `protobuf:"bytes,4,opt,name=folder,proto3" json:"folder,omitempty"`
 	// The roots of the SSL.com chain, for a profile like `dialogflow`.
 	SslCom string `protobuf:"bytes,2,opt,name=ssl_com,json=sslCom,proto3" json:"ssl_com,omitempty"`
 	// The roots of the Google Trust Services chain, for a profile like `dialogflow`.
@@ -373,7 +525,7 @@ type Roots struct {
 
 func (x *Roots) Reset() {
 	*x = Roots{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -385,7 +537,7 @@ func (x *Roots) String() string {
 func (*Roots) ProtoMessage() {}
 
 func (x *Roots) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -398,12 +550,19 @@ func (x *Roots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roots.ProtoReflect.Descriptor instead.
 func (*Roots) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Roots) GetFile() string {
 	if x != nil {
 		return x.File
+	}
+	return ""
+}
+
+func (x *Roots) GetFolder() string {
+	if x != nil {
+		return x.Folder
 	}
 	return ""
 }
@@ -439,7 +598,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -451,7 +610,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -464,7 +623,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Subject) GetCommonName() string {
@@ -520,7 +679,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +691,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +704,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Limits) GetHeaderBytes() uint32 {
@@ -625,14 +784,17 @@ type Webhook struct {
 	// With no project given any is let in, which only a webhook may that verifies no token.
 	Projects []*Project `protobuf:"bytes,8,rep,name=projects,proto3" json:"projects,omitempty"`
 	// How the ID token is judged that proves which project's agent calls. The certificate proves only that it is Google.
-	IdToken       *IdToken `protobuf:"bytes,9,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
+	IdToken *IdToken `protobuf:"bytes,9,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
+	// Secrets that prove a project instead of an ID token, for agents that cannot send one. ES sends no token where Basic
+	// authentication or a header `authorization` is configured in the agent.
+	Credentials   []*Credential `protobuf:"bytes,10,rep,name=credentials,proto3" json:"credentials,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Webhook) Reset() {
 	*x = Webhook{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +806,7 @@ func (x *Webhook) String() string {
 func (*Webhook) ProtoMessage() {}
 
 func (x *Webhook) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +819,7 @@ func (x *Webhook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
 func (*Webhook) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Webhook) GetPath() string {
@@ -723,6 +885,206 @@ func (x *Webhook) GetIdToken() *IdToken {
 	return nil
 }
 
+func (x *Webhook) GetCredentials() []*Credential {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+// Credential is a secret that an agent is configured with: Basic authentication or a header.
+type Credential struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name in logs and in the caller's identity.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The user name and password of Basic authentication.
+	Basic *Basic `protobuf:"bytes,2,opt,name=basic,proto3" json:"basic,omitempty"`
+	// A header with a fixed value, instead of basic.
+	Header *Header `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"`
+	// The projects that it proves, by ID; they must be among the webhook's. Sessions of others are refused.
+	Projects []string `protobuf:"bytes,4,rep,name=projects,proto3" json:"projects,omitempty"`
+	// The CX agents that it is for, by resource name: sessions of others are refused. Absent: all of its projects.
+	// It does not prove the agent: whoever configures one agent of the project may configure another.
+	Agents        []string `protobuf:"bytes,5,rep,name=agents,proto3" json:"agents,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Credential) Reset() {
+	*x = Credential{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Credential) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Credential) ProtoMessage() {}
+
+func (x *Credential) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Credential.ProtoReflect.Descriptor instead.
+func (*Credential) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Credential) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Credential) GetBasic() *Basic {
+	if x != nil {
+		return x.Basic
+	}
+	return nil
+}
+
+func (x *Credential) GetHeader() *Header {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *Credential) GetProjects() []string {
+	if x != nil {
+		return x.Projects
+	}
+	return nil
+}
+
+func (x *Credential) GetAgents() []string {
+	if x != nil {
+		return x.Agents
+	}
+	return nil
+}
+
+// Basic is Basic authentication.
+type Basic struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user name.
+	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
+	// Files of the password: one, or two while it is being changed. A line end at the end of a file is no part of it.
+	PasswordFiles []string `protobuf:"bytes,2,rep,name=password_files,json=passwordFiles,proto3" json:"password_files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Basic) Reset() {
+	*x = Basic{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Basic) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Basic) ProtoMessage() {}
+
+func (x *Basic) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Basic.ProtoReflect.Descriptor instead.
+func (*Basic) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Basic) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Basic) GetPasswordFiles() []string {
+	if x != nil {
+		return x.PasswordFiles
+	}
+	return nil
+}
+
+// Header is a header with a fixed value.
+type Header struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The header's name, such as `x-webhook-key`. `authorization` will do where no ID token can come.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Files of the value: one, or two while it is being changed. A line end at the end of a file is no part of it.
+	ValueFiles    []string `protobuf:"bytes,2,rep,name=value_files,json=valueFiles,proto3" json:"value_files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Header) Reset() {
+	*x = Header{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Header) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Header) ProtoMessage() {}
+
+func (x *Header) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Header.ProtoReflect.Descriptor instead.
+func (*Header) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Header) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Header) GetValueFiles() []string {
+	if x != nil {
+		return x.ValueFiles
+	}
+	return nil
+}
+
 // IdToken says which ID tokens of Dialogflow's a webhook takes.
 type IdToken struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -743,7 +1105,7 @@ type IdToken struct {
 
 func (x *IdToken) Reset() {
 	*x = IdToken{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +1117,7 @@ func (x *IdToken) String() string {
 func (*IdToken) ProtoMessage() {}
 
 func (x *IdToken) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +1130,7 @@ func (x *IdToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdToken.ProtoReflect.Descriptor instead.
 func (*IdToken) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IdToken) GetAudiences() []string {
@@ -821,7 +1183,7 @@ type IdTokenKeys struct {
 
 func (x *IdTokenKeys) Reset() {
 	*x = IdTokenKeys{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +1195,7 @@ func (x *IdTokenKeys) String() string {
 func (*IdTokenKeys) ProtoMessage() {}
 
 func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +1208,7 @@ func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdTokenKeys.ProtoReflect.Descriptor instead.
 func (*IdTokenKeys) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *IdTokenKeys) GetUrl() string {
@@ -883,7 +1245,7 @@ type Project struct {
 
 func (x *Project) Reset() {
 	*x = Project{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1257,7 @@ func (x *Project) String() string {
 func (*Project) ProtoMessage() {}
 
 func (x *Project) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1270,7 @@ func (x *Project) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Project.ProtoReflect.Descriptor instead.
 func (*Project) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Project) GetId() string {
@@ -943,7 +1305,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1317,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1330,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Service) GetName() string {
@@ -1016,7 +1378,7 @@ type ServiceTLS struct {
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1390,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1403,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -1087,7 +1449,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1461,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1474,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -1162,7 +1524,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1536,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1549,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Match) GetPlatform() string {
@@ -1257,7 +1619,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1269,7 +1631,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1282,7 +1644,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Status) GetListen() string {
@@ -1303,7 +1665,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1677,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1690,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Admin) GetListen() string {
@@ -1342,7 +1704,7 @@ var File_intentgate_gateway_v1_config_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc0\x03\n" +
+	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x03\n" +
 	"\x06Config\x127\n" +
 	"\x04edge\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.EdgeB\x06\xbaH\x03\xc8\x01\x01R\x04edge\x12D\n" +
 	"\bwebhooks\x18\x02 \x03(\v2\x1e.intentgate.gateway.v1.WebhookB\b\xbaH\x05\x92\x01\x02\b\x01R\bwebhooks\x12D\n" +
@@ -1361,16 +1723,31 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\x05drain\"A\n" +
 	"\aKeyPair\x12\x1b\n" +
 	"\x04cert\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04cert\x12\x19\n" +
-	"\x03key\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03key\"\xa6\x02\n" +
+	"\x03key\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03key\"\xd6\x03\n" +
 	"\aProfile\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12'\n" +
 	"\x04like\x18\x02 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\n" +
 	"dialogflowR\x04like\x122\n" +
 	"\x05roots\x18\x03 \x01(\v2\x1c.intentgate.gateway.v1.RootsR\x05roots\x128\n" +
 	"\asubject\x18\x04 \x01(\v2\x1e.intentgate.gateway.v1.SubjectR\asubject\x12Q\n" +
-	"\x06agents\x18\x05 \x03(\tB9\xbaH6\x92\x013\"1r/2-^projects/[^/]+/locations/[^/]+/agents/[^/]+$R\x06agents\"F\n" +
+	"\x06agents\x18\x05 \x03(\tB9\xbaH6\x92\x013\"1r/2-^projects/[^/]+/locations/[^/]+/agents/[^/]+$R\x06agents\x125\n" +
+	"\x06issuer\x18\x06 \x01(\v2\x1d.intentgate.gateway.v1.IssuerR\x06issuer\x12C\n" +
+	"\n" +
+	"key_usages\x18\a \x03(\tB$\xbaH!\x92\x01\x1e\x18\x01\"\x1ar\x18R\n" +
+	"clientAuthR\n" +
+	"serverAuthR\tkeyUsages\x122\n" +
+	"\x05dates\x18\b \x01(\v2\x1c.intentgate.gateway.v1.DatesR\x05dates\"M\n" +
+	"\x06Issuer\x12\x1f\n" +
+	"\vcommon_name\x18\x01 \x01(\tR\n" +
+	"commonName\x12\"\n" +
+	"\forganization\x18\x02 \x01(\tR\forganization\"\x83\x01\n" +
+	"\x05Dates\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
+	"\aenforce\x18\x03 \x01(\bR\aenforce\"^\n" +
 	"\x05Roots\x12\x12\n" +
-	"\x04file\x18\x01 \x01(\tR\x04file\x12\x17\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x16\n" +
+	"\x06folder\x18\x04 \x01(\tR\x06folder\x12\x17\n" +
 	"\assl_com\x18\x02 \x01(\tR\x06sslCom\x12\x10\n" +
 	"\x03gts\x18\x03 \x01(\tR\x03gts\"r\n" +
 	"\aSubject\x12\x1f\n" +
@@ -1391,7 +1768,7 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"handshakes\x18\a \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\n" +
 	"handshakes\x12+\n" +
-	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\x82\x04\n" +
+	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\xc7\x04\n" +
 	"\aWebhook\x123\n" +
 	"\x04path\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^(/[A-Za-z0-9._~-]+)+/?$R\x04path\x12)\n" +
 	"\bplatform\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -1403,8 +1780,25 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\areserve\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\areserve\x12/\n" +
 	"\x11retries_repeat_id\x18\a \x01(\bH\x00R\x0fretriesRepeatId\x88\x01\x01\x12:\n" +
 	"\bprojects\x18\b \x03(\v2\x1e.intentgate.gateway.v1.ProjectR\bprojects\x129\n" +
-	"\bid_token\x18\t \x01(\v2\x1e.intentgate.gateway.v1.IdTokenR\aidTokenB\x14\n" +
-	"\x12_retries_repeat_id\"\x8f\x02\n" +
+	"\bid_token\x18\t \x01(\v2\x1e.intentgate.gateway.v1.IdTokenR\aidToken\x12C\n" +
+	"\vcredentials\x18\n" +
+	" \x03(\v2!.intentgate.gateway.v1.CredentialR\vcredentialsB\x14\n" +
+	"\x12_retries_repeat_id\"\xa7\x02\n" +
+	"\n" +
+	"Credential\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x122\n" +
+	"\x05basic\x18\x02 \x01(\v2\x1c.intentgate.gateway.v1.BasicR\x05basic\x125\n" +
+	"\x06header\x18\x03 \x01(\v2\x1d.intentgate.gateway.v1.HeaderR\x06header\x12&\n" +
+	"\bprojects\x18\x04 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x18\x01R\bprojects\x12S\n" +
+	"\x06agents\x18\x05 \x03(\tB;\xbaH8\x92\x015\x18\x01\"1r/2-^projects/[^/]+/locations/[^/]+/agents/[^/]+$R\x06agents\"e\n" +
+	"\x05Basic\x12'\n" +
+	"\busername\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\xba\x01\x01:R\busername\x123\n" +
+	"\x0epassword_files\x18\x02 \x03(\tB\f\xbaH\t\x92\x01\x06\b\x01\x10\x02\x18\x01R\rpasswordFiles\"h\n" +
+	"\x06Header\x12/\n" +
+	"\x04name\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^[A-Za-z0-9-]{1,64}$R\x04name\x12-\n" +
+	"\vvalue_files\x18\x02 \x03(\tB\f\xbaH\t\x92\x01\x06\b\x01\x10\x02\x18\x01R\n" +
+	"valueFiles\"\x8f\x02\n" +
 	"\aIdToken\x124\n" +
 	"\taudiences\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\x18\x01\"\fr\n" +
 	":\bhttps://R\taudiences\x12 \n" +
@@ -1464,58 +1858,71 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
-	(*Config)(nil),              // 0: intentgate.gateway.v1.Config
-	(*Edge)(nil),                // 1: intentgate.gateway.v1.Edge
-	(*KeyPair)(nil),             // 2: intentgate.gateway.v1.KeyPair
-	(*Profile)(nil),             // 3: intentgate.gateway.v1.Profile
-	(*Roots)(nil),               // 4: intentgate.gateway.v1.Roots
-	(*Subject)(nil),             // 5: intentgate.gateway.v1.Subject
-	(*Limits)(nil),              // 6: intentgate.gateway.v1.Limits
-	(*Webhook)(nil),             // 7: intentgate.gateway.v1.Webhook
-	(*IdToken)(nil),             // 8: intentgate.gateway.v1.IdToken
-	(*IdTokenKeys)(nil),         // 9: intentgate.gateway.v1.IdTokenKeys
-	(*Project)(nil),             // 10: intentgate.gateway.v1.Project
-	(*Service)(nil),             // 11: intentgate.gateway.v1.Service
-	(*ServiceTLS)(nil),          // 12: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),               // 13: intentgate.gateway.v1.Route
-	(*Match)(nil),               // 14: intentgate.gateway.v1.Match
-	(*Status)(nil),              // 15: intentgate.gateway.v1.Status
-	(*Admin)(nil),               // 16: intentgate.gateway.v1.Admin
-	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
+	(*Config)(nil),                // 0: intentgate.gateway.v1.Config
+	(*Edge)(nil),                  // 1: intentgate.gateway.v1.Edge
+	(*KeyPair)(nil),               // 2: intentgate.gateway.v1.KeyPair
+	(*Profile)(nil),               // 3: intentgate.gateway.v1.Profile
+	(*Issuer)(nil),                // 4: intentgate.gateway.v1.Issuer
+	(*Dates)(nil),                 // 5: intentgate.gateway.v1.Dates
+	(*Roots)(nil),                 // 6: intentgate.gateway.v1.Roots
+	(*Subject)(nil),               // 7: intentgate.gateway.v1.Subject
+	(*Limits)(nil),                // 8: intentgate.gateway.v1.Limits
+	(*Webhook)(nil),               // 9: intentgate.gateway.v1.Webhook
+	(*Credential)(nil),            // 10: intentgate.gateway.v1.Credential
+	(*Basic)(nil),                 // 11: intentgate.gateway.v1.Basic
+	(*Header)(nil),                // 12: intentgate.gateway.v1.Header
+	(*IdToken)(nil),               // 13: intentgate.gateway.v1.IdToken
+	(*IdTokenKeys)(nil),           // 14: intentgate.gateway.v1.IdTokenKeys
+	(*Project)(nil),               // 15: intentgate.gateway.v1.Project
+	(*Service)(nil),               // 16: intentgate.gateway.v1.Service
+	(*ServiceTLS)(nil),            // 17: intentgate.gateway.v1.ServiceTLS
+	(*Route)(nil),                 // 18: intentgate.gateway.v1.Route
+	(*Match)(nil),                 // 19: intentgate.gateway.v1.Match
+	(*Status)(nil),                // 20: intentgate.gateway.v1.Status
+	(*Admin)(nil),                 // 21: intentgate.gateway.v1.Admin
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
 	1,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
-	7,  // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
-	11, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	13, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	15, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	16, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
-	9,  // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
+	9,  // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
+	16, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
+	18, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	20, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	21, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	14, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
 	2,  // 7: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
 	3,  // 8: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
-	6,  // 9: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	17, // 10: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
-	4,  // 11: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
-	5,  // 12: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
-	17, // 13: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	17, // 14: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	17, // 15: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	17, // 16: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	17, // 17: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	17, // 18: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
-	10, // 19: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
-	8,  // 20: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
-	17, // 21: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	17, // 22: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	12, // 23: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	14, // 24: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	8,  // 9: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
+	22, // 10: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	6,  // 11: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
+	7,  // 12: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
+	4,  // 13: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
+	5,  // 14: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
+	23, // 15: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
+	23, // 16: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
+	22, // 17: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	22, // 18: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	22, // 19: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	22, // 20: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	22, // 21: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	22, // 22: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	15, // 23: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
+	13, // 24: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
+	10, // 25: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
+	11, // 26: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
+	12, // 27: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
+	22, // 28: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	22, // 29: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	17, // 30: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	19, // 31: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -1523,14 +1930,14 @@ func file_intentgate_gateway_v1_config_proto_init() {
 	if File_intentgate_gateway_v1_config_proto != nil {
 		return
 	}
-	file_intentgate_gateway_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

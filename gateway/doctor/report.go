@@ -1,0 +1,87 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Verdict is how a check ended.
+type Verdict string
+
+// The verdicts. A warning works today; what was skipped could not be judged, because of another finding most often.
+const (
+	OK      Verdict = "ok"
+	Warning Verdict = "warning"
+	Failed  Verdict = "failed"
+	Skipped Verdict = "skipped"
+)
+
+// Finding is the outcome of one check.
+type Finding struct {
+	Check   string  `json:"check"` // which one: a stable snake_case code
+	Verdict Verdict `json:"verdict"`
+	Saw     string  `json:"saw,omitempty"`    // one line
+	Wanted  string  `json:"wanted,omitempty"` // one line; empty where all is well
+	Remedy  string  `json:"remedy,omitempty"` // what to do, a sentence; empty where there is nothing to do
+}
+
+// Report is what an examination found, in the order in which a person should read it.
+type Report []Finding
+
+// Failed says whether any check failed. Warnings do not count.
+func (r Report) Failed() bool { return r.count(Failed) > 0 }
+
+func (r Report) count(verdict Verdict) (n int) {
+	for _, f := range r {
+		if f.Verdict == verdict {
+			n++
+		}
+	}
+	return n
+}
+
+// Summary counts the verdicts: `9 ok, 1 warning, 2 failed`.
+func (r Report) Summary() string {
+	parts := []string{fmt.Sprintf("%d ok", r.count(OK))}
+	for _, verdict := range []Verdict{Warning, Failed, Skipped} {
+		if n := r.count(verdict); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, verdict))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Print writes the report for people: a line per finding, and below it what was wanted and the remedy.
+func (r Report) Print(w io.Writer) error {
+	width := 0
+	for _, f := range r {
+		width = max(width, len(f.Check))
+	}
+	var text strings.Builder
+	for _, f := range r {
+		mark := string(f.Verdict)
+		if f.Verdict == Failed {
+			mark = "FAILED"
+		}
+		text.WriteString(strings.TrimRight(fmt.Sprintf("%-8s %-*s  %s", mark, width, f.Check, f.Saw), " ") + "\n")
+		for _, more := range [][2]string{{"wanted", f.Wanted}, {"remedy", f.Remedy}} {
+			if more[1] != "" {
+				fmt.Fprintf(&text, "%8s %s  %s\n", "", more[0], more[1])
+			}
+		}
+	}
+	fmt.Fprintf(&text, "%s\n", r.Summary())
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// MarshalJSON writes the report for programs: {"failed": false, "findings": […]}.
+func (r Report) MarshalJSON() ([]byte, error) {
+	findings := []Finding(r)
+	if findings == nil {
+		findings = []Finding{}
+	}
+	return json.Marshal(map[string]any{"failed": r.Failed(), "findings": findings})
+}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -20,6 +21,7 @@ const MaxAnswer = 64 << 10
 // Client calls one webhook. It is safe for concurrent use.
 type Client struct {
 	url     string
+	header  http.Header
 	token   func() (string, error)
 	timeout time.Duration
 	client  *http.Client
@@ -33,6 +35,9 @@ type Config struct {
 	TLS *tls.Config
 	// Token makes the ID token of a request; nil sends none.
 	Token func() (string, error)
+	// Header is sent with every request, as it is configured in the agent, such as an Authorization header for Basic
+	// authentication, in place of an ID token. It must not be changed any more.
+	Header http.Header
 	// Timeout is the time for an answer, from 0 to Dialogflow's 30 s; 5 s if 0.
 	Timeout time.Duration
 }
@@ -41,6 +46,9 @@ type Config struct {
 func New(config Config) (*Client, error) {
 	if config.URL == "" || config.TLS == nil {
 		return nil, errors.New("simulator: URL and TLS are needed")
+	}
+	if config.Token != nil && config.Header.Get("Authorization") != "" {
+		return nil, errors.New("simulator: an ID token and an Authorization header; Dialogflow sends one of them")
 	}
 	if config.Timeout == 0 {
 		config.Timeout = 5 * time.Second
@@ -52,7 +60,9 @@ func New(config Config) (*Client, error) {
 		DisableCompression:  true, // the header is set by hand, as Dialogflow words it
 		MaxIdleConnsPerHost: 1,
 	}
-	return &Client{url: config.URL, token: config.Token, timeout: config.Timeout, client: &http.Client{Transport: transport}}, nil
+	return &Client{
+		url: config.URL, header: config.Header, token: config.Token, timeout: config.Timeout, client: &http.Client{Transport: transport},
+	}, nil
 }
 
 // Close closes the connections that are kept alive.
@@ -78,6 +88,7 @@ func (c *Client) Call(ctx context.Context, body []byte) (Answer, error) {
 	request.Header.Set("User-Agent", "Google-Dialogflow")
 	request.Header.Set("Accept", "*/*")
 	request.Header.Set("Accept-Encoding", "gzip, deflate, br")
+	maps.Copy(request.Header, c.header)
 	if c.token != nil {
 		token, err := c.token()
 		if err != nil {

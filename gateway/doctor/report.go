@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ const (
 
 // Finding is the outcome of one check.
 type Finding struct {
+	About   string  `json:"about,omitempty"`  // what was examined, such as `service orders`; empty where a report is about one thing
 	Check   string  `json:"check"` // which one: a stable snake_case code
 	Verdict Verdict `json:"verdict"`
 	Saw     string  `json:"saw,omitempty"`    // one line
@@ -53,14 +55,28 @@ func (r Report) Summary() string {
 	return strings.Join(parts, ", ")
 }
 
-// Print writes the report for people: a line per finding, and below it what was wanted and the remedy.
+// About says of findings that are about nothing yet what they are about, and returns them.
+func (r Report) About(what string) Report {
+	for i := range r {
+		r[i].About = cmp.Or(r[i].About, what)
+	}
+	return r
+}
+
+// Print writes the report for people: a line per finding, and below it what was wanted and the remedy. What findings are
+// about stands above them.
 func (r Report) Print(w io.Writer) error {
 	width := 0
 	for _, f := range r {
 		width = max(width, len(f.Check))
 	}
 	var text strings.Builder
+	about := ""
 	for _, f := range r {
+		if f.About != about {
+			about = f.About
+			text.WriteString(about + "\n")
+		}
 		mark := string(f.Verdict)
 		if f.Verdict == Failed {
 			mark = "FAILED"

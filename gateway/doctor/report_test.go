@@ -32,6 +32,20 @@ skipped  host
 	}
 }
 
+// TestReportAbout has findings stand below what they are about.
+func TestReportAbout(t *testing.T) {
+	t.Parallel()
+	report := doctor.Report{{Check: "tcp", Verdict: doctor.OK}, {About: "service b", Check: "tcp", Verdict: doctor.OK}}.About("service a")
+	var text strings.Builder
+	if err := report.Print(&text); err != nil || text.String() != "service a\nok       tcp\nservice b\nok       tcp\n2 ok\n" {
+		t.Errorf("%v, printed\n%s", err, text.String())
+	}
+	if got, err := json.Marshal(report[1:]); err != nil ||
+		string(got) != `{"failed":false,"findings":[{"about":"service b","check":"tcp","verdict":"ok"}]}` {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestReportFailed(t *testing.T) {
 	t.Parallel()
 	if !mixed.Failed() {

@@ -10,7 +10,7 @@ import (
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 
-// The files of the folder, all PEM but the last one. Those that must be refused are in a folder below.
+// The files of the folder, all PEM but the last two. Those that must be refused are in a folder below.
 const (
 	EdgeCA      = "edge-ca.pem"
 	EdgeCert    = "edge.pem"
@@ -26,7 +26,9 @@ const (
 	GTSRoot     = "gts-root.pem"
 	GTSCert     = "dialogflow-gts.pem"
 	GTSKey      = "dialogflow-gts.key"
+	IssuerKey   = "id-token-issuer.key"
 	RefusedDir  = "refused"
+	JWKS        = "jwks.json"
 	Readme      = "README.txt"
 )
 
@@ -68,6 +70,13 @@ func (p *PKI) files() ([]File, error) {
 	pair(SSLComCert, SSLComKey, p.SSLCom, "", "be Dialogflow: CN=Google LLC by the SSL.com-like chain")
 	authority(GTSRoot, p.GTSRoot, "root of the GTS-like chain, for edge.clients[].roots.gts")
 	pair(GTSCert, GTSKey, p.GTS, "", "be Dialogflow as it was before: *.dialogflow.com by the GTS-like chain")
+	issuerKey, err := p.Issuer.KeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files,
+		File{Path: IssuerKey, Purpose: "be Google: signs ID tokens, for `intentgate simulate`", Secret: true, data: issuerKey},
+		File{Path: JWKS, Purpose: "what verifies them, for id_token_keys.file", data: p.Issuer.JWKS()})
 	for _, c := range p.Refused.Cases() {
 		path := RefusedDir + "/" + c.Name
 		pair(path+".pem", path+".key", c.Certificate, c.Reason, c.Purpose)

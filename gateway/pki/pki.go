@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/intentgate/intentgate/gateway/simulator/issuer"
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 
@@ -28,7 +29,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// PKI holds the authorities, and the certificates that they issued, with their keys. It must not be changed.
+// PKI holds the authorities, and the certificates and tokens that they issue, with their keys. It must not be changed.
 type PKI struct {
 	// EdgeCA is what Dialogflow, or curl, trusts; Edge is the gateway's server certificate.
 	EdgeCA *devca.Authority
@@ -42,6 +43,9 @@ type PKI struct {
 	// certificates in the shape of Dialogflow's new and old one.
 	SSLComRoot, GTSRoot *devca.Authority
 	SSLCom, GTS         *devca.Certificate
+
+	// Issuer makes ID tokens as Google does; a gateway takes them by its JWKS.
+	Issuer *issuer.Issuer
 
 	// Refused are client certificates that such a profile must refuse.
 	Refused Refused
@@ -66,6 +70,10 @@ func New(o Options) (*PKI, error) {
 	group.Go(func() error { return p.makeGTS(o) })
 	group.Go(func() error { return p.makeSSLCom(o) })
 	group.Go(func() error { return p.Refused.makeUnknownCA(o) })
+	group.Go(func() (err error) {
+		p.Issuer, err = issuer.New(issuer.Options{Now: o.Now})
+		return err
+	})
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("make the development PKI: %w", err)
 	}

@@ -18,7 +18,6 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
-	"github.com/intentgate/intentgate/gateway/simulator/issuer"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
 )
@@ -49,11 +48,10 @@ type call struct {
 
 // demo plays the conversation and shows it.
 type demo struct {
-	out    io.Writer
-	edge   string // its URL
-	pki    *pki.PKI
-	tokens *issuer.Issuer
-	calls  <-chan call
+	out   io.Writer
+	edge  string // its URL
+	pki   *pki.PKI
+	calls <-chan call
 }
 
 // line is what the user says, and a part of what they must hear.
@@ -110,7 +108,7 @@ func (d *demo) play(ctx context.Context) error {
 			TLS: &tls.Config{
 				MinVersion: tls.VersionTLS12, RootCAs: d.pki.EdgeCA.Pool(), Certificates: []tls.Certificate{scene.certificate},
 			},
-			Token: func() (string, error) { return d.tokens.Token(webhookURL+scene.path, shopNumber) },
+			Token: func() (string, error) { return d.pki.Issuer.Token(webhookURL+scene.path, shopNumber) },
 		})
 		if err != nil {
 			return err
@@ -163,7 +161,7 @@ func (d *demo) farewell(dir string, at addresses) error {
 		return err
 	}
 	// In a file, since a token is no argument: other users of this machine see those.
-	token, err := d.tokens.Token(webhookURL+demoES, shopNumber)
+	token, err := d.pki.Issuer.Token(webhookURL+demoES, shopNumber)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/pki"
-	"github.com/intentgate/intentgate/gateway/simulator/issuer"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/orders"
@@ -60,7 +59,6 @@ type demoOptions struct {
 const (
 	certsFolder = "certs"
 	configFile  = "intentgate.yaml"
-	keysFile    = "jwks.json"
 	logFile     = "log.jsonl"
 )
 
@@ -91,13 +89,6 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 		stop()
 		err = errors.Join(err, group.Wait())
 	}()
-	tokens, err := issuer.New(issuer.Options{Now: time.Now})
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, keysFile), tokens.JWKS(), 0o600); err != nil {
-		return err
-	}
 	stage := stage{dir: dir, listen: o.listen, logger: slog.New(slog.NewJSONHandler(log, nil)), calls: make(chan call, 1)}
 	target, err := stage.service(ctx, group)
 	if err != nil {
@@ -107,7 +98,7 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	demo := demo{out: o.out, edge: at.Edge, pki: keys, tokens: tokens, calls: stage.calls}
+	demo := demo{out: o.out, edge: at.Edge, pki: keys, calls: stage.calls}
 	if err := demo.play(ctx); err != nil || o.once {
 		return err
 	}
@@ -189,7 +180,7 @@ webhooks:
     profiles: [dev]
     id_token: {audiences: [%q]}
     projects: [{id: shop, number: %d}]
-id_token_keys: {file: %s}   # in production: Google's
+id_token_keys: {file: certs/%s}   # in production: Google's
 services:
   - name: orders
     target: %q
@@ -200,6 +191,6 @@ routes:
 status: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
 `, listen, pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.GTSRoot,
-		webhookURL+demoES, shopNumber, webhookURL+demoCX, shopNumber, keysFile, target,
+		webhookURL+demoES, shopNumber, webhookURL+demoCX, shopNumber, pki.JWKS, target,
 		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName)
 }

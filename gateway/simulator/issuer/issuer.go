@@ -6,10 +6,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -30,8 +33,30 @@ type Options struct {
 // Issuer signs tokens with a key of its own. It may be used by many goroutines.
 type Issuer struct {
 	now    func() time.Time
+	key    *rsa.PrivateKey
 	signer jose.Signer
 	jwks   []byte
+}
+
+// Open returns the Issuer of a key that [Issuer.KeyPEM] wrote, or openssl: a PEM file of a PKCS #8 RSA key.
+func Open(file string, now func() time.Time) (*Issuer, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("%s: no PEM block; the key of an ID token issuer is wanted, as `intentgate certs` writes it", file)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: the PEM block %q is no PKCS #8 key: %w", file, block.Type, err)
+	}
+	rsaKey, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s: a key of type %T; an RSA key is wanted, since ID tokens are signed with RS256", file, key)
+	}
+	return New(Options{Now: now, Key: rsaKey})
 }
 
 // New returns an Issuer.
@@ -60,7 +85,7 @@ func New(options Options) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	return &Issuer{now: options.Now, signer: signer, jwks: jwks}, nil
+	return &Issuer{now: options.Now, key: options.Key, signer: signer, jwks: jwks}, nil
 }
 
 // Token returns the token that Dialogflow would send from an agent of the project to the webhook at audience, its URL.
@@ -99,3 +124,12 @@ func (i *Issuer) Sign(claims map[string]any) (string, error) {
 
 // JWKS returns the public key as a JWK set. It must not be changed.
 func (i *Issuer) JWKS() []byte { return i.jwks }
+
+// KeyPEM returns the private key as PKCS #8, not encrypted.
+func (i *Issuer) KeyPEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(i.key)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}

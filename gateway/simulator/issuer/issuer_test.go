@@ -1,7 +1,14 @@
 package issuer_test
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,5 +68,50 @@ func TestTwoIssuersHaveTwoKeys(t *testing.T) {
 	}
 	if _, err := issuer.New(issuer.Options{}); err == nil {
 		t.Error("without a clock")
+	}
+}
+
+// TestOpen reads a key that was written, and files that are no such key.
+func TestOpen(t *testing.T) {
+	write := func(text []byte) string {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "issuer.key")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	google, err := issuer.New(issuer.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := google.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := issuer.Open(write(key), time.Now)
+	if err != nil || string(again.JWKS()) != string(google.JWKS()) {
+		t.Errorf("%v: another key", err)
+	}
+	_, ed25519, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(ed25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, text := range map[string][]byte{
+		"no PEM block":           []byte("key"),
+		"is no PKCS #8 key":      pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("key")}),
+		"ed25519.PrivateKey; an": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+	} {
+		file := write(text)
+		if _, err := issuer.Open(file, time.Now); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("error is %v, want one about %s: %s", err, file, want)
+		}
+	}
+	if _, err := issuer.Open(filepath.Join(t.TempDir(), "none"), time.Now); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -21,8 +21,8 @@ const (
 
 // Finding is the outcome of one check.
 type Finding struct {
-	About   string  `json:"about,omitempty"`  // what was examined, such as `service orders`; empty where a report is about one thing
-	Check   string  `json:"check"` // which one: a stable snake_case code
+	About   string  `json:"about,omitempty"` // what was examined, such as `service orders`; empty where a report is about one thing
+	Check   string  `json:"check"`           // which one: a stable snake_case code
 	Verdict Verdict `json:"verdict"`
 	Saw     string  `json:"saw,omitempty"`    // one line
 	Wanted  string  `json:"wanted,omitempty"` // one line; empty where all is well

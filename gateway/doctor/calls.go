@@ -1,0 +1,168 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/caller"
+	"github.com/intentgate/intentgate/services/mtls/devca"
+)
+
+// calls asks for the service's health: as the gateway for itself, as the gateway for an agent, and as strangers. All
+// that a service registers obeys the same lists of callers, so that this tells how turns would fare, and changes nothing.
+func (i instance) calls(ctx context.Context, handshake time.Duration) Report {
+	client, closeClient, err := i.client(i.identity.ClientCredentials(i.ServerName))
+	if err != nil {
+		return Report{fail("allowed", err.Error(), "a gRPC client", "correct services[].target")}
+	}
+	defer closeClient()
+	health, err := check(ctx, client)
+	report := i.allowed(health, err)
+	if !report.Failed() {
+		started := i.Now()
+		report = append(report, i.asserting(ctx, client), latency(handshake, i.Now().Sub(started)))
+	}
+	return append(report, i.strangers(ctx))
+}
+
+// client makes a gRPC client of the instance.
+func (i instance) client(creds credentials.TransportCredentials) (client grpc_health_v1.HealthClient, closeClient func(), err error) {
+	conn, err := grpc.NewClient("passthrough:///"+i.address, grpc.WithTransportCredentials(creds), grpc.WithNoProxy(), grpc.WithDisableServiceConfig(),
+		grpc.WithUserAgent("intentgate-doctor"),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return i.dial(ctx) }))
+	if err != nil {
+		return nil, nil, err
+	}
+	return grpc_health_v1.NewHealthClient(conn), func() { _ = conn.Close() }, nil
+}
+
+func check(ctx context.Context, client grpc_health_v1.HealthClient) (*grpc_health_v1.HealthCheckResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return client.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+}
+
+// allowed judges what the gateway hears that calls for itself.
+func (i instance) allowed(health *grpc_health_v1.HealthCheckResponse, err error) Report {
+	own := names(i.identity.Certificate().Leaf)
+	allowed := pass("allowed", "%s may call", own)
+	switch code := status.Code(err); {
+	case code == codes.OK && health.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING:
+		return Report{allowed, pass("health", "SERVING")}
+	case code == codes.OK:
+		return Report{allowed, fail("health", health.GetStatus().String(), "SERVING", "the service is starting or stopping, or says so: wait, and look at its log")}
+	case code == codes.Unimplemented:
+		return Report{allowed, warn("health", told(err), "SERVING",
+			"the gateway takes a connection for health then: let the service register grpc.health.v1.Health, as the service library does")}
+	case code == codes.PermissionDenied || code == codes.Unauthenticated:
+		return Report{fail("allowed", fmt.Sprintf("%s, as %s", told(err), own), "OK",
+			"start the service with --assert and one of these names: no name of the gateway's certificate is on its lists. Its log says so in `refusal`")}
+	default:
+		return Report{fail("allowed", told(err), "OK", "the service's log says why")}
+	}
+}
+
+// asserting judges whether the service believes the gateway when it says for whom it calls, as it does in every turn. One
+// that has the gateway among those who may only call looks healthy, while all turns are refused.
+func (i instance) asserting(ctx context.Context, client grpc_health_v1.HealthClient) Finding {
+	const name = "asserting"
+	outgoing, err := caller.NewOutgoingContext(ctx, caller.Outgoing{
+		Caller: &intentgatev1.Caller{Platform: intentgatev1.Platform_PLATFORM_CX},
+		Ref:    &intentgatev1.CallRef{RequestId: "doctor." + rand.Text()},
+	})
+	if err != nil {
+		return fail(name, err.Error(), "a caller", "this is a mistake of the doctor's")
+	}
+	switch _, err = check(outgoing, client); status.Code(err) {
+	case codes.OK:
+		return pass(name, "the gateway may say for whom it calls")
+	case codes.PermissionDenied:
+		return fail(name, told(err)+", with a caller in the metadata", "OK: without a caller the service answered",
+			"start the service with --assert instead of --allow for the gateway: it looks healthy as it is, and refuses every turn")
+	case codes.Unimplemented:
+		return Finding{Check: name, Verdict: Skipped, Saw: "the service has no health service to ask"}
+	default:
+		return fail(name, told(err)+", with a caller in the metadata", "OK: without a caller the service answered",
+			"something between adds or drops metadata, or the service knows an older contract: its log says why in `refusal`")
+	}
+}
+
+func latency(handshake, call time.Duration) Finding {
+	const slow = 250 * time.Millisecond // turns suffer beyond
+	saw := fmt.Sprintf("handshake %s, call %s", handshake.Round(100*time.Microsecond), call.Round(100*time.Microsecond))
+	if call > slow {
+		return warn("latency", saw, "calls within "+slow.String(), "bring gateway and service nearer to each other: every turn pays this out of Dialogflow's time limit")
+	}
+	return pass("latency", "%s", saw)
+}
+
+// strangers judges whether others are refused: somebody without a certificate, and somebody whose certificate has the
+// gateway's names by a CA that nobody knows.
+func (i instance) strangers(ctx context.Context) Finding {
+	const name = "strangers"
+	forged, err := i.forged()
+	if err != nil {
+		return fail(name, err.Error(), "a certificate to try", "this is a mistake of the doctor's")
+	}
+	roots := x509.NewCertPool()
+	for _, root := range i.roots {
+		roots.AddCert(root)
+	}
+	var let []string
+	for _, stranger := range []struct {
+		who         string
+		certificate tls.Certificate
+	}{{"somebody without a certificate", tls.Certificate{}}, {"a self-made certificate with the gateway's names", forged}} {
+		client, closeClient, err := i.client(credentials.NewTLS(&tls.Config{
+			MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: i.ServerName,
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger.certificate, nil },
+		}))
+		if err != nil {
+			return fail(name, err.Error(), "a gRPC client", "correct services[].target")
+		}
+		_, err = check(ctx, client)
+		closeClient()
+		switch status.Code(err) {
+		case codes.Unavailable, codes.Unauthenticated, codes.PermissionDenied:
+		default:
+			let = append(let, fmt.Sprintf("%s hears %s", stranger.who, status.Code(err)))
+		}
+	}
+	if len(let) > 0 {
+		return fail(name, strings.Join(let, ", "), "a refusal",
+			"let the service demand client certificates and verify them against its own CA alone, health included, as the service library does")
+	}
+	return pass(name, "refused: no certificate, and a self-made one with the gateway's names")
+}
+
+// forged makes a certificate with the names of the gateway's.
+func (i instance) forged() (tls.Certificate, error) {
+	own := i.identity.Certificate().Leaf
+	authority, err := devca.New(devca.Options{CommonName: own.Issuer.CommonName + " (forged)"})
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	certificate, err := authority.Issue(devca.Leaf{Subject: own.Subject, DNS: own.DNSNames, URIs: own.URIs})
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return certificate.TLS(), nil
+}
+
+// told is a status as one line.
+func told(err error) string {
+	return fmt.Sprintf("%s %q", status.Code(err), status.Convert(err).Message())
+}

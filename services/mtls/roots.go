@@ -3,6 +3,9 @@ package mtls
 import (
 	"crypto/x509"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 )
 
 // openRoots reads the authorities of a file, and again when it changes.
@@ -39,4 +42,33 @@ func ReadRoots(path string) ([]*x509.Certificate, error) {
 		}
 	}
 	return certs, nil
+}
+
+// ReadRootsFolder reads all files of a folder that are named *.pem or *.crt, of which there has to be one, in the order of
+// their names. Hidden files are passed over: among them is what Kubernetes puts beside its links.
+func ReadRootsFolder(folder string) ([]*x509.Certificate, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, withRemedy(folder, err)
+	}
+	var roots []*x509.Certificate
+	for _, entry := range entries {
+		name := entry.Name()
+		if extension := filepath.Ext(name); strings.HasPrefix(name, ".") || extension != ".pem" && extension != ".crt" {
+			continue
+		}
+		path := filepath.Join(folder, name)
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would block
+			return nil, fmt.Errorf("%s: is no file; put the authorities into files", path)
+		}
+		certs, err := ReadRoots(path)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, certs...)
+	}
+	if len(roots) == 0 {
+		return nil, fmt.Errorf("%s: no file in the folder is named *.pem or *.crt; put the authorities there", folder)
+	}
+	return roots, nil
 }

@@ -67,39 +67,6 @@ func (r *report) limits() {
 	}
 }
 
-// profile checks that a trust profile is one of the three kinds: built in, like it, or of the user's own.
-func (r *report) profile(at string, profile *gatewayv1.Profile) {
-	refuse := func(key, why string) {
-		if r.has(at + "." + key) {
-			r.field(at+"."+key, "%s; remove it", why)
-		}
-	}
-	roots, subject := profile.GetRoots(), profile.GetSubject()
-	switch {
-	case profile.GetName() == builtIn:
-		for _, key := range []string{"like", "roots", "subject", "agents"} {
-			refuse(key, "the profile dialogflow is built in and has no rules here, another needs another name")
-		}
-	case profile.GetLike() != "":
-		refuse("subject", "the rules of a profile like dialogflow are dialogflow's")
-		refuse("agents", "a certificate like dialogflow's names no agent")
-		refuse("roots.file", "a profile like dialogflow has roots for each chain, ssl_com and gts")
-		if roots.GetSslCom() == "" && roots.GetGts() == "" {
-			r.field(at+".roots", "no roots; want roots.ssl_com, roots.gts or both")
-		}
-	default:
-		refuse("roots.ssl_com", "only a profile like dialogflow has roots for each chain")
-		refuse("roots.gts", "only a profile like dialogflow has roots for each chain")
-		if roots.GetFile() == "" {
-			r.field(at+".roots.file", "missing; want a PEM file of the CAs that are trusted")
-		}
-		named := subject.GetCommonName() != "" || subject.GetOrganization() != "" || len(subject.GetDns())+len(subject.GetUri()) > 0
-		if !named {
-			r.field(at+".subject", "missing, so that any certificate of these CAs would do; want a name that the certificate must carry")
-		}
-	}
-}
-
 // webhook checks a webhook against its platform and the trust profiles.
 func (r *report) webhook(at string, webhook *gatewayv1.Webhook, config *gatewayv1.Config) {
 	if path.Clean(webhook.GetPath()) != strings.TrimSuffix(webhook.GetPath(), "/") {

@@ -41,6 +41,9 @@ func fixtures(t *testing.T) string {
 		"any.pem": now.AddDate(1, 0, 0), "other.pem": now.AddDate(1, 0, 0), "expired.pem": now.AddDate(0, 0, -1),
 	} {
 		pem := selfSigned(t, until)
+		if name == "any.pem" {
+			folderOfRoots(t, filepath.Join(folder, "roots"), pem)
+		}
 		if err := os.WriteFile(filepath.Join(folder, name), pem, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -49,6 +52,21 @@ func fixtures(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return folder
+}
+
+// folderOfRoots makes a folder with all that one of roots may hold, and beside it an empty one.
+func folderOfRoots(t *testing.T, folder string, pem []byte) {
+	t.Helper()
+	for _, folder := range []string{folder, filepath.Join(filepath.Dir(folder), "empty")} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range map[string][]byte{"a.pem": pem, "b.crt": pem, ".hidden.pem": nil, "README": nil} {
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func selfSigned(t *testing.T, until time.Time) []byte {
@@ -170,6 +188,9 @@ func TestEveryKey(t *testing.T) {
 		"idle timeout":          loaded.GetEdge().GetLimits().GetIdleTimeout().AsDuration() == 90*time.Second,
 		"CX's API":              loaded.GetWebhooks()[1].GetApi() == "V3",
 		"host of a bare target": loaded.GetServices()[1].GetTls().GetServerName() == "faq.internal",
+		"folder of roots":       loaded.GetEdge().GetClients()[3].GetRoots().GetFolder() == filepath.Join(folder, "roots"),
+		"a date":                loaded.GetEdge().GetClients()[2].GetDates().GetFrom().AsTime().Equal(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)),
+		"a time":                loaded.GetEdge().GetClients()[2].GetDates().GetUntil().AsTime().Equal(time.Date(2027, 12, 1, 11, 30, 0, 0, time.UTC)),
 		"socket of the target":  loaded.GetServices()[0].GetTarget() == "unix:"+filepath.Join(folder, "orders.sock"),
 		"match":                 loaded.GetRoutes()[0].GetMatch().GetProject() == "415104041262",
 		"empty match":           loaded.GetRoutes()[2].GetMatch() != nil,

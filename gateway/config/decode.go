@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // message decodes a mapping into a message and remembers where each field stands. Keys are the names of the fields as the
@@ -69,6 +70,9 @@ func (r *report) value(node *yaml.Node, path string, field protoreflect.FieldDes
 		if duration, ok := into.Interface().(*durationpb.Duration); ok {
 			return fresh, r.duration(node, path, duration)
 		}
+		if moment, ok := into.Interface().(*timestamppb.Timestamp); ok {
+			return fresh, r.timestamp(node, path, moment)
+		}
 		r.message(node, path, into)
 		return fresh, true
 	}
@@ -121,6 +125,21 @@ func (r *report) duration(node *yaml.Node, path string, into *durationpb.Duratio
 		return false
 	}
 	into.Seconds, into.Nanos = int64(parsed/time.Second), int32(parsed%time.Second)
+	return true
+}
+
+// timestamp decodes a time of RFC 3339, or a date, which begins at midnight UTC.
+func (r *report) timestamp(node *yaml.Node, path string, into *timestamppb.Timestamp) bool {
+	parsed, err := time.Parse(time.RFC3339, node.Value)
+	if err != nil {
+		parsed, err = time.Parse(time.DateOnly, node.Value)
+	}
+	moment := timestamppb.New(parsed)
+	if node.Kind != yaml.ScalarNode || err != nil || moment.CheckValid() != nil {
+		r.undecodable(node, path, "%s; want a time such as 2026-12-01T00:00:00Z, or a date such as 2026-12-01", saw(node))
+		return false
+	}
+	into.Seconds, into.Nanos = moment.GetSeconds(), moment.GetNanos()
 	return true
 }
 

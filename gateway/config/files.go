@@ -23,6 +23,7 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 	for i, profile := range config.GetEdge().GetClients() {
 		if roots, at := profile.GetRoots(), fmt.Sprintf("edge.clients[%d].roots", i); roots != nil {
 			r.roots(at+".file", &roots.File, folder)
+			r.rootsFolder(at+".folder", &roots.Folder, folder)
 			r.roots(at+".ssl_com", &roots.SslCom, folder)
 			r.roots(at+".gts", &roots.Gts, folder)
 		}
@@ -61,6 +62,17 @@ func (r *report) roots(at string, path *string, folder string) {
 		return
 	}
 	if _, err := mtls.ReadRoots(*path); err != nil {
+		r.field(at, "%s", err.Error())
+	}
+}
+
+// rootsFolder checks a folder of CAs.
+func (r *report) rootsFolder(at string, path *string, folder string) {
+	if *path == "" {
+		return
+	}
+	*path = absolute(folder, *path)
+	if _, err := mtls.ReadRootsFolder(*path); err != nil {
 		r.field(at, "%s", err.Error())
 	}
 }

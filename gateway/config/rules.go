@@ -21,6 +21,8 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"edge.clients[].name":             "a name of a-z, 0-9 and -, starting with a letter, such as shop-agent",
 	"edge.clients[].like":             "dialogflow, or no such key",
 	"edge.clients[].agents[]":         "an agent's resource name: projects/P/locations/L/agents/A",
+	"edge.clients[].key_usages":       "each once",
+	"edge.clients[].key_usages[]":     "clientAuth or serverAuth",
 	"edge.drain":                      "from 0s to 10m",
 	"edge.limits.header_bytes":        "at most 1048576",
 	"edge.limits.body_bytes":          "at most 67108864",

@@ -290,7 +290,8 @@ type Profile struct {
 	Subject *Subject `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The CX agents that this profile stands for, by resource name: `projects/P/locations/L/agents/A`.
 	Agents []string `protobuf:"bytes,5,rep,name=agents,proto3" json:"agents,omitempty"`
-	// What the certificate's issuer must be called, in a profile of one's own whose roots issue through several CAs.
+	// What the certificate's issuer must be called, in a profile of one's own whose roots issue through several CAs. Not for
+	// Google's certificates: Google changes its intermediate CAs without notice, they are never to be pinned.
 	Issuer *Issuer `protobuf:"bytes,6,opt,name=issuer,proto3" json:"issuer,omitempty"`
 	// The extended key usages, one of which the certificate must have, in a profile of one's own; default: clientAuth, and a
 	// certificate that leaves its usage open will do.

@@ -176,7 +176,7 @@ func start(t *testing.T, change func(*setup)) *fixture {
 func (f *fixture) profile(name string, agents ...string) *authn.Profile {
 	f.t.Helper()
 	roots := []*x509.Certificate{f.ca.Certificate()}
-	return must(authn.Custom(name, roots, authn.Subject{CommonName: "Google LLC"}, agents))(f.t)
+	return must(authn.Custom(name, authn.Chain{Roots: roots, Subject: authn.Subject{CommonName: "Google LLC"}}, agents))(f.t)
 }
 
 func (f *fixture) issue(leaf devca.Leaf) tls.Certificate {

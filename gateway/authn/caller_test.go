@@ -267,7 +267,9 @@ func judge(t *testing.T, certificate *devca.Certificate, profiles ...*authn.Prof
 // custom is a profile that names agents, over the same authority.
 func custom(t *testing.T, pki *authntest.PKI, agents ...string) *authn.Profile {
 	t.Helper()
-	profile, err := authn.Custom("agent", []*x509.Certificate{pki.SSLCom.Certificate()}, authn.Subject{CommonName: "Google LLC"}, agents)
+	profile, err := authn.Custom("agent", authn.Chain{
+		Roots: []*x509.Certificate{pki.SSLCom.Certificate()}, Subject: authn.Subject{CommonName: "Google LLC"},
+	}, agents)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
@@ -67,22 +68,24 @@ func Dialogflow() (*Profile, error) {
 // sslComChain accepts Google's certificate only: the same CA issues to anybody.
 func sslComChain(roots []*x509.Certificate) Chain {
 	return Chain{
-		Name:          "ssl.com",
-		Roots:         roots,
-		Subject:       Subject{CommonName: "Google LLC", Organization: "Google LLC", organizationOptional: true},
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		usageRequired: true,
+		Name:      "ssl.com",
+		Roots:     roots,
+		Subject:   Subject{CommonName: "Google LLC", Organization: "Google LLC", organizationOptional: true},
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 }
+
+// gtsUntil is when Google stops presenting the GTS chain, as it has announced for Dialogflow ES.
+var gtsUntil = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
 
 // gtsChain accepts serverAuth too, because Google Trust Services has stopped issuing anything else.
 func gtsChain(roots []*x509.Certificate) Chain {
 	return Chain{
-		Name:          "gts",
-		Roots:         roots,
-		Subject:       Subject{DNS: []string{"*.dialogflow.com"}},
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		usageRequired: true,
+		Name:      "gts",
+		Roots:     roots,
+		Subject:   Subject{DNS: []string{"*.dialogflow.com"}},
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		Dates:     Dates{Until: gtsUntil},
 	}
 }
 

@@ -50,6 +50,9 @@ func (c *Chain) judge(certs []*x509.Certificate, now time.Time) (span, *Refusal)
 	if !c.Subject.matches(leaf) {
 		return span{}, c.refuse(SubjectMismatch, describe(leaf), c.Subject.String())
 	}
+	if !c.Issuer.matches(leaf) {
+		return span{}, c.refuse(IssuerMismatch, describe(leaf)+" issued by "+name(leaf.Issuer), "an issuer with "+c.Issuer.String())
+	}
 	chains, err := leaf.Verify(x509.VerifyOptions{
 		Roots:         c.pool,
 		Intermediates: c.vouched(certs[1:]),
@@ -59,10 +62,14 @@ func (c *Chain) judge(certs []*x509.Certificate, now time.Time) (span, *Refusal)
 	if err != nil {
 		return span{}, c.explain(err, certs, now)
 	}
-	if c.usageRequired && !slices.ContainsFunc(leaf.ExtKeyUsage, func(u x509.ExtKeyUsage) bool { return slices.Contains(c.KeyUsages, u) }) {
+	if !c.UsageOpen && !slices.ContainsFunc(leaf.ExtKeyUsage, func(u x509.ExtKeyUsage) bool { return slices.Contains(c.KeyUsages, u) }) {
 		return span{}, c.refuseUsage(leaf)
 	}
-	return longest(chains), nil
+	// Last, so that the reason speaks of somebody whom the chain would let in else.
+	if c.Dates.Enforce && !c.Dates.hold(now) {
+		return span{}, c.refuse(OutsideDates, describe(leaf)+" at "+stamp(now), "a call "+c.Dates.String())
+	}
+	return c.Dates.limit(longest(chains)), nil
 }
 
 // vouched returns those certificates that a root stands behind, in whatever order they were presented, up to the first
@@ -152,7 +159,7 @@ func (r Reason) depth() int {
 	switch r {
 	case SubjectMismatch:
 		return 0
-	case UnknownAuthority:
+	case UnknownAuthority, IssuerMismatch:
 		return 1
 	default:
 		return 2

@@ -169,7 +169,7 @@ func TestCustom(t *testing.T) {
 		{name: "for servers", subject: authn.Subject{CommonName: "agent"}, leaf: server, reason: authn.KeyUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			profile, err := authn.Custom("shop", roots, c.subject, nil)
+			profile, err := authn.Custom("shop", authn.Chain{Roots: roots, Subject: c.subject}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,11 +197,21 @@ func TestProfilesRefuseGaps(t *testing.T) {
 		want string
 	}{
 		"no subject": {func() (*authn.Profile, error) {
-			return authn.Custom("shop", roots, authn.Subject{}, []string{"projects/p/locations/l/agents/a"})
+			return authn.Custom("shop", authn.Chain{Roots: roots}, []string{"projects/p/locations/l/agents/a"})
 		}, "subject"},
-		"no roots":          {func() (*authn.Profile, error) { return authn.Custom("shop", nil, subject, nil) }, "roots"},
-		"no name":           {func() (*authn.Profile, error) { return authn.Custom("", roots, subject, nil) }, "name"},
-		"no agent":          {func() (*authn.Profile, error) { return authn.Custom("shop", roots, subject, []string{"agent"}) }, "projects/P/locations/L/agents/A"},
+		"no roots": {func() (*authn.Profile, error) { return authn.Custom("shop", authn.Chain{Subject: subject}, nil) }, "roots"},
+		"no name": {func() (*authn.Profile, error) {
+			return authn.Custom("", authn.Chain{Roots: roots, Subject: subject}, nil)
+		}, "name"},
+		"no agent": {func() (*authn.Profile, error) {
+			return authn.Custom("shop", authn.Chain{Roots: roots, Subject: subject}, []string{"agent"})
+		}, "projects/P/locations/L/agents/A"},
+		"dates the wrong way round": {func() (*authn.Profile, error) {
+			return authn.Custom("shop", authn.Chain{Roots: roots, Subject: subject, Dates: authn.Dates{From: authntest.Now, Until: authntest.Now}}, nil)
+		}, "swap"},
+		"no dates to enforce": {func() (*authn.Profile, error) {
+			return authn.Custom("shop", authn.Chain{Roots: roots, Subject: subject, Dates: authn.Dates{Enforce: true}}, nil)
+		}, "from, until"},
 		"no chain":          {func() (*authn.Profile, error) { return authn.Like("dev", nil, nil) }, "roots"},
 		"the built-in name": {func() (*authn.Profile, error) { return authn.Like("dialogflow", roots, nil) }, "another name"},
 	} {

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -25,12 +26,13 @@ type Chain struct {
 	Name      string // ssl.com, gts or custom
 	Roots     []*x509.Certificate
 	Subject   Subject
+	Issuer    Issuer             // of the leaf; none for Google's certificates, whose intermediates change without notice
 	KeyUsages []x509.ExtKeyUsage // one of them is needed
+	UsageOpen bool               // a leaf that leaves its extended key usage open will do too
+	Dates     Dates
 
-	// usageRequired refuses a leaf that leaves its extended key usage open.
-	usageRequired bool
-	pool          *x509.CertPool
-	where         string // profile/chain
+	pool  *x509.CertPool
+	where string // profile/chain
 }
 
 // Subject is what a leaf must say. All that is given must hold, and something must be given: that a certificate chains
@@ -46,17 +48,22 @@ type Subject struct {
 
 type agent struct{ project, location, id string }
 
-// Custom returns a profile of the user's own: roots, and what a leaf below them must say. A leaf that restricts its
-// extended key usage must allow clientAuth. The agents, `projects/P/locations/L/agents/A`, are those CX agents that the
-// certificate proves.
-func Custom(name string, roots []*x509.Certificate, subject Subject, agents []string) (*Profile, error) {
-	if subject.empty() {
+// Custom returns a profile of the user's own: a chain of which roots and subject are needed, what a leaf below the roots
+// must say. Without key usages a leaf that restricts its own must allow clientAuth. The agents,
+// `projects/P/locations/L/agents/A`, are those CX agents that the certificate proves.
+func Custom(name string, chain Chain, agents []string) (*Profile, error) {
+	if chain.Subject.empty() {
 		return nil, fmt.Errorf("profile %s: no subject rule: every certificate of its roots would be accepted; "+
 			"say whose it must be, such as `subject: {dns: [agent.shop.example]}` or `subject: {common_name: …}`", name)
 	}
-	return newProfile(name, agents, Chain{
-		Name: "custom", Roots: roots, Subject: subject, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
+	if err := chain.Dates.check(); err != nil {
+		return nil, fmt.Errorf("profile %s: %w", name, err)
+	}
+	chain.Name = "custom"
+	if chain.UsageOpen = len(chain.KeyUsages) == 0; chain.UsageOpen {
+		chain.KeyUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	}
+	return newProfile(name, agents, chain)
 }
 
 // Like returns a profile with the rules of the built-in one and roots of the user's own for each of its chains; a chain
@@ -73,6 +80,17 @@ func Like(name string, sslCom, gts []*x509.Certificate) (*Profile, error) {
 		chains = append(chains, gtsChain(gts))
 	}
 	return newProfile(name, nil, chains...)
+}
+
+// Enforcing returns the profile with its dates enforced.
+func (p *Profile) Enforcing() *Profile {
+	enforcing := *p
+	enforcing.Chains = slices.Clone(p.Chains)
+	for i := range enforcing.Chains {
+		dates := &enforcing.Chains[i].Dates
+		dates.Enforce = dates.String() != ""
+	}
+	return &enforcing
 }
 
 func newProfile(name string, agents []string, chains ...Chain) (*Profile, error) {
@@ -108,16 +126,9 @@ func (s *Subject) empty() bool {
 	return s.CommonName == "" && s.Organization == "" && len(s.DNS) == 0 && len(s.URI) == 0
 }
 
-// matches looks at every attribute, since crypto/x509 itself keeps only the last common name.
 func (s *Subject) matches(leaf *x509.Certificate) bool {
-	if s.CommonName != "" && !only(values(leaf, 3), s.CommonName) {
+	if !s.named(leaf.Subject) {
 		return false
-	}
-	if s.Organization != "" {
-		organizations := values(leaf, 10)
-		if !only(organizations, s.Organization) && (len(organizations) > 0 || !s.organizationOptional) {
-			return false
-		}
 	}
 	if len(s.DNS) > 0 && !slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return slices.Contains(s.DNS, name) }) {
 		return false
@@ -131,6 +142,18 @@ func (s *Subject) matches(leaf *x509.Certificate) bool {
 		}
 	}
 	return false
+}
+
+// named looks at every attribute, since crypto/x509 itself keeps only the last common name.
+func (s *Subject) named(name pkix.Name) bool {
+	if s.CommonName != "" && !only(values(name, 3), s.CommonName) {
+		return false
+	}
+	if s.Organization == "" {
+		return true
+	}
+	organizations := values(name, 10)
+	return only(organizations, s.Organization) || len(organizations) == 0 && s.organizationOptional
 }
 
 // String returns the rule as a person would say it.
@@ -155,13 +178,13 @@ func (s *Subject) String() string {
 	return strings.Join(rules, ", ")
 }
 
-// values returns the subject's values of the X.520 attribute 2.5.4.n. One that is no text counts as "".
-func values(leaf *x509.Certificate, n int) []string {
+// values returns a name's values of the X.520 attribute 2.5.4.n. One that is no text counts as "".
+func values(name pkix.Name, n int) []string {
 	oid := asn1.ObjectIdentifier{2, 5, 4, n}
 	var found []string
-	for _, name := range leaf.Subject.Names {
-		if name.Type.Equal(oid) {
-			text, _ := name.Value.(string)
+	for _, attribute := range name.Names {
+		if attribute.Type.Equal(oid) {
+			text, _ := attribute.Value.(string)
 			found = append(found, text)
 		}
 	}

@@ -14,11 +14,13 @@ const (
 	TooManyCertificates Reason = "too_many_certificates"
 	KeyTooLarge         Reason = "key_too_large"
 	SubjectMismatch     Reason = "subject_mismatch"
+	IssuerMismatch      Reason = "issuer_mismatch"
 	UnknownAuthority    Reason = "unknown_authority"
 	Expired             Reason = "expired"
 	NotYetValid         Reason = "not_yet_valid"
 	KeyUsage            Reason = "key_usage"
 	InvalidChain        Reason = "invalid_chain"
+	OutsideDates        Reason = "outside_dates"
 	TooManyNames        Reason = "too_many_names"
 )
 
@@ -47,11 +49,13 @@ var hints = map[Reason]string{
 	TooManyCertificates: "the client sent a longer chain than any CA makes: send the leaf and its intermediates only",
 	KeyTooLarge:         "an RSA key in the client's chain is too large to be verified at a stranger's request: use RSA 4096 or ECDSA",
 	SubjectMismatch:     "the certificate names somebody else than the profiles expect: another client, or a profile whose subject rule needs an update",
+	IssuerMismatch:      "the certificate names the right client, but another CA issued it than the profile expects: correct the profile's issuer rule if that CA is yours",
 	UnknownAuthority:    "the certificate does not chain to a root of its profile: the client left out an intermediate, or its CA changed",
 	Expired:             "a certificate of the chain is no longer valid: renew it, or look at this machine's clock",
 	NotYetValid:         "a certificate of the chain is not valid yet: look at this machine's clock",
 	KeyUsage:            "the certificate was not issued for this use: a client needs the extended key usage that the profile names",
 	InvalidChain:        "the chain breaks a rule of X.509, such as a name constraint or a path length: ask the CA that issued it",
+	OutsideDates:        "the certificate is good, but its profile is not used at this time, and its dates are enforced: change the profile's dates, or look at this machine's clock",
 	TooManyNames:        "the certificate is good, but its names are too long to be told to the services: issue one with fewer alternative names",
 	ProfileMismatch:     "the certificate is good, but not for this path: list its profile in the webhook's profiles, or call another path",
 	ProjectMismatch:     "the session belongs to a project that this webhook does not serve: list it in the webhook's projects",

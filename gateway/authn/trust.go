@@ -77,7 +77,7 @@ func (t *Trust) Current(v *Verdict, now time.Time) (*Verdict, *Refusal) {
 // Verdict says which profiles accept a client's certificates. It must not be changed.
 type Verdict struct {
 	Accepted            []Acceptance // never empty, in the order of the profiles
-	NotBefore, NotAfter time.Time    // the span in which all certificates that were relied on are valid
+	NotBefore, NotAfter time.Time    // the span in which all certificates and enforced dates that were relied on hold
 
 	certs      []*x509.Certificate
 	generation uint64
@@ -87,6 +87,9 @@ type Verdict struct {
 type Acceptance struct {
 	Profile *Profile
 	Chain   string
+	// OutsideDates are the dates of the chain, in words, where it accepted outside of them, which are not enforced then;
+	// else "".
+	OutsideDates string
 	// Certificate is the leaf as the Caller carries it, shared by all turns of a connection.
 	Certificate *intentgatev1.Caller_Certificate
 }
@@ -117,7 +120,7 @@ func (g *generation) judge(certs []*x509.Certificate, now time.Time) (*Verdict, 
 				refusal = refusal.orMoreTelling(refused)
 				continue
 			}
-			v.accept(profile, chain, valid)
+			v.accept(profile, chain, valid, now)
 			break
 		}
 	}
@@ -137,10 +140,14 @@ func (g *generation) judge(certs []*x509.Certificate, now time.Time) (*Verdict, 
 	return v, nil
 }
 
-func (v *Verdict) accept(profile *Profile, chain *Chain, valid span) {
+func (v *Verdict) accept(profile *Profile, chain *Chain, valid span, now time.Time) {
 	if len(v.Accepted) > 0 { // a date that passes for one profile brings all of them up again
 		valid = valid.and(span{from: v.NotBefore, to: v.NotAfter})
 	}
 	v.NotBefore, v.NotAfter = valid.from, valid.to
-	v.Accepted = append(v.Accepted, Acceptance{Profile: profile, Chain: chain.Name, Certificate: certificate(v.Leaf(), profile.Name)})
+	accepted := Acceptance{Profile: profile, Chain: chain.Name, Certificate: certificate(v.Leaf(), profile.Name)}
+	if !chain.Dates.hold(now) {
+		accepted.OutsideDates = chain.Dates.String()
+	}
+	v.Accepted = append(v.Accepted, accepted)
 }

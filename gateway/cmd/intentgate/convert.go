@@ -3,6 +3,10 @@ package main
 import (
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
@@ -72,30 +76,69 @@ func trustProfiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {
 	return profiles, errors.Join(problems...)
 }
 
-func trustProfile(setting *gatewayv1.Profile) (*authn.Profile, error) {
-	roots, subject := setting.GetRoots(), setting.GetSubject()
+func trustProfile(setting *gatewayv1.Profile) (profile *authn.Profile, err error) {
+	roots := setting.GetRoots()
 	switch {
 	case setting.GetName() == authn.DialogflowName:
-		return authn.Dialogflow()
+		profile, err = authn.Dialogflow()
 	case setting.GetLike() != "":
-		sslCom, err := readRoots(roots.GetSslCom())
-		if err != nil {
-			return nil, err
+		sslCom, problem := readRoots(roots.GetSslCom())
+		if problem != nil {
+			return nil, problem
 		}
-		gts, err := readRoots(roots.GetGts())
-		if err != nil {
-			return nil, err
+		gts, problem := readRoots(roots.GetGts())
+		if problem != nil {
+			return nil, problem
 		}
-		return authn.Like(setting.GetName(), sslCom, gts)
+		profile, err = authn.Like(setting.GetName(), sslCom, gts)
 	default:
-		file, err := readRoots(roots.GetFile())
-		if err != nil {
-			return nil, err
-		}
-		return authn.Custom(setting.GetName(), file, authn.Subject{
-			CommonName: subject.GetCommonName(), Organization: subject.GetOrganization(), DNS: subject.GetDns(), URI: subject.GetUri(),
-		}, setting.GetAgents())
+		return ownProfile(setting)
 	}
+	if err != nil || !setting.GetDates().GetEnforce() {
+		return profile, err
+	}
+	return profile.Enforcing(), nil
+}
+
+// ownProfile returns a profile of the user's own.
+func ownProfile(setting *gatewayv1.Profile) (_ *authn.Profile, err error) {
+	subject, issuer, dates := setting.GetSubject(), setting.GetIssuer(), setting.GetDates()
+	chain := authn.Chain{
+		Subject: authn.Subject{
+			CommonName: subject.GetCommonName(), Organization: subject.GetOrganization(), DNS: subject.GetDns(), URI: subject.GetUri(),
+		},
+		Issuer: authn.Issuer{CommonName: issuer.GetCommonName(), Organization: issuer.GetOrganization()},
+		Dates:  authn.Dates{From: moment(dates.GetFrom()), Until: moment(dates.GetUntil()), Enforce: dates.GetEnforce()},
+	}
+	for _, word := range setting.GetKeyUsages() {
+		usage, known := keyUsages[word]
+		if !known { // the zero value would be any usage
+			return nil, fmt.Errorf("profile %s: unknown key usage %q", setting.GetName(), word)
+		}
+		chain.KeyUsages = append(chain.KeyUsages, usage)
+	}
+	if folder := setting.GetRoots().GetFolder(); folder != "" {
+		chain.Roots, err = mtls.ReadRootsFolder(folder)
+	} else {
+		chain.Roots, err = readRoots(setting.GetRoots().GetFile())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return authn.Custom(setting.GetName(), chain, setting.GetAgents())
+}
+
+// keyUsages are the words of the configuration.
+var keyUsages = map[string]x509.ExtKeyUsage{
+	"clientAuth": x509.ExtKeyUsageClientAuth, "serverAuth": x509.ExtKeyUsageServerAuth,
+}
+
+// moment is zero where there is none.
+func moment(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }
 
 // readRoots reads a file that may be left out: a profile like dialogflow needs roots for one of its chains only.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"log/slog"
+	"path/filepath"
 	"slices"
 
 	"github.com/intentgate/intentgate/gateway/authn"
@@ -67,7 +68,7 @@ func sameRoots(a, b []*authn.Profile) bool {
 	})
 }
 
-// rootFiles names the files of roots; the built-in profile has none.
+// rootFiles names the files of roots, and all those of a folder; the built-in profile has none.
 func rootFiles(settings []*gatewayv1.Profile) []string {
 	var files []string
 	for _, profile := range settings {
@@ -76,6 +77,9 @@ func rootFiles(settings []*gatewayv1.Profile) []string {
 			if file != "" {
 				files = append(files, file)
 			}
+		}
+		if folder := roots.GetFolder(); folder != "" {
+			files = append(files, filepath.Join(folder, "*"))
 		}
 	}
 	return files

@@ -4,7 +4,8 @@
 //
 //	edge        has accepted the connection, finished its handshake and read the request's headers
 //	authn       judges the connection's certificate as trust stands now, before any of the body is read
-//	idtoken     verifies the ID token, which proves whose agent calls
+//	idtoken     verifies the ID token, which proves whose agent calls; or
+//	secret      verifies the credential that an agent sends instead
 //	edge        admits the request by method and content type, and reads the body up to its limit
 //	dialogflow  reads the webhook's JSON into a Turn
 //	authn       joins certificate, webhook and session into the Caller, or refuses

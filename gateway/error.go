@@ -62,7 +62,7 @@ func refused(refusal *authn.Refusal) *Error {
 	}
 }
 
-// unauthenticated says nothing of why a token will not do, or that another one might. Keys that cannot be had are no fault
+// unauthenticated says nothing of why a token or a secret will not do, or that another one might. Keys that cannot be had are no fault
 // of the caller's.
 func unauthenticated(refusal *authn.Refusal) *Error {
 	if refusal.Reason == idtoken.KeysUnavailable {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -26,10 +27,24 @@ type Webhook struct {
 	API  dialogflow.API
 	// Timeout is Dialogflow's time limit; Reserve is the part of it that is kept for the answer's way back.
 	Timeout, Reserve time.Duration
-	// Token says which ID tokens prove whose agent calls; nil takes requests without one.
-	Token *idtoken.Rules
+	// Token says which ID tokens prove whose agent calls, Secrets which credentials do instead. Nil takes none; both nil
+	// take every request.
+	Token   *idtoken.Rules
+	Secrets *secret.Set
 	// RetriesRepeatID says that a retry of Dialogflow's carries the turn id of the first try.
 	RetriesRepeatID bool
+}
+
+// challenges tell a client what it may prove itself with.
+func (w *Webhook) challenges() []string {
+	var all []string
+	if w.Token != nil {
+		all = append(all, "Bearer")
+	}
+	if w.Secrets != nil && w.Secrets.Basic() {
+		all = append(all, `Basic realm="intentgate"`)
+	}
+	return all
 }
 
 // Service is an intent service that can be called. It is safe for concurrent use.

@@ -26,10 +26,10 @@ type turn struct {
 	peer  *edge.Peer
 }
 
-// play takes the turn from its request to its answer. No body is read before certificate and token are judged, and no
+// play takes the turn from its request to its answer. No body is read before certificate and credentials are judged, and no
 // service is called before the session is.
 func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
-	verdict, token, failure := t.admit(ctx, w, r)
+	verdict, proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
 		return nil, failure
 	}
@@ -44,8 +44,8 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	}
 	t.note(asked)
 	who, refusal := t.Webhook.Caller(verdict, &asked.Session)
-	if refusal == nil && token != nil {
-		refusal = token.Prove(who)
+	if refusal == nil && proof != nil {
+		refusal = proof.Prove(who)
 	}
 	if refusal != nil {
 		return nil, refused(refusal)
@@ -68,8 +68,9 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	return answer, nil
 }
 
-// admit judges the connection's certificate as of now, and the request's token; nil where the webhook asks for none.
-func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request) (*authn.Verdict, *idtoken.Token, *Error) {
+// admit judges the connection's certificate as of now, and the request's credentials; the proof is nil where the webhook
+// asks for none.
+func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request) (*authn.Verdict, authn.Proof, *Error) {
 	verdict, refusal := t.peer.Verdict()
 	if refusal != nil {
 		w.Header().Set("Connection", "close") // trust in it was withdrawn
@@ -79,15 +80,35 @@ func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if refusal := t.Webhook.Admit(verdict); refusal != nil {
 		return nil, nil, refused(refusal)
 	}
-	if t.Webhook.Token == nil {
-		return verdict, nil, nil
-	}
-	token, refusal := t.Tokens.Verify(ctx, r.Header["Authorization"], t.Webhook.Token)
+	proof, refusal := t.authenticate(ctx, r.Header)
 	if refusal != nil {
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		for _, challenge := range t.Webhook.challenges() {
+			w.Header().Add("WWW-Authenticate", challenge)
+		}
 		return nil, nil, unauthenticated(refusal)
 	}
-	return verdict, token, nil
+	return verdict, proof, nil
+}
+
+// authenticate judges the request's ID token or, where it has none and the webhook has credentials, these.
+func (t *turn) authenticate(ctx context.Context, header http.Header) (authn.Proof, *authn.Refusal) {
+	authorization := header["Authorization"]
+	if t.Webhook.Token != nil && (t.Webhook.Secrets == nil || idtoken.Presented(authorization)) {
+		token, refusal := t.Tokens.Verify(ctx, authorization, t.Webhook.Token)
+		if refusal != nil {
+			return nil, refusal
+		}
+		return token, nil
+	}
+	if t.Webhook.Secrets == nil {
+		return nil, nil
+	}
+	credential, refusal := t.Webhook.Secrets.Verify(header)
+	if refusal != nil {
+		return nil, refusal
+	}
+	t.event.Credential = credential.Name
+	return credential, nil
 }
 
 // readRequest reads the body of what can be a webhook request at all, in the turn's time. A body that takes longer is
@@ -193,4 +214,5 @@ var proofs = map[intentgatev1.Caller_Proof]string{
 	intentgatev1.Caller_PROOF_STATED:      "STATED",
 	intentgatev1.Caller_PROOF_CERTIFICATE: "CERTIFICATE",
 	intentgatev1.Caller_PROOF_ID_TOKEN:    "ID_TOKEN",
+	intentgatev1.Caller_PROOF_SECRET:      "SECRET",
 }

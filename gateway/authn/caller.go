@@ -71,6 +71,23 @@ func (w *Webhook) Caller(v *Verdict, session *dialogflow.Session) (*intentgatev1
 	}, nil
 }
 
+// Proof is what a request proves besides its connection's certificate: an ID token or a secret, verified. It is shared by
+// requests.
+type Proof interface {
+	// Prove joins it with what the session states: it marks in the Caller what it proves, or refuses where the two do not
+	// agree.
+	Prove(*intentgatev1.Caller) *Refusal
+}
+
+// ProveProject marks the project as proven in a way, unless something stronger proves it: the certificate.
+func ProveProject(who *intentgatev1.Caller, proof intentgatev1.Caller_Proof) {
+	for _, part := range []*intentgatev1.Caller_Value{who.GetProjectId(), who.GetProjectNumber()} {
+		if part.GetProof() == intentgatev1.Caller_PROOF_STATED {
+			part.Proof = proof
+		}
+	}
+}
+
 // acceptance chooses among the profiles that accepted: one that names the session's agent, else one that names none.
 func (w *Webhook) acceptance(v *Verdict, session *dialogflow.Session, id, number string) (*Acceptance, intentgatev1.Caller_Proof, *Refusal) {
 	var general *Acceptance

@@ -28,8 +28,13 @@ func (r *report) checks(config *gatewayv1.Config) {
 		r.profile(fmt.Sprintf("edge.clients[%d]", i), profile)
 	}
 	unique(r, config.GetEdge().GetClients(), "edge.clients[%d].name", (*gatewayv1.Profile).GetName)
+	names := map[string]string{}
 	for i, webhook := range config.GetWebhooks() {
-		r.webhook(fmt.Sprintf("webhooks[%d]", i), webhook, config)
+		at := fmt.Sprintf("webhooks[%d]", i)
+		r.webhook(at, webhook, config)
+		for j, credential := range webhook.GetCredentials() {
+			r.once(names, credential.GetName(), fmt.Sprintf("%s.credentials[%d].name", at, j))
+		}
 	}
 	unique(r, config.GetWebhooks(), "webhooks[%d].path", (*gatewayv1.Webhook).GetPath)
 	for i, service := range config.GetServices() {
@@ -90,6 +95,7 @@ func (r *report) webhook(at string, webhook *gatewayv1.Webhook, config *gatewayv
 		r.field(at+".reserve", "%s leaves nothing of the timeout, %s; want less than that", reserve, timeout)
 	}
 	r.idToken(at, webhook, config)
+	r.credentials(at, webhook)
 	unique(r, webhook.GetProjects(), at+".projects[%d].id", (*gatewayv1.Project).GetId)
 	unique(r, webhook.GetProjects(), at+".projects[%d].number", (*gatewayv1.Project).GetNumber)
 }
@@ -100,16 +106,21 @@ func (r *report) idToken(at string, webhook *gatewayv1.Webhook, config *gatewayv
 	at += ".id_token"
 	switch {
 	case token == nil:
-		r.field(at, "missing, and without it any customer of Google's could let an agent call; want {audiences: [the webhook's URL]}")
+		r.field(at, "missing, and without it any customer of Google's could let an agent call; want {audiences: [the webhook's URL]}, "+
+			"or {mode: off} where credentials are wanted instead")
 	case token.GetMode() == "off":
 		for _, key := range []string{"audiences", "skew", "max_age"} {
 			if r.has(at + "." + key) {
 				r.field(at+"."+key, "tokens are off; remove it, or the mode")
 			}
 		}
-		if !token.GetAllowAnyProject() && r.anyProject(webhook, config) {
+		secrets := len(webhook.GetCredentials()) > 0
+		if !token.GetAllowAnyProject() && !secrets && r.anyProject(webhook, config) {
 			r.field(at+".mode", "off, with a profile that names no agent, lets any customer of Google's call; "+
-				"verify tokens, or add allow_any_project: true")
+				"verify tokens, or give credentials, or add allow_any_project: true")
+		}
+		if token.GetAllowAnyProject() && secrets {
+			r.field(at+".allow_any_project", "credentials are wanted instead of tokens; remove it")
 		}
 	default:
 		if token.GetAllowAnyProject() {
@@ -191,16 +202,22 @@ func collect[T any](elements []*T, member func(*T) string) []string {
 // unique adds each element of a list whose member an earlier one has, too.
 func unique[T any, K comparable](r *report, elements []*T, at string, member func(*T) K) {
 	var zero K
-	first := map[K]int{}
+	first := map[string]string{}
 	for i, element := range elements {
-		value := member(element)
-		if value == zero {
-			continue // missing, which is told
+		if value := member(element); value != zero { // which is told
+			r.once(first, fmt.Sprint(value), fmt.Sprintf(at, i))
 		}
-		if earlier, ok := first[value]; ok {
-			r.field(fmt.Sprintf(at, i), "%s is given already, in line %d; each once", quote(fmt.Sprint(value)), r.locate(fmt.Sprintf(at, earlier)).Line)
-			continue
-		}
-		first[value] = i
 	}
+}
+
+// once adds a field whose value an earlier one has, too; first holds the paths of those by their values.
+func (r *report) once(first map[string]string, value, at string) {
+	if value == "" {
+		return // missing, which is told
+	}
+	if earlier, ok := first[value]; ok {
+		r.field(at, "%s is given already, in line %d; each once", quote(value), r.locate(earlier).Line)
+		return
+	}
+	first[value] = at
 }

@@ -30,7 +30,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var now = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 
 // fixtures copies the files of testdata into a folder with the certificates that they name: any.pem is an authority's
-// certificate and its key, which will do wherever a file is wanted; the others are no good each in its own way.
+// certificate and its key, which will do wherever a file is wanted; the others are no good each in its own way. The
+// files *.txt are secrets, short.txt one that is no good.
 func fixtures(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -48,8 +49,13 @@ func fixtures(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(folder, "text.pem"), []byte("no PEM"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{
+		"text.pem": "no PEM", "password.txt": "a password of 27 characters", "next.txt": "the password that comes next\n", "key.txt": "the value of a header",
+		"same.txt": "the value of a header\n", "short.txt": "short",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return folder
 }
@@ -193,6 +199,8 @@ func TestEveryKey(t *testing.T) {
 		"a time":                loaded.GetEdge().GetClients()[2].GetDates().GetUntil().AsTime().Equal(time.Date(2027, 12, 1, 11, 30, 0, 0, time.UTC)),
 		"socket of the target":  loaded.GetServices()[0].GetTarget() == "unix:"+filepath.Join(folder, "orders.sock"),
 		"match":                 loaded.GetRoutes()[0].GetMatch().GetProject() == "415104041262",
+		"files of a secret":     loaded.GetWebhooks()[2].GetCredentials()[0].GetBasic().GetPasswordFiles()[1] == filepath.Join(folder, "next.txt"),
+		"credential's files":    len(config.Credentials(loaded.GetWebhooks()[2])[1].Files) == 1,
 		"empty match":           loaded.GetRoutes()[2].GetMatch() != nil,
 	} {
 		if !got {

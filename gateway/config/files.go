@@ -28,6 +28,7 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 			r.roots(at+".gts", &roots.Gts, folder)
 		}
 	}
+	r.secrets(config.GetWebhooks(), folder)
 	if keys := config.GetIdTokenKeys(); keys != nil {
 		r.there("id_token_keys.file", &keys.File, folder)
 		r.roots("id_token_keys.ca", &keys.Ca, folder)
@@ -90,7 +91,7 @@ func (r *report) there(at string, path *string, folder string) bool {
 	case err != nil:
 		r.field(at, "the file %s cannot be read: %s", quote(*path), err.Error())
 	case !info.Mode().IsRegular(): // a pipe would block
-		r.field(at, "%s is no file; want a PEM file", quote(*path))
+		r.field(at, "%s is no file; want one", quote(*path))
 	default:
 		return true
 	}

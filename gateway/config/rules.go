@@ -58,6 +58,15 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"routes[].service":                "the name of one of the services",
 	"status.listen":                   `a TCP address such as ":9900"`,
 	"admin.listen":                    "a loopback address such as 127.0.0.1:9901",
+
+	"webhooks[].credentials[].name":                 "a name of a-z, 0-9 and -, starting with a letter, such as es-agent",
+	"webhooks[].credentials[].projects":             "IDs out of the webhook's projects, at least one, each once",
+	"webhooks[].credentials[].agents":               "each once",
+	"webhooks[].credentials[].agents[]":             "an agent's resource name: projects/P/locations/L/agents/A",
+	"webhooks[].credentials[].basic.username":       "a user name without a colon",
+	"webhooks[].credentials[].basic.password_files": "one file, or two while the password is being changed, each once",
+	"webhooks[].credentials[].header.name":          "a header's name, such as x-webhook-key",
+	"webhooks[].credentials[].header.value_files":   "one file, or two while the value is being changed, each once",
 }
 
 var index = regexp.MustCompile(`\[\d+\]`)

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/edge"
 )
 
@@ -92,14 +94,12 @@ func (e *TurnEvent) auditTurn(ctx context.Context) {
 	if !ok {
 		return
 	}
-	hint := refused.Reason.Hint()
-	if hint == "" {
-		hint = idtoken.Hint(refused.Reason)
-	}
+	hint := cmp.Or(refused.Reason.Hint(), idtoken.Hint(refused.Reason), secret.Hint(refused.Reason))
 	e.telemetry.audit.LogAttrs(ctx, slog.LevelWarn, "Turn refused", append([]slog.Attr{
 		slog.String("peer", e.Peer),
 		slog.String("webhook", e.Webhook),
 		slog.String("profile", e.Profile),
+		slog.String("credential", e.Credential),
 		slog.String("project", authn.Printable(e.Project)),
 		slog.String("agent", authn.Printable(e.Agent)),
 		slog.String("hint", hint),

@@ -57,7 +57,7 @@ func TestAudit(t *testing.T) {
 	} {
 		event := telemetry.StartTurn(start)
 		event.Peer, event.Webhook, event.Project = "192.0.2.1:4711", "/dialogflow/es", "x\u202e"
-		event.Profile = "dialogflow"
+		event.Profile, event.Credential = "dialogflow", "es-agent"
 		event.HTTPStatus, event.Code, event.Err = 403, codes.PermissionDenied, cause
 		event.Finish(t.Context())
 	}
@@ -83,7 +83,7 @@ func TestAudit(t *testing.T) {
 			`"sans":21,"sha256":"ab12","sni":"gateway.example","subject":"CN=Google LLC","tls":"TLS 1.3"}`,
 		`{"level":"WARN","msg":"Connection refused","peer":"192.0.2.9:1","reason":"subject_mismatch","resumed":false,"saw":"CN=Evil","sni":"",` +
 			`"wanted":"CN=Google LLC"}`,
-		`{"agent":"","hint":"the session belongs to a project that this webhook does not serve: list it in the webhook's projects","level":"WARN","msg":"Turn refused","peer":"192.0.2.1:4711","profile":"dialogflow","project":"x\\u202e","reason":"project_mismatch",` +
+		`{"agent":"","credential":"es-agent","hint":"the session belongs to a project that this webhook does not serve: list it in the webhook's projects","level":"WARN","msg":"Turn refused","peer":"192.0.2.1:4711","profile":"dialogflow","project":"x\\u202e","reason":"project_mismatch",` +
 			`"saw":"project x","wanted":"project shop","webhook":"/dialogflow/es"}`,
 	}
 	if got, want := strings.Join(lines, "\n"), strings.Join(want, "\n"); got != want {

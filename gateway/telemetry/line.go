@@ -44,6 +44,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	text("agent_proof", e.AgentProof)
 	text("environment", e.Environment)
 	text("profile", e.Profile)
+	text("credential", e.Credential)
 	text("peer", e.Peer)
 
 	text("turn_id", e.TurnID)

@@ -52,7 +52,8 @@ func scrape(t *testing.T, telemetry *telemetry.Telemetry) []string {
 
 func fill(event *telemetry.TurnEvent) {
 	event.Webhook, event.Platform = "/dialogflow/es", "ES"
-	event.Project, event.ProjectProof, event.Profile, event.Peer = "shop", "STATED", "dialogflow", "192.0.2.1:4711"
+	event.Project, event.ProjectProof, event.Profile, event.Peer = "shop", "SECRET", "dialogflow", "192.0.2.1:4711"
+	event.Credential = "es-agent"
 	event.TurnID, event.Intent, event.Action, event.Language = "turn-1", "order.track", "track", "en"
 	event.BytesIn, event.Unknown = 1400, []string{"agentId", "messages[].source"}
 	event.AddQuirk("snake_case", 2)
@@ -78,9 +79,9 @@ func TestTurnLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"action":"track","budget_left":4600000000,"bytes_in":1400,"bytes_out":300,"code":"OK","dropped":"card, telephony",` +
+	const want = `{"action":"track","budget_left":4600000000,"bytes_in":1400,"bytes_out":300,"code":"OK","credential":"es-agent","dropped":"card, telephony",` +
 		`"duration":40000000,"http_status":200,"intent":"order.track","language":"en","level":"INFO","method":"/intentgate.v1.IntentService/Fulfill",` +
-		`"msg":"Turn","outcome":"answered","peer":"192.0.2.1:4711","platform":"ES","profile":"dialogflow","project":"shop","project_proof":"STATED",` +
+		`"msg":"Turn","outcome":"answered","peer":"192.0.2.1:4711","platform":"ES","profile":"dialogflow","project":"shop","project_proof":"SECRET",` +
 		`"quirk_snake_case":2,"request_id":"1.abc","service":"orders","service_code":"OK","service_duration":12000000,"turn_id":"turn-1",` +
 		`"unknown_fields":2,"webhook":"/dialogflow/es"}`
 	if string(got) != want {

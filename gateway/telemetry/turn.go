@@ -16,11 +16,12 @@ type TurnEvent struct {
 	Webhook      string // the path
 	Platform     string // ES or CX
 	Project      string
-	ProjectProof string // STATED, CERTIFICATE
+	ProjectProof string // STATED, CERTIFICATE, ID_TOKEN, SECRET
 	Agent        string
 	AgentProof   string
 	Environment  string
 	Profile      string // the trust profile that accepted the certificate
+	Credential   string // the name of the credential that was presented
 	Peer         string // the address
 
 	// What is asked.

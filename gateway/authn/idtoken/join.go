@@ -14,11 +14,7 @@ func (t *Token) Prove(who *intentgatev1.Caller) *authn.Refusal {
 		return refuse(authn.ProjectMismatch,
 			"a token of project "+number+" and a session of project "+who.GetProjectNumber().GetValue(), "both of one project")
 	}
-	for _, part := range []*intentgatev1.Caller_Value{who.GetProjectId(), who.GetProjectNumber()} {
-		if part.GetProof() == intentgatev1.Caller_PROOF_STATED {
-			part.Proof = intentgatev1.Caller_PROOF_ID_TOKEN
-		}
-	}
+	authn.ProveProject(who, intentgatev1.Caller_PROOF_ID_TOKEN)
 	who.IdToken = &intentgatev1.Caller_IdToken{Email: t.Email, Audience: t.Audience}
 	return nil
 }

@@ -3,6 +3,7 @@ package idtoken
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,11 +32,19 @@ func bearer(values []string) (string, *authn.Refusal) {
 	case len(values[0]) > maxHeader:
 		return "", refuse(Malformed, fmt.Sprintf("%d bytes", len(values[0])), fmt.Sprintf("at most %d bytes", maxHeader))
 	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	if !Presented(values) {
 		return "", refuse(NoToken, "an Authorization header of another scheme", wanted)
 	}
+	_, token, _ := strings.Cut(values[0], " ")
 	return token, nil
+}
+
+// Presented says whether one of the Authorization headers is of the scheme Bearer: it is to be judged as an ID token.
+func Presented(authorization []string) bool {
+	return slices.ContainsFunc(authorization, func(value string) bool {
+		scheme, _, _ := strings.Cut(value, " ")
+		return strings.EqualFold(scheme, "Bearer")
+	})
 }
 
 // header is the part of a token that says how it is signed.

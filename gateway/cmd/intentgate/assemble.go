@@ -14,6 +14,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -37,7 +38,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.idTokens, a.listen, a.operators} {
+	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.idTokens, a.secrets, a.listen, a.operators} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -49,16 +50,17 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 // assembly is what the steps of assemble hand on to each other.
 type assembly struct {
 	*process
-	settings  *gatewayv1.Config
-	now       func() time.Time
-	files     mtls.Options
-	telemetry *telemetry.Telemetry
-	router    *router.Router
-	tokens    *idtoken.Verifier     // nil where no webhook asks for a token
-	keys      func() idtoken.Status // likewise
-	clients   map[string]gateway.Service
-	states    []admin.Service
-	profiles  *authn.Trust
+	settings    *gatewayv1.Config
+	now         func() time.Time
+	files       mtls.Options
+	telemetry   *telemetry.Telemetry
+	router      *router.Router
+	tokens      *idtoken.Verifier     // nil where no webhook asks for a token
+	keys        func() idtoken.Status // likewise
+	credentials []*secret.Set         // by the index of the webhook; nil where it has none
+	clients     map[string]gateway.Service
+	states      []admin.Service
+	profiles    *authn.Trust
 }
 
 func (a *assembly) routes(context.Context) (err error) {
@@ -103,9 +105,9 @@ func (a *assembly) listen(ctx context.Context) error {
 		return err
 	}
 	paths := mux.New(http.MethodPost, gateway.Unrouted(a.telemetry))
-	for _, webhook := range a.settings.GetWebhooks() {
+	for i, webhook := range a.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
-			Webhook: webhookOf(webhook), Tokens: a.tokens, Router: a.router, Services: a.clients,
+			Webhook: webhookOf(webhook, a.credentials[i]), Tokens: a.tokens, Router: a.router, Services: a.clients,
 			BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
 		})
 		if err != nil {

@@ -11,12 +11,13 @@ import (
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/config"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
-func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
+func webhookOf(webhook *gatewayv1.Webhook, credentials *secret.Set) gateway.Webhook {
 	projects := make([]authn.Project, 0, len(webhook.GetProjects()))
 	for _, project := range webhook.GetProjects() {
 		projects = append(projects, authn.Project{ID: project.GetId(), Number: project.GetNumber()})
@@ -27,7 +28,7 @@ func webhookOf(webhook *gatewayv1.Webhook) gateway.Webhook {
 		},
 		Path: webhook.GetPath(), API: config.API(webhook.GetApi()),
 		Timeout: webhook.GetTimeout().AsDuration(), Reserve: webhook.GetReserve().AsDuration(),
-		Token: tokenRules(webhook), RetriesRepeatID: webhook.GetRetriesRepeatId(),
+		Token: tokenRules(webhook), Secrets: credentials, RetriesRepeatID: webhook.GetRetriesRepeatId(),
 	}
 }
 

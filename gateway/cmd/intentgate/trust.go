@@ -93,7 +93,9 @@ func (a *assembly) idTokens(context.Context) error {
 			asked = true
 			continue
 		}
-		a.logger.Warn("ID tokens are not verified: projects are what requests state", "webhook", webhook.GetPath())
+		if len(webhook.GetCredentials()) == 0 {
+			a.logger.Warn("ID tokens are not verified: projects are what requests state", "webhook", webhook.GetPath())
+		}
 	}
 	if !asked {
 		return nil

@@ -26,7 +26,7 @@ import (
 func (i instance) calls(ctx context.Context, handshake time.Duration) Report {
 	client, closeClient, err := i.client(i.identity.ClientCredentials(i.ServerName))
 	if err != nil {
-		return Report{fail("allowed", err.Error(), "a gRPC client", "correct services[].target")}
+		return Report{Fail("allowed", err.Error(), "a gRPC client", "correct services[].target")}
 	}
 	defer closeClient()
 	health, err := check(ctx, client)
@@ -58,20 +58,20 @@ func check(ctx context.Context, client grpc_health_v1.HealthClient) (*grpc_healt
 // allowed judges what the gateway hears that calls for itself.
 func (i instance) allowed(health *grpc_health_v1.HealthCheckResponse, err error) Report {
 	own := names(i.identity.Certificate().Leaf)
-	allowed := pass("allowed", "%s may call", own)
+	allowed := Pass("allowed", "%s may call", own)
 	switch code := status.Code(err); {
 	case code == codes.OK && health.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING:
-		return Report{allowed, pass("health", "SERVING")}
+		return Report{allowed, Pass("health", "SERVING")}
 	case code == codes.OK:
-		return Report{allowed, fail("health", health.GetStatus().String(), "SERVING", "the service is starting or stopping, or says so: wait, and look at its log")}
+		return Report{allowed, Fail("health", health.GetStatus().String(), "SERVING", "the service is starting or stopping, or says so: wait, and look at its log")}
 	case code == codes.Unimplemented:
-		return Report{allowed, warn("health", told(err), "SERVING",
+		return Report{allowed, Warn("health", told(err), "SERVING",
 			"the gateway takes a connection for health then: let the service register grpc.health.v1.Health, as the service library does")}
 	case code == codes.PermissionDenied || code == codes.Unauthenticated:
-		return Report{fail("allowed", fmt.Sprintf("%s, as %s", told(err), own), "OK",
+		return Report{Fail("allowed", fmt.Sprintf("%s, as %s", told(err), own), "OK",
 			"start the service with --assert and one of these names: no name of the gateway's certificate is on its lists. Its log says so in `refusal`")}
 	default:
-		return Report{fail("allowed", told(err), "OK", "the service's log says why")}
+		return Report{Fail("allowed", told(err), "OK", "the service's log says why")}
 	}
 }
 
@@ -84,18 +84,18 @@ func (i instance) asserting(ctx context.Context, client grpc_health_v1.HealthCli
 		Ref:    &intentgatev1.CallRef{RequestId: "doctor." + rand.Text()},
 	})
 	if err != nil {
-		return fail(name, err.Error(), "a caller", "this is a mistake of the doctor's")
+		return Fail(name, err.Error(), "a caller", "this is a mistake of the doctor's")
 	}
 	switch _, err = check(outgoing, client); status.Code(err) {
 	case codes.OK:
-		return pass(name, "the gateway may say for whom it calls")
+		return Pass(name, "the gateway may say for whom it calls")
 	case codes.PermissionDenied:
-		return fail(name, told(err)+", with a caller in the metadata", "OK: without a caller the service answered",
+		return Fail(name, told(err)+", with a caller in the metadata", "OK: without a caller the service answered",
 			"start the service with --assert instead of --allow for the gateway: it looks healthy as it is, and refuses every turn")
 	case codes.Unimplemented:
-		return Finding{Check: name, Verdict: Skipped, Saw: "the service has no health service to ask"}
+		return Skip(name, "the service has no health service to ask")
 	default:
-		return fail(name, told(err)+", with a caller in the metadata", "OK: without a caller the service answered",
+		return Fail(name, told(err)+", with a caller in the metadata", "OK: without a caller the service answered",
 			"something between adds or drops metadata, or the service knows an older contract: its log says why in `refusal`")
 	}
 }
@@ -104,9 +104,9 @@ func latency(handshake, call time.Duration) Finding {
 	const slow = 250 * time.Millisecond // turns suffer beyond
 	saw := fmt.Sprintf("handshake %s, call %s", handshake.Round(100*time.Microsecond), call.Round(100*time.Microsecond))
 	if call > slow {
-		return warn("latency", saw, "calls within "+slow.String(), "bring gateway and service nearer to each other: every turn pays this out of Dialogflow's time limit")
+		return Warn("latency", saw, "calls within "+slow.String(), "bring gateway and service nearer to each other: every turn pays this out of Dialogflow's time limit")
 	}
-	return pass("latency", "%s", saw)
+	return Pass("latency", "%s", saw)
 }
 
 // strangers judges whether others are refused: somebody without a certificate, and somebody whose certificate has the
@@ -115,7 +115,7 @@ func (i instance) strangers(ctx context.Context) Finding {
 	const name = "strangers"
 	forged, err := i.forged()
 	if err != nil {
-		return fail(name, err.Error(), "a certificate to try", "this is a mistake of the doctor's")
+		return Fail(name, err.Error(), "a certificate to try", "this is a mistake of the doctor's")
 	}
 	roots := x509.NewCertPool()
 	for _, root := range i.roots {
@@ -131,7 +131,7 @@ func (i instance) strangers(ctx context.Context) Finding {
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger.certificate, nil },
 		}))
 		if err != nil {
-			return fail(name, err.Error(), "a gRPC client", "correct services[].target")
+			return Fail(name, err.Error(), "a gRPC client", "correct services[].target")
 		}
 		_, err = check(ctx, client)
 		closeClient()
@@ -142,10 +142,10 @@ func (i instance) strangers(ctx context.Context) Finding {
 		}
 	}
 	if len(let) > 0 {
-		return fail(name, strings.Join(let, ", "), "a refusal",
+		return Fail(name, strings.Join(let, ", "), "a refusal",
 			"let the service demand client certificates and verify them against its own CA alone, health included, as the service library does")
 	}
-	return pass(name, "refused: no certificate, and a self-made one with the gateway's names")
+	return Pass(name, "refused: no certificate, and a self-made one with the gateway's names")
 }
 
 // forged makes a certificate with the names of the gateway's.

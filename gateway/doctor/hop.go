@@ -3,9 +3,9 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,11 +31,11 @@ type Hop struct {
 func (h Hop) Examine(ctx context.Context) Report {
 	identity, err := mtls.Open(h.Files, mtls.Options{Logger: slog.New(slog.DiscardHandler), Now: h.Now})
 	if err != nil {
-		return Report{fail("files", err.Error(), "the gateway's certificate with its key, and the service's CA", "correct services[].tls")}
+		return Report{Fail("files", err.Error(), "the gateway's certificate with its key, and the service's CA", "correct services[].tls")}
 	}
 	roots, err := mtls.ReadRoots(h.Files.CA)
 	if err != nil {
-		return Report{fail("files", err.Error(), "the service's CA", "correct services[].tls.ca")}
+		return Report{Fail("files", err.Error(), "the service's CA", "correct services[].tls.ca")}
 	}
 	network, addresses, finding := h.resolve(ctx)
 	report := Report{finding}
@@ -47,10 +47,14 @@ func (h Hop) Examine(ctx context.Context) Report {
 		})
 	}
 	group.Wait()
+	works := slices.ContainsFunc(instances, func(r Report) bool { return !r.Failed() })
 	for i, instance := range instances {
-		if len(instances) > 1 { // which of them it was
-			for j := range instance {
-				instance[j].Saw = addresses[i] + ": " + instance[j].Saw
+		for j := range instance {
+			if f := &instance[j]; len(instances) > 1 {
+				f.Saw = addresses[i] + ": " + f.Saw
+				if f.Check == "tcp" && f.Verdict == Failed && works {
+					f.Verdict = Warning // turns go to the others
+				}
 			}
 		}
 		report = append(report, instance...)
@@ -63,25 +67,25 @@ func (h Hop) resolve(ctx context.Context) (network string, addresses []string, f
 	const check, remedy = "target", "correct services[].target; `getent hosts NAME` asks the same question"
 	network, address, err := backend.Endpoint(h.Target)
 	if err != nil {
-		return "", nil, fail(check, err.Error(), "a target", remedy)
+		return "", nil, Fail(check, err.Error(), "a target", remedy)
 	}
 	if network == "unix" {
-		return network, []string{address}, pass(check, "the socket %s", address)
+		return network, []string{address}, Pass(check, "the socket %s", address)
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "", nil, fail(check, err.Error(), "host and port", remedy)
+		return "", nil, Fail(check, err.Error(), "host and port", remedy)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	hosts, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		return "", nil, fail(check, err.Error(), "an address of "+host, remedy)
+		return "", nil, Fail(check, err.Error(), "an address of "+host, remedy)
 	}
 	for _, host := range hosts {
 		addresses = append(addresses, net.JoinHostPort(host, port))
 	}
-	return network, addresses, pass(check, "%s", strings.Join(addresses, ", "))
+	return network, addresses, Pass(check, "%s", strings.Join(addresses, ", "))
 }
 
 // dial connects to the instance.
@@ -96,23 +100,11 @@ func (i instance) connect(ctx context.Context) (net.Conn, Finding) {
 	var netErr net.Error
 	switch {
 	case err == nil:
-		return conn, pass("tcp", "%s takes connections", i.address)
+		return conn, Pass("tcp", "%s takes connections", i.address)
 	case errors.As(err, &netErr) && netErr.Timeout():
-		return nil, fail("tcp", err.Error(), "a connection within "+patience.String(),
+		return nil, Fail("tcp", err.Error(), "a connection within "+patience.String(),
 			"something drops the packets: look at firewalls, network policies and security groups, and at the port of services[].target")
 	default:
-		return nil, fail("tcp", err.Error(), "a connection", "start the service, or correct the port of services[].target; the service prints its own at `Listening`")
+		return nil, Fail("tcp", err.Error(), "a connection", "start the service, or correct the port of services[].target; the service prints its own at `Listening`")
 	}
-}
-
-func pass(check, saw string, args ...any) Finding {
-	return Finding{Check: check, Verdict: OK, Saw: fmt.Sprintf(saw, args...)}
-}
-
-func fail(check, saw, wanted, remedy string) Finding {
-	return Finding{Check: check, Verdict: Failed, Saw: saw, Wanted: wanted, Remedy: remedy}
-}
-
-func warn(check, saw, wanted, remedy string) Finding {
-	return Finding{Check: check, Verdict: Warning, Saw: saw, Wanted: wanted, Remedy: remedy}
 }

@@ -77,18 +77,18 @@ func (i instance) handshake(ctx context.Context, conn net.Conn) (*shaken, Findin
 	const wanted = "TLS 1.3 with HTTP/2 in ALPN, as gRPC needs it"
 	switch {
 	case errors.As(err, &noTLS):
-		return nil, fail(check, err.Error(), wanted, "no TLS is spoken there: correct the port, or let the service serve with TLS, as the service library does")
+		return nil, Fail(check, err.Error(), wanted, "no TLS is spoken there: correct the port, or let the service serve with TLS, as the service library does")
 	case err != nil && s.request != nil:
 		return nil, i.refused(s.request, err)
 	case err != nil:
-		return nil, fail(check, err.Error(), wanted, "look at the service's log for `Handshake failed`; is the port that of its gRPC server?")
+		return nil, Fail(check, err.Error(), wanted, "look at the service's log for `Handshake failed`; is the port that of its gRPC server?")
 	case state.Version < tls.VersionTLS13:
-		return s, fail(check, tls.VersionName(state.Version), wanted, "let the service offer TLS 1.3: the gateway insists on it inside")
+		return s, Fail(check, tls.VersionName(state.Version), wanted, "let the service offer TLS 1.3: the gateway insists on it inside")
 	case state.NegotiatedProtocol != "h2":
-		return s, fail(check, fmt.Sprintf("%s, protocol %q", tls.VersionName(state.Version), state.NegotiatedProtocol), wanted,
+		return s, Fail(check, fmt.Sprintf("%s, protocol %q", tls.VersionName(state.Version), state.NegotiatedProtocol), wanted,
 			"is it a gRPC server that ends TLS itself, or something in front of it? Let that offer `h2`")
 	default:
-		return s, pass(check, "%s, %s", tls.VersionName(state.Version), state.NegotiatedProtocol)
+		return s, Pass(check, "%s, %s", tls.VersionName(state.Version), state.NegotiatedProtocol)
 	}
 }
 
@@ -105,17 +105,17 @@ func (i instance) certificate(presented []*x509.Certificate) Report {
 		intermediates.AddCert(cert)
 	}
 	dates := Dates("server_dates", leaf, now)
-	chain := pass("server_chain", "%s, issued by %s", leaf.Subject, leaf.Issuer)
+	chain := Pass("server_chain", "%s, issued by %s", leaf.Subject, leaf.Issuer)
 	if dates.Verdict == Failed { // which hides what else is wrong
-		chain = Finding{Check: "server_chain", Verdict: Skipped, Saw: "not judged out of its time"}
+		chain = Skip("server_chain", "not judged out of its time")
 	} else if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates, CurrentTime: now}); err != nil {
-		chain = fail("server_chain", fmt.Sprintf("%v: %d certificates, the first issued by %s", err, len(presented), leaf.Issuer),
+		chain = Fail("server_chain", fmt.Sprintf("%v: %d certificates, the first issued by %s", err, len(presented), leaf.Issuer),
 			"a chain to "+strings.Join(authorities, " or "),
 			"put the service's CA into services[].tls.ca, and its intermediates after the leaf in the service's --cert")
 	}
-	name := pass("server_name", "%s is among its names", i.ServerName)
+	name := Pass("server_name", "%s is among its names", i.ServerName)
 	if leaf.VerifyHostname(i.ServerName) != nil {
-		name = fail("server_name", "the names "+names(leaf), i.ServerName,
+		name = Fail("server_name", "the names "+names(leaf), i.ServerName,
 			"set services[].tls.server_name to one of its names, or issue the certificate for the one that is wanted")
 	}
 	return Report{chain, dates, name}
@@ -127,30 +127,30 @@ func Dates(check string, cert *x509.Certificate, now time.Time) Finding {
 	from, until := cert.NotBefore.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339)
 	switch left := cert.NotAfter.Sub(now); {
 	case now.Before(cert.NotBefore):
-		return fail(check, fmt.Sprintf("%s is valid from %s on", cert.Subject, from), "a certificate that is valid now", "look at this machine's clock, and at that of the CA")
+		return Fail(check, fmt.Sprintf("%s is valid from %s on", cert.Subject, from), "a certificate that is valid now", "look at this machine's clock, and at that of the CA")
 	case left < 0:
-		return fail(check, fmt.Sprintf("%s has expired on %s", cert.Subject, until), "a certificate that is valid now", "renew it; look at this machine's clock")
+		return Fail(check, fmt.Sprintf("%s has expired on %s", cert.Subject, until), "a certificate that is valid now", "renew it; look at this machine's clock")
 	case left < soon:
-		return warn(check, fmt.Sprintf("%s ends on %s, in %d days", cert.Subject, until, left/day), "more than 30 days", "renew it; it is read again as soon as its file changes")
+		return Warn(check, fmt.Sprintf("%s ends on %s, in %d days", cert.Subject, until, left/day), "more than 30 days", "renew it; it is read again as soon as its file changes")
 	default:
-		return pass(check, "%s is valid until %s", cert.Subject, until)
+		return Pass(check, "%s is valid until %s", cert.Subject, until)
 	}
 }
 
 // asked judges whether the server wants to see a certificate. One that does not cannot know the gateway.
 func (s *shaken) asked() Finding {
 	if s.request == nil {
-		return fail("asks_for_certificate", "the service asks for no client certificate", "a request for one: it would answer anybody",
+		return Fail("asks_for_certificate", "the service asks for no client certificate", "a request for one: it would answer anybody",
 			"let the service demand and verify client certificates, as the service library does; or is TLS ended in front of it?")
 	}
-	return pass("asks_for_certificate", "a client certificate is asked for")
+	return Pass("asks_for_certificate", "a client certificate is asked for")
 }
 
 // accepted judges whether the server goes on after it has seen the gateway's certificate. Under TLS 1.3 a client is done
 // before, and hears of a refusal when it reads; having written by then, it may hear of nothing but a broken pipe.
 func (i instance) accepted(s *shaken) Finding {
 	if s.request == nil {
-		return Finding{Check: "client_certificate", Verdict: Skipped}
+		return Skip("client_certificate", "nobody asked for it")
 	}
 	_ = s.SetReadDeadline(time.Now().Add(patience))
 	// HTTP/2 servers speak at once, most of them: the others wait for a client's first words.
@@ -159,7 +159,7 @@ func (i instance) accepted(s *shaken) Finding {
 	if _, err := s.Read(make([]byte, 1)); err != nil {
 		return i.refused(s.request, err)
 	}
-	return pass("client_certificate", "%s is accepted", names(i.identity.Certificate().Leaf))
+	return Pass("client_certificate", "%s is accepted", names(i.identity.Certificate().Leaf))
 }
 
 // refused says what lies behind a connection that ends as soon as the service has seen the gateway's certificate.
@@ -177,7 +177,7 @@ func (i instance) refused(request *tls.CertificateRequestInfo, err error) Findin
 	case len(request.AcceptableCAs) > 0 && request.SupportsCertificate(own) == nil:
 		remedy = "the service's --ca has a CA of that name: is it an older one, or is something else wrong? The service's log says why at `Handshake failed`"
 	}
-	return fail("client_certificate", saw, "a service that goes on", remedy)
+	return Fail("client_certificate", saw, "a service that goes on", remedy)
 }
 
 // names lists a certificate's alternative names.

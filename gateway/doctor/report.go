@@ -29,6 +29,24 @@ type Finding struct {
 	Remedy  string  `json:"remedy,omitempty"` // what to do, a sentence; empty where there is nothing to do
 }
 
+// Pass returns a finding of a check that ended well; saw is a format with its arguments.
+func Pass(check, saw string, args ...any) Finding {
+	return Finding{Check: check, Verdict: OK, Saw: fmt.Sprintf(saw, args...)}
+}
+
+// Fail returns a finding of a check that failed.
+func Fail(check, saw, wanted, remedy string) Finding {
+	return Finding{Check: check, Verdict: Failed, Saw: saw, Wanted: wanted, Remedy: remedy}
+}
+
+// Warn returns a finding of what works today.
+func Warn(check, saw, wanted, remedy string) Finding {
+	return Finding{Check: check, Verdict: Warning, Saw: saw, Wanted: wanted, Remedy: remedy}
+}
+
+// Skip returns a finding of what could not be judged.
+func Skip(check, why string) Finding { return Finding{Check: check, Verdict: Skipped, Saw: why} }
+
 // Report is what an examination found, in the order in which a person should read it.
 type Report []Finding
 
@@ -74,7 +92,9 @@ func (r Report) Print(w io.Writer) error {
 	about := ""
 	for _, f := range r {
 		if f.About != about {
-			about = f.About
+			if about = f.About; text.Len() > 0 {
+				text.WriteByte('\n')
+			}
 			text.WriteString(about + "\n")
 		}
 		mark := string(f.Verdict)

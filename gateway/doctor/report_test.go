@@ -37,7 +37,7 @@ func TestReportAbout(t *testing.T) {
 	t.Parallel()
 	report := doctor.Report{{Check: "tcp", Verdict: doctor.OK}, {About: "service b", Check: "tcp", Verdict: doctor.OK}}.About("service a")
 	var text strings.Builder
-	if err := report.Print(&text); err != nil || text.String() != "service a\nok       tcp\nservice b\nok       tcp\n2 ok\n" {
+	if err := report.Print(&text); err != nil || text.String() != "service a\nok       tcp\n\nservice b\nok       tcp\n2 ok\n" {
 		t.Errorf("%v, printed\n%s", err, text.String())
 	}
 	if got, err := json.Marshal(report[1:]); err != nil ||

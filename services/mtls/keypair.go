@@ -26,7 +26,7 @@ func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 	k := &KeyPair{}
 	k.pair.options, k.pair.files = o, []string{cert, key}
 	k.pair.read = func(previous *tls.Certificate) (*tls.Certificate, bool, error) {
-		pair, err := readKeyPair(cert, key)
+		pair, err := ReadKeyPair(cert, key)
 		if err != nil {
 			return nil, false, err
 		}
@@ -44,7 +44,9 @@ func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 	return k, nil
 }
 
-func readKeyPair(cert, key string) (*tls.Certificate, error) {
+// ReadKeyPair reads a certificate with its intermediates, and its private key, once. They have to belong together; dates
+// are not looked at.
+func ReadKeyPair(cert, key string) (*tls.Certificate, error) {
 	certBlocks, certPEM, err := readPEM(cert)
 	if err != nil {
 		return nil, err

@@ -78,6 +78,15 @@ func withRemedy(path string, err error) error {
 	}
 }
 
+// ReadCertificates reads the certificates of a file, at least one, once.
+func ReadCertificates(path string) ([]*x509.Certificate, error) {
+	blocks, _, err := readPEM(path)
+	if err != nil {
+		return nil, err
+	}
+	return certificates(path, blocks)
+}
+
 // certificates parses the blocks of a file that is to hold certificates. A key beside them is passed over.
 func certificates(path string, blocks []*pem.Block) ([]*x509.Certificate, error) {
 	var certs []*x509.Certificate

@@ -27,11 +27,7 @@ func openRoots(file string, o Options) (*reloading[x509.CertPool], error) {
 
 // ReadRoots reads a file of at least one certificate, all of which have to be authorities, once.
 func ReadRoots(path string) ([]*x509.Certificate, error) {
-	blocks, _, err := readPEM(path)
-	if err != nil {
-		return nil, err
-	}
-	certs, err := certificates(path, blocks)
+	certs, err := ReadCertificates(path)
 	if err != nil {
 		return nil, err
 	}

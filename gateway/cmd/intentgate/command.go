@@ -27,6 +27,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 		Example: `  intentgate demo                          # everything on this machine
   intentgate profiles                      # whose certificates are trusted
   intentgate certs --out dev-certs         # a development PKI
+  intentgate check --config intentgate.yaml # all that can be known before serving
   intentgate serve --config intentgate.yaml`,
 		Version:       strings.TrimSpace(build().GetVersion() + " " + build().GetRevision()),
 		SilenceErrors: true, // main prints the one that run returns
@@ -49,7 +50,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newProfilesCommand(), newCertsCommand(), newDemoCommand())
+	command.AddCommand(newServeCommand(), newCheckCommand(), newProfilesCommand(), newCertsCommand(), newDemoCommand())
 	return command
 }
 

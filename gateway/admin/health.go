@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/expiry"
 )
 
 // Health knows whether the gateway should be sent turns: its edge is listening and not draining, and every service that is
@@ -19,16 +20,17 @@ type Health struct {
 	services            func() []Service
 	notAfter            func() time.Time
 	keys                func() idtoken.Status
+	expiring            func() []expiry.End
 	listening, draining atomic.Bool
 }
 
 // NewHealth returns a Health that is not ready yet. notAfter tells when the edge's certificate expires, keys how those of ID
-// tokens are; they only inform and may be nil.
-func NewHealth(services func() []Service, notAfter func() time.Time, keys func() idtoken.Status) (*Health, error) {
+// tokens are, expiring what ends soon; they only inform and may be nil.
+func NewHealth(services func() []Service, notAfter func() time.Time, keys func() idtoken.Status, expiring func() []expiry.End) (*Health, error) {
 	if services == nil {
 		return nil, errors.New("admin: Health needs the services")
 	}
-	return &Health{services: services, notAfter: notAfter, keys: keys}, nil
+	return &Health{services: services, notAfter: notAfter, keys: keys, expiring: expiring}, nil
 }
 
 // Listening says that the edge accepts connections from now on.
@@ -45,6 +47,7 @@ type readiness struct {
 	Services    []serviceReadiness `json:"services"`
 	Certificate *certificate       `json:"certificate,omitempty"`
 	IDTokenKeys *keys              `json:"id_token_keys,omitempty"`
+	Expiring    []expiry.End       `json:"expiring,omitempty"`
 }
 
 type serviceReadiness struct {
@@ -85,6 +88,9 @@ func (h *Health) check() readiness {
 		if status.Err != nil {
 			result.IDTokenKeys.Detail = status.Err.Error()
 		}
+	}
+	if h.expiring != nil {
+		result.Expiring = h.expiring()
 	}
 	return result
 }

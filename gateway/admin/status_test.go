@@ -13,6 +13,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/expiry"
 )
 
 func TestStatus(t *testing.T) {
@@ -27,6 +28,8 @@ func TestStatus(t *testing.T) {
 	health, err := admin.NewHealth(services, func() time.Time { return time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)) },
 		func() idtoken.Status {
 			return idtoken.Status{Source: "https://keys.example", Err: errors.New("no route to host")}
+		}, func() []expiry.End {
+			return []expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}}
 		})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +47,8 @@ func TestStatus(t *testing.T) {
 	web := client(t, server.Addr())
 
 	faq := `{"name":"faq","state":"TRANSIENT_FAILURE","required":false,"detail":"connection refused"}],"certificate":{"not_after":"2027-01-02T02:04:05Z"},` +
-		`"id_token_keys":{"source":"https://keys.example","keys":0,"detail":"no route to host"}}` + "\n"
+		`"id_token_keys":{"source":"https://keys.example","keys":0,"detail":"no route to host"},` +
+		`"expiring":[{"kind":"root","name":"dialogflow/gts","not_after":"2027-01-02T03:04:05Z"}]}` + "\n"
 	ready := func(when string, status int, want string) {
 		t.Helper()
 		got := get(t, web, http.MethodGet, "http://gateway:9900/readyz", nil)
@@ -91,7 +95,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusRefusesGaps(t *testing.T) {
-	if _, err := admin.NewHealth(nil, nil, nil); err == nil {
+	if _, err := admin.NewHealth(nil, nil, nil, nil); err == nil {
 		t.Error("a Health without services")
 	}
 	if _, err := admin.NewStatus(t.Context(), admin.StatusConfig{Listen: "127.0.0.1:0"}); err == nil {

@@ -64,17 +64,25 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 	if h.Verdict == nil || len(h.Verdict.Accepted) == 0 {
 		return // the edge gives one of the two
 	}
-	accepted := h.Verdict.Accepted[0]
-	t.handshake.Add(ctx, 1, t.handshakes.get(handshakeKey{result: "accepted", profile: accepted.Profile.Name})...)
+	accepted, key := h.Verdict.Accepted[0], handshakeKey{result: "accepted", profile: h.Verdict.Accepted[0].Profile.Name}
+	if accepted.OutsideDates != "" {
+		key.reason = string(authn.OutsideDates)
+	}
+	t.handshake.Add(ctx, 1, t.handshakes.get(key)...)
 	certificate := accepted.Certificate
-	t.audit.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", append(connection(h),
+	t.warnOutside(ctx, h.Verdict)
+	attrs := append(connection(h),
 		slog.Any("profiles", h.Verdict.Profiles()),
 		slog.String("chain", accepted.Chain),
 		slog.String("subject", authn.Printable(certificate.GetSubject())),
 		slog.Any("sans", sans(certificate.GetSans())),
 		slog.String("issuer", authn.Printable(certificate.GetIssuer())),
 		slog.String("sha256", hex.EncodeToString(certificate.GetSha256())),
-	)...)
+	)
+	if accepted.OutsideDates != "" {
+		attrs = append(attrs, slog.String("outside_dates", accepted.OutsideDates))
+	}
+	t.audit.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", attrs...)
 }
 
 // judged says whether a handshake that failed says anything of an identity: scans, health checks and time-outs do not.

@@ -44,6 +44,9 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	telemetry.Handshake(accepted("dialogflow"))
+	late := accepted("dialogflow")
+	late.Verdict.Accepted[0].OutsideDates = "until 2026-12-01T00:00:00Z"
+	telemetry.Handshake(late)
 	telemetry.Handshake(edge.Handshake{
 		Peer:    netip.MustParseAddrPort("192.0.2.9:1"),
 		Refusal: &authn.Refusal{Reason: authn.SubjectMismatch, Saw: "CN=Evil", Wanted: "CN=Google LLC"},
@@ -81,6 +84,8 @@ func TestAudit(t *testing.T) {
 	want := []string{
 		`{"chain":"gts","issuer":"CN=CA\\n","level":"INFO","msg":"Connection accepted","peer":"192.0.2.1:4711","profiles":["dialogflow"],"resumed":false,` +
 			`"sans":21,"sha256":"ab12","sni":"gateway.example","subject":"CN=Google LLC","tls":"TLS 1.3"}`,
+		`{"chain":"gts","issuer":"CN=CA\\n","level":"INFO","msg":"Connection accepted","outside_dates":"until 2026-12-01T00:00:00Z","peer":"192.0.2.1:4711",` +
+			`"profiles":["dialogflow"],"resumed":false,"sans":21,"sha256":"ab12","sni":"gateway.example","subject":"CN=Google LLC","tls":"TLS 1.3"}`,
 		`{"level":"WARN","msg":"Connection refused","peer":"192.0.2.9:1","reason":"subject_mismatch","resumed":false,"saw":"CN=Evil","sni":"",` +
 			`"wanted":"CN=Google LLC"}`,
 		`{"agent":"","credential":"es-agent","hint":"the session belongs to a project that this webhook does not serve: list it in the webhook's projects","level":"WARN","msg":"Turn refused","peer":"192.0.2.1:4711","profile":"dialogflow","project":"x\\u202e","reason":"project_mismatch",` +

@@ -17,13 +17,14 @@ type instruments struct {
 	quirks       metric.Int64Counter
 	dropped      metric.Int64Counter
 	serviceState metric.Int64ObservableGauge
+	notAfter     metric.Int64ObservableGauge
 }
 
 // buckets of durations, in seconds: fine where a turn should be, and with bounds at the timeouts that Dialogflow has.
 var buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 20, 30}
 
 func newInstruments(meter metric.Meter) (i instruments, err error) {
-	var problems [8]error
+	var problems [9]error
 	i.turns, problems[0] = meter.Int64Counter("intentgate.turns",
 		metric.WithDescription("Webhook calls that were answered or refused."), metric.WithUnit("{turn}"))
 	i.turnDuration, problems[1] = meter.Float64Histogram("intentgate.turn.duration",
@@ -42,5 +43,7 @@ func newInstruments(meter metric.Meter) (i instruments, err error) {
 		metric.WithDescription("Parts of replies that the platform cannot express."), metric.WithUnit("{part}"))
 	i.serviceState, problems[7] = meter.Int64ObservableGauge("intentgate.service.state",
 		metric.WithDescription("1 for the state that the service's connection is in."))
+	i.notAfter, problems[8] = meter.Int64ObservableGauge("intentgate.certificate.not_after.timestamp",
+		metric.WithDescription("When a certificate, the first root of a trust profile's chain or its dates end, as Unix time."), metric.WithUnit("s"))
 	return i, errors.Join(problems[:]...)
 }

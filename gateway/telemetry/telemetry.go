@@ -26,6 +26,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"google.golang.org/grpc/connectivity"
+
+	"github.com/intentgate/intentgate/gateway/expiry"
 )
 
 // Config is what Telemetry is made of; Logger and Now are needed.
@@ -47,6 +49,8 @@ type Telemetry struct {
 	registry *prometheus.Registry
 	meter    metric.Meter
 	instruments
+
+	outside outside
 
 	turnSeries    *bounded[turnKey, turnSeries]
 	handshakes    *bounded[handshakeKey, []metric.AddOption]
@@ -114,6 +118,23 @@ func (t *Telemetry) ObserveServices(services iter.Seq2[string, connectivity.Stat
 	}, t.serviceState)
 	if err != nil {
 		return fmt.Errorf("observe the services: %w", err)
+	}
+	return nil
+}
+
+// ObserveEnds has it exported when things end. The sequence is asked for at every scrape.
+func (t *Telemetry) ObserveEnds(ends iter.Seq[expiry.End]) error {
+	_, err := t.meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
+		for end := range ends {
+			observer.ObserveInt64(t.notAfter, end.NotAfter.Unix(), metric.WithAttributes(
+				attribute.String("kind", end.Kind),
+				attribute.String("name", end.Name),
+			))
+		}
+		return nil
+	}, t.notAfter)
+	if err != nil {
+		return fmt.Errorf("observe what ends: %w", err)
 	}
 	return nil
 }

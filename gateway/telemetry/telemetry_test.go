@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/expiry"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
@@ -108,7 +110,11 @@ func TestMetrics(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if err := telemetry.ObserveEnds(slices.Values([]expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Unix(1796083200, 0)}})); err != nil {
+		t.Fatal(err)
+	}
 	has(t, scrape(t, telemetry),
+		`intentgate_certificate_not_after_timestamp_seconds{kind="root",name="dialogflow/gts"} 1.7960832e+09`,
 		`intentgate_turns_total{code="OK",outcome="answered",platform="ES",reason="",service="orders"} 2`,
 		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.025"} 0`,
 		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.05"} 2`,

@@ -18,6 +18,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/expiry"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -38,7 +39,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.idTokens, a.secrets, a.listen, a.operators} {
+	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.idTokens, a.secrets, a.listen, a.expiry, a.operators} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -61,6 +62,7 @@ type assembly struct {
 	clients     map[string]gateway.Service
 	states      []admin.Service
 	profiles    *authn.Trust
+	own         []ownCertificate
 }
 
 func (a *assembly) routes(context.Context) (err error) {
@@ -89,6 +91,7 @@ func (a *assembly) services(context.Context) error {
 		}
 		a.beside = append(a.beside, identity.Watch)
 		a.closers = append(a.closers, client.Close)
+		a.own = append(a.own, ownCertificate{expiry.Service, service.GetName(), identity.Certificate})
 		a.clients[service.GetName()] = client
 		a.states = append(a.states, admin.Service{
 			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
@@ -136,9 +139,11 @@ func (a *assembly) listen(ctx context.Context) error {
 	}
 	a.closers = append(a.closers, func() { _ = a.edge.Close() })
 	a.beside = append(a.beside, certificate.Watch)
+	a.own = append(a.own, ownCertificate{expiry.Edge, expiry.Edge, certificate.Certificate})
 	a.addresses.Edge = "https://" + a.edge.Addr().String()
 	a.health, err = admin.NewHealth(func() []admin.Service { return a.states },
-		func() time.Time { return certificate.Certificate().Leaf.NotAfter }, a.keys)
+		func() time.Time { return certificate.Certificate().Leaf.NotAfter }, a.keys,
+		func() []expiry.End { return expiry.Near(a.ends, a.now()) })
 	return err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/config"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 func newProfilesCommand() *cobra.Command {
@@ -24,7 +26,8 @@ func newProfilesCommand() *cobra.Command {
 		Use:   "profiles [--config FILE]",
 		Short: "Show whose client certificates are trusted",
 		Long: `Show whose client certificates are trusted: for each trust profile its chains, what a
-certificate must say by each of them, and their roots with fingerprint and end.
+certificate must say by each of them, when they are meant to be used, and their roots with
+fingerprint and end.
 
 Without a configuration it shows the built-in profile, Google's certificates for Dialogflow.`,
 		Example: `  intentgate profiles
@@ -58,9 +61,33 @@ type profile struct {
 
 type chain struct {
 	Name      string   `json:"name"`
-	Subject   string   `json:"subject"` // the rule, in words
+	Subject   string   `json:"subject"`          // the rule, in words
+	Issuer    string   `json:"issuer,omitempty"` // likewise
 	KeyUsages []string `json:"key_usages"`
+	UsageOpen bool     `json:"usage_open"` // a certificate without any will do
+	Dates     *dates   `json:"dates,omitempty"`
+	Source    string   `json:"source,omitempty"` // the file or folder of the roots; built in without
 	Roots     []root   `json:"roots"`
+}
+
+// rules says in words what a certificate must say.
+func (c *chain) rules() string {
+	rules := c.Subject
+	if c.Issuer != "" {
+		rules += ", an issuer with " + c.Issuer
+	}
+	rules += ", extended key usage " + strings.Join(c.KeyUsages, " or ")
+	if c.UsageOpen {
+		rules += " or left open"
+	}
+	return rules
+}
+
+type dates struct {
+	When    string    `json:"-"` // in words
+	From    time.Time `json:"from,omitzero"`
+	Until   time.Time `json:"until,omitzero"`
+	Enforce bool      `json:"enforce"`
 }
 
 type root struct {
@@ -71,39 +98,45 @@ type root struct {
 
 // profilesOf returns those of a configuration; without one the built-in one.
 func profilesOf(path string) ([]profile, error) {
-	var trusted []*authn.Profile
-	if path == "" {
-		builtIn, err := authn.Dialogflow()
+	settings := []*gatewayv1.Profile{{Name: authn.DialogflowName}}
+	if path != "" {
+		loaded, err := config.Load(path, time.Now())
 		if err != nil {
 			return nil, err
 		}
-		trusted = append(trusted, builtIn)
-	} else {
-		settings, err := config.Load(path, time.Now())
-		if err != nil {
-			return nil, err
-		}
-		if trusted, err = trustProfiles(settings.GetEdge().GetClients()); err != nil {
-			return nil, err
-		}
+		settings = loaded.GetEdge().GetClients()
+	}
+	trusted, err := trustProfiles(settings)
+	if err != nil {
+		return nil, err
 	}
 	shown := make([]profile, 0, len(trusted))
-	for _, p := range trusted {
+	for i, p := range trusted {
 		one := profile{Name: p.Name, Agents: p.Agents}
-		for _, c := range p.Chains {
-			link := chain{Name: c.Name, Subject: c.Subject.String()}
-			for _, usage := range c.KeyUsages {
-				link.KeyUsages = append(link.KeyUsages, usage.String())
-			}
-			for _, r := range c.Roots {
-				sum := sha256.Sum256(r.Raw)
-				link.Roots = append(link.Roots, root{Subject: r.Subject.String(), NotAfter: r.NotAfter.UTC(), SHA256: hex.EncodeToString(sum[:])})
-			}
-			one.Chains = append(one.Chains, link)
+		for j := range p.Chains {
+			one.Chains = append(one.Chains, shownChain(&p.Chains[j], settings[i].GetRoots()))
 		}
 		shown = append(shown, one)
 	}
 	return shown, nil
+}
+
+func shownChain(c *authn.Chain, from *gatewayv1.Roots) chain {
+	shown := chain{Name: c.Name, Subject: c.Subject.String(), Issuer: c.Issuer.String(), UsageOpen: c.UsageOpen}
+	shown.Source = map[string]string{
+		"ssl.com": from.GetSslCom(), "gts": from.GetGts(), "custom": cmp.Or(from.GetFile(), from.GetFolder()),
+	}[c.Name]
+	for _, usage := range c.KeyUsages {
+		shown.KeyUsages = append(shown.KeyUsages, usage.String())
+	}
+	if c.Dates.String() != "" {
+		shown.Dates = &dates{When: c.Dates.String(), From: c.Dates.From, Until: c.Dates.Until, Enforce: c.Dates.Enforce}
+	}
+	for _, r := range c.Roots {
+		sum := sha256.Sum256(r.Raw)
+		shown.Roots = append(shown.Roots, root{Subject: r.Subject.String(), NotAfter: r.NotAfter.UTC(), SHA256: hex.EncodeToString(sum[:])})
+	}
+	return shown
 }
 
 // tellProfiles writes them for people.
@@ -115,7 +148,13 @@ func tellProfiles(w io.Writer, profiles []profile) error {
 			fmt.Fprintf(&text, "  proves %s\n", agent)
 		}
 		for _, c := range p.Chains {
-			fmt.Fprintf(&text, "  chain %s: %s, extended key usage %s\n", c.Name, c.Subject, strings.Join(c.KeyUsages, " or "))
+			fmt.Fprintf(&text, "  chain %s: %s\n", c.Name, c.rules())
+			if c.Dates != nil {
+				fmt.Fprintf(&text, "    used %s, %s\n", c.Dates.When, map[bool]string{true: "enforced", false: "not enforced"}[c.Dates.Enforce])
+			}
+			if c.Source != "" {
+				fmt.Fprintf(&text, "    roots of %s\n", c.Source)
+			}
 			table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 			for _, r := range c.Roots {
 				if _, err := fmt.Fprintf(table, "    %s\tuntil %s\tSHA-256 %s\n", r.Subject, r.NotAfter.Format(time.DateOnly), r.SHA256); err != nil {

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/expiry"
+)
+
+// ownCertificate is a certificate that the gateway shows, as it is at the time.
+type ownCertificate struct {
+	kind, name string
+	current    func() *tls.Certificate
+}
+
+// expiry has it told when things end, before they do.
+func (a *assembly) expiry(context.Context) error {
+	a.beside = append(a.beside, func(ctx context.Context) error {
+		return expiry.Warn(ctx, expiry.Config{Ends: a.ends, Logger: a.logger, Now: a.now})
+	})
+	return a.telemetry.ObserveEnds(a.ends)
+}
+
+// ends yields everything that ends one day, as it is now.
+func (a *assembly) ends(yield func(expiry.End) bool) {
+	for _, own := range a.own {
+		if !yield(expiry.End{Kind: own.kind, Name: own.name, NotAfter: own.current().Leaf.NotAfter}) {
+			return
+		}
+	}
+	for _, profile := range a.profiles.Profiles() {
+		for i := range profile.Chains {
+			chain := &profile.Chains[i]
+			name := profile.Name + "/" + chain.Name
+			if !yield(expiry.End{Kind: expiry.Root, Name: name, NotAfter: firstEnd(chain)}) {
+				return
+			}
+			if until := chain.Dates.Until; !until.IsZero() && !yield(expiry.End{Kind: expiry.Profile, Name: name, NotAfter: until}) {
+				return
+			}
+		}
+	}
+}
+
+// firstEnd is when the first of a chain's roots ends.
+func firstEnd(chain *authn.Chain) time.Time {
+	first := chain.Roots[0].NotAfter
+	for _, root := range chain.Roots[1:] {
+		if root.NotAfter.Before(first) {
+			first = root.NotAfter
+		}
+	}
+	return first
+}

@@ -1,0 +1,82 @@
+// Package expiry tells of what ends soon: certificates of the gateway's own, roots that it trusts, dates of trust profiles.
+package expiry
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// The kinds of what ends.
+const (
+	Edge    = "edge"    // the edge's certificate
+	Service = "service" // the gateway's client certificate for a service
+	Root    = "root"    // of a trust profile's chain, that which ends first
+	Profile = "profile" // the dates of a trust profile's chain
+)
+
+// soon is how long before an end it is told of.
+const soon = 30 * 24 * time.Hour
+
+// hints are what to do, by kind.
+var hints = map[string]string{
+	Edge:    "renew the edge's certificate: clients refuse it when it has expired",
+	Service: "renew the gateway's certificate for the service, which refuses it when it has expired",
+	Root:    "certificates below an expired root are refused: ask their CA for its next root, and add it",
+	Profile: "from then on each use of the chain is logged, or refused where dates.enforce is true: have its clients use another certificate",
+}
+
+// End says when something ends.
+type End struct {
+	Kind     string    `json:"kind"`
+	Name     string    `json:"name"` // of the service, or of profile and chain: dialogflow/gts
+	NotAfter time.Time `json:"not_after"`
+}
+
+// Near returns those that end within 30 days, or have ended, the first one first. Dates of profiles that have passed are
+// left out: whoever still comes then is told of in the handshake.
+func Near(ends iter.Seq[End], now time.Time) []End {
+	var near []End
+	for end := range ends {
+		left := end.NotAfter.Sub(now)
+		if left < soon && (left > 0 || end.Kind != Profile) {
+			near = append(near, end)
+		}
+	}
+	slices.SortStableFunc(near, func(a, b End) int { return a.NotAfter.Compare(b.NotAfter) })
+	return near
+}
+
+// Config is what Warn needs; all of it.
+type Config struct {
+	Ends   iter.Seq[End] // asked for anew each time
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Warn logs what ends soon, now and once a day, until ctx ends.
+func Warn(ctx context.Context, config Config) error {
+	if config.Ends == nil || config.Logger == nil || config.Now == nil {
+		return errors.New("expiry: Ends, Logger and Now are all needed")
+	}
+	day := time.NewTicker(24 * time.Hour)
+	defer day.Stop()
+	for {
+		now := config.Now()
+		for _, end := range Near(config.Ends, now) {
+			message := "Expires soon"
+			if !now.Before(end.NotAfter) {
+				message = "Has expired"
+			}
+			config.Logger.WarnContext(ctx, message, "kind", end.Kind, "name", end.Name, "not_after", end.NotAfter.UTC(), "hint", hints[end.Kind])
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-day.C:
+		}
+	}
+}

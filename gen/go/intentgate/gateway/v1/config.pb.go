@@ -782,7 +782,7 @@ type Webhook struct {
 	// Whether a retry by Dialogflow carries the turn id of the first try; default true. It is part of the request id.
 	RetriesRepeatId *bool `protobuf:"varint,7,opt,name=retries_repeat_id,json=retriesRepeatId,proto3,oneof" json:"retries_repeat_id,omitempty"`
 	// The projects whose agents call this path: the session and, where it is verified, the ID token must be of one of them.
-	// With no project given any is let in, which only a webhook may that verifies no token.
+	// With no project given any is let in, which only a webhook may that wants neither token nor credential.
 	Projects []*Project `protobuf:"bytes,8,rep,name=projects,proto3" json:"projects,omitempty"`
 	// How the ID token is judged that proves which project's agent calls. The certificate proves only that it is Google.
 	IdToken *IdToken `protobuf:"bytes,9,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
@@ -981,7 +981,8 @@ type Basic struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The user name.
 	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
-	// Files of the password: one, or two while it is being changed. A line end at the end of a file is no part of it.
+	// Files of the password: one, or two while it is being changed. It is 16 to 4096 bytes of printable ASCII; a line end at
+	// the end of a file is no part of it.
 	PasswordFiles []string `protobuf:"bytes,2,rep,name=password_files,json=passwordFiles,proto3" json:"password_files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1036,7 +1037,8 @@ type Header struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The header's name, such as `x-webhook-key`. `authorization` will do where no ID token can come.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Files of the value: one, or two while it is being changed. A line end at the end of a file is no part of it.
+	// Files of the value: one, or two while it is being changed. It is 16 to 4096 bytes of printable ASCII; a line end at the
+	// end of a file is no part of it.
 	ValueFiles    []string `protobuf:"bytes,2,rep,name=value_files,json=valueFiles,proto3" json:"value_files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1093,8 +1095,8 @@ type IdToken struct {
 	Audiences []string `protobuf:"bytes,1,rep,name=audiences,proto3" json:"audiences,omitempty"`
 	// `off` takes requests without a token.
 	Mode string `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
-	// Must be true where the mode is off and a profile of the webhook names no agent: any customer of Google's can then let
-	// an agent of theirs call, and say it is yours.
+	// Must be true where the mode is off, the webhook has no credentials and a profile of it names no agent: any customer of
+	// Google's can then let an agent of theirs call, and say it is yours.
 	AllowAnyProject bool `protobuf:"varint,3,opt,name=allow_any_project,json=allowAnyProject,proto3" json:"allow_any_project,omitempty"`
 	// By how much Google's clock and this machine's may differ; default 30s.
 	Skew *durationpb.Duration `protobuf:"bytes,4,opt,name=skew,proto3" json:"skew,omitempty"`

@@ -5,7 +5,7 @@ import "github.com/intentgate/intentgate/gateway/authn"
 // The reasons for which a request's credentials are refused, in the order in which they are looked for.
 const (
 	Malformed       authn.Reason = "credential_malformed"
-	NoCredential    authn.Reason = "no_credential"
+	NoCredential    authn.Reason = "no_credential" //nolint:gosec // a code, no secret
 	Mismatch        authn.Reason = "credential_mismatch"
 	ProjectMismatch authn.Reason = "credential_project"
 	AgentMismatch   authn.Reason = "credential_agent"

@@ -22,6 +22,7 @@ type Health struct {
 	keys                func() idtoken.Status
 	expiring            func() []expiry.End
 	listening, draining atomic.Bool
+	files               badFiles
 }
 
 // NewHealth returns a Health that is not ready yet. notAfter tells when the edge's certificate expires, keys how those of ID
@@ -48,6 +49,7 @@ type readiness struct {
 	Certificate *certificate       `json:"certificate,omitempty"`
 	IDTokenKeys *keys              `json:"id_token_keys,omitempty"`
 	Expiring    []expiry.End       `json:"expiring,omitempty"`
+	BadFiles    []badFile          `json:"bad_files,omitempty"` // they only inform: what was good is still in force
 }
 
 type serviceReadiness struct {
@@ -70,7 +72,9 @@ type keys struct {
 
 // check looks at everything now.
 func (h *Health) check() readiness {
-	result := readiness{Listening: h.listening.Load(), Draining: h.draining.Load(), Services: []serviceReadiness{}}
+	result := readiness{
+		Listening: h.listening.Load(), Draining: h.draining.Load(), Services: []serviceReadiness{}, BadFiles: h.files.list(),
+	}
 	result.Ready = result.Listening && !result.Draining
 	for _, service := range h.services() {
 		state, detail := service.State()

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 )
@@ -31,11 +33,16 @@ type Client struct {
 	name    string
 	target  string
 	logger  *slog.Logger
-	conn    *grpc.ClientConn
+	dial    func() (*grpc.ClientConn, error)
 	options []grpc.CallOption
 
+	current atomic.Pointer[connection]
+	life    context.Context //nolint:containedctx // ends with Close, and with it what runs in the background
 	stop    context.CancelFunc
-	watcher sync.WaitGroup
+	running sync.WaitGroup
+
+	mu   sync.Mutex         // held while current is replaced and while told changes
+	told connectivity.State // of current: what the log said last
 }
 
 // Dial returns a Client and lets it connect in the background: it never waits, and a service that is not there is no
@@ -55,14 +62,13 @@ func Dial(c Config) (*Client, error) {
 		return nil, fmt.Errorf("service %s: target %q names no host to expect in the service's certificate; "+
 			"say which with tls.server_name", c.Name, c.Target)
 	}
-	conn, err := grpc.NewClient(c.Target, dialOptions(c.Credentials(host))...)
-	if err != nil {
+	options := dialOptions(c.Credentials(host))
+	client := &Client{name: c.Name, target: c.Target, logger: c.Logger, options: callOptions()}
+	client.dial = func() (*grpc.ClientConn, error) { return grpc.NewClient(c.Target, options...) }
+	client.life, client.stop = context.WithCancel(context.Background())
+	if err := client.connect(); err != nil {
 		return nil, fmt.Errorf("service %s: target %q: %w", c.Name, c.Target, err)
 	}
-	client := &Client{name: c.Name, target: c.Target, logger: c.Logger, conn: conn, options: callOptions()}
-	ctx, stop := context.WithCancel(context.Background())
-	client.stop = stop
-	client.watcher.Go(func() { client.watch(ctx) })
 	return client, nil
 }
 
@@ -74,8 +80,10 @@ func Dial(c Config) (*Client, error) {
 // A call waits for a connection that is just being made, within its deadline; when the last try failed it returns
 // UNAVAILABLE with the reason at once.
 func (c *Client) Invoke(ctx context.Context, method string, request []byte) ([]byte, error) {
+	conn, release := c.hold()
+	defer release()
 	var response []byte
-	if err := c.conn.Invoke(ctx, method, request, &response, c.options...); err != nil {
+	if err := conn.Invoke(ctx, method, request, &response, c.options...); err != nil {
 		return nil, status.Convert(err).Err()
 	}
 	return response, nil
@@ -83,8 +91,9 @@ func (c *Client) Invoke(ctx context.Context, method string, request []byte) ([]b
 
 // Close ends the connection and the calls in flight. A second call does nothing.
 func (c *Client) Close() {
+	c.mu.Lock()
 	c.stop()
-	c.watcher.Wait()
-	// The only error is that of a second call.
-	_ = c.conn.Close()
+	c.mu.Unlock()
+	c.running.Wait()
+	_ = c.current.Load().Close() // the only error is that of a second call
 }

@@ -42,7 +42,7 @@ func newHop(t *testing.T) hop {
 
 func open(t *testing.T, files mtls.Files) *mtls.Identity {
 	t.Helper()
-	identity, err := mtls.Open(files, mtls.Options{Logger: slog.New(slog.DiscardHandler)})
+	identity, err := mtls.Open(files, mtls.Options{Logger: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,3 +177,5 @@ func (c client) await(t *testing.T, want connectivity.State) string {
 		return ""
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -20,49 +20,56 @@ const (
 
 // State returns the state of the connection and, while the service cannot be reached, why: what a call would be told.
 func (c *Client) State() (state connectivity.State, detail string) {
-	return c.state(context.Background())
+	conn, release := c.hold()
+	defer release()
+	return conn.state(context.Background())
 }
 
 // state asks for the reason with a call of the health service. In TRANSIENT_FAILURE that fails before anything is
 // sent, with the reason of the last failure, be it of the name, the connection, TLS or the service's health; grpc has
 // no other way to tell it. Should the connection come back meanwhile, a health check goes out, which harms nobody.
-func (c *Client) state(ctx context.Context) (state connectivity.State, detail string) {
-	state = c.conn.GetState()
+func (c *connection) state(ctx context.Context) (state connectivity.State, detail string) {
+	state = c.GetState()
 	if state != connectivity.TransientFailure {
 		return state, ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	_, err := grpc_health_v1.NewHealthClient(c.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	_, err := grpc_health_v1.NewHealthClient(c).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	if err == nil {
-		return c.conn.GetState(), ""
+		return c.GetState(), ""
 	}
 	return state, cut(status.Convert(err).Message())
 }
 
 // watch tells of changes until ctx ends. Connecting and idle are neither reachable nor unreachable: what was last
 // known stands, so that a service that restarts quickly makes no noise.
-func (c *Client) watch(ctx context.Context) {
-	told := connectivity.Idle
+func (c *Client) watch(ctx context.Context, conn *connection) {
 	for {
-		state, detail := c.state(ctx)
+		state, detail := conn.state(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if state == connectivity.Idle {
-			c.conn.Connect()
+			conn.Connect()
 		}
-		if state != told && (state == connectivity.Ready || state == connectivity.TransientFailure) {
-			told = state
+		if state == connectivity.Ready || state == connectivity.TransientFailure {
 			c.tell(ctx, state, detail)
 		}
-		if !c.conn.WaitForStateChange(ctx, state) {
+		if !conn.WaitForStateChange(ctx, state) {
 			return
 		}
 	}
 }
 
+// tell logs a state, unless the log knows it already or ctx has ended: another connection is the one that counts then.
 func (c *Client) tell(ctx context.Context, state connectivity.State, detail string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil || state == c.told {
+		return
+	}
+	c.told = state
 	attrs := []slog.Attr{slog.String("service", c.name), slog.String("target", c.target)}
 	if state == connectivity.Ready {
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "Service reachable", attrs...)

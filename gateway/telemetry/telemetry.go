@@ -48,6 +48,7 @@ type Telemetry struct {
 	now      func() time.Time
 	registry *prometheus.Registry
 	meter    metric.Meter
+	files    fileInstruments
 	instruments
 
 	outside outside
@@ -86,6 +87,9 @@ func New(config Config) (*Telemetry, error) {
 		quirkKinds:    newBounded(maxNames, label("kind"), "other"),
 	}
 	if t.instruments, err = newInstruments(t.meter); err != nil {
+		return nil, fmt.Errorf("make the instruments: %w", err)
+	}
+	if t.files, err = newFileInstruments(t.meter); err != nil {
 		return nil, fmt.Errorf("make the instruments: %w", err)
 	}
 	return t, nil

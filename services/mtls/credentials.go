@@ -36,12 +36,22 @@ func (t *transport) ClientHandshake(ctx context.Context, authority string, conn 
 }
 
 func (t *transport) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	secure, info, err := credentials.NewTLS(t.id.serverConfig()).ServerHandshake(conn)
-	// A port that is only probed ends with EOF.
-	if err != nil && !errors.Is(err, io.EOF) && t.id.failures.Allow() {
-		t.id.options.Logger.Warn("Handshake failed", "peer", conn.RemoteAddr().String(), "error", err)
+	config, raw := t.id.serverConfig(), &liveConn{Conn: conn, live: &t.id.live}
+	secure, info, err := credentials.NewTLS(config).ServerHandshake(raw)
+	if err != nil {
+		// A port that is only probed ends with EOF.
+		if !errors.Is(err, io.EOF) && t.id.failures.Allow() {
+			t.id.options.Logger.Warn("Handshake failed", "peer", conn.RemoteAddr().String(), "error", err)
+		}
+		return nil, nil, err
 	}
-	return secure, info, err
+	if tlsInfo, ok := info.(credentials.TLSInfo); ok { // as ever
+		raw.certs = tlsInfo.State.PeerCertificates
+		raw.accepted(config.ClientCAs, tlsInfo.State.VerifiedChains)
+		t.id.live.add(raw)
+		t.id.endUntrusted() // its authority may have been withdrawn meanwhile
+	}
+	return secure, info, nil
 }
 
 func (t *transport) Info() credentials.ProtocolInfo {

@@ -12,20 +12,27 @@ func Again(o Options, every time.Duration) Options {
 	return o
 }
 
-// OnReload sets who is told the outcome of each reading. The goroutine that watches waits for it.
-func OnReload(o Options, f func(error)) Options {
-	o.onReload = f
-	return o
+// Reload reads all files now.
+func (id *Identity) Reload() error {
+	_, err := id.reload()
+	return err
 }
 
-// Reload reads all files now.
-func (id *Identity) Reload() error { return id.reload() }
+// Telling returns a function that does what a watch does when files may have changed.
+func (id *Identity) Telling() func() { return telling(id.options, nil, id.reload) }
 
 // ServerConfig returns the configuration of a connection.
 func (id *Identity) ServerConfig() *tls.Config { return id.serverConfig() }
 
 // Pool returns the authorities that are currently accepted.
-func (id *Identity) Pool() *x509.CertPool { return id.roots.current.Load() }
+func (id *Identity) Pool() *x509.CertPool { return id.roots.Pool() }
 
 // WithRemedy is what becomes of an error of the file system.
 func WithRemedy(path string, err error) error { return withRemedy(path, err) }
+
+// Live returns the number of connections of clients.
+func (id *Identity) Live() int {
+	id.live.mu.Lock()
+	defer id.live.mu.Unlock()
+	return len(id.live.conns)
+}

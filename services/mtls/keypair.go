@@ -13,7 +13,8 @@ import (
 
 // KeyPair is a certificate and its key, read again when their files change. It may be used by several goroutines.
 type KeyPair struct {
-	pair reloading[tls.Certificate]
+	pair    reloading[tls.Certificate]
+	options Options
 }
 
 // OpenKeyPair reads a certificate with its intermediates, and its private key, which have to belong together. One that
@@ -23,8 +24,8 @@ func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &KeyPair{}
-	k.pair.options, k.pair.files = o, []string{cert, key}
+	k := &KeyPair{options: o}
+	k.pair.files = []string{cert, key}
 	k.pair.read = func(previous *tls.Certificate) (*tls.Certificate, bool, error) {
 		pair, err := ReadKeyPair(cert, key)
 		if err != nil {
@@ -38,7 +39,7 @@ func OpenKeyPair(cert, key string, o Options) (*KeyPair, error) {
 		}
 		return pair, false, nil
 	}
-	if err := k.pair.reload(); err != nil {
+	if _, err := k.pair.reload(); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -73,7 +74,9 @@ func (k *KeyPair) Certificate() *tls.Certificate { return k.pair.current.Load() 
 
 // Watch reloads when something changes in the folders of the files, until the context ends. It fails only if the
 // folders cannot be watched. Where the new files are no good, the current pair stays, and the log says why.
-func (k *KeyPair) Watch(ctx context.Context) error { return k.pair.watch(ctx) }
+func (k *KeyPair) Watch(ctx context.Context) error {
+	return Watch(ctx, k.options, k.pair.files, k.pair.reload)
+}
 
 func inDate(logger *slog.Logger, path string, cert *x509.Certificate, now time.Time) error {
 	if now.After(cert.NotAfter) {

@@ -22,9 +22,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock that certificates are compared with; nil is time.Now.
 	Now func() time.Time
+	// Observe is told what came of each reading that a watch caused, also where nothing had changed, in the goroutine that
+	// watches, which waits for it. Nil: nobody is.
+	Observe func(changed bool, err error)
 
-	// onReload, for tests, is told the outcome of each reading that a watch caused, also where nothing had changed.
-	onReload func(error)
 	// again is how often the files are read without an event: a folder that is replaced as a whole, or lies on another
 	// machine, causes none.
 	again time.Duration
@@ -39,9 +40,6 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.again == 0 {
 		o.again = time.Minute
-	}
-	if o.onReload == nil {
-		o.onReload = func(error) {}
 	}
 	return o, nil
 }

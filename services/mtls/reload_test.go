@@ -18,11 +18,15 @@ func TestReloadKeepsWhatIsGood(t *testing.T) {
 	first, second := ca.Issue(ca.Leaf("dns:first.internal")), ca.Issue(ca.Leaf("dns:second.internal"))
 	files := ca.Write(first)
 	log := &logBuffer{}
-	identity, err := mtls.Open(files, options(log))
+	var changed bool
+	var fault error
+	o := options(log)
+	o.Observe = func(c bool, err error) { changed, fault = c, err }
+	identity, err := mtls.Open(files, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := identity.Pool()
+	read, pool := identity.Telling(), identity.Pool()
 	for name, damage := range map[string]func(){
 		"mismatch":          func() { write(t, files.Cert, second.CertPEM()) },
 		"truncated key":     func() { write(t, files.Key, first.KeyPEM()[:100]) },
@@ -33,8 +37,8 @@ func TestReloadKeepsWhatIsGood(t *testing.T) {
 			damage()
 			before := strings.Count(log.String(), "level=WARN")
 			for range 3 {
-				if err := identity.Reload(); err == nil || !strings.Contains(err.Error(), filepath.Dir(files.Cert)) {
-					t.Errorf("error %v, want one that names the file", err)
+				if read(); changed || fault == nil || !strings.Contains(fault.Error(), filepath.Dir(files.Cert)) {
+					t.Errorf("observed %t, %v; want no change and an error that names the file", changed, fault)
 				}
 			}
 			if !identity.Certificate().Leaf.Equal(first.Leaf) || !identity.Pool().Equal(pool) {
@@ -47,8 +51,8 @@ func TestReloadKeepsWhatIsGood(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, files.CA, ca.CertPEM())
-			if err := identity.Reload(); err != nil {
-				t.Fatal(err)
+			if read(); changed || fault != nil {
+				t.Fatalf("observed %t, %v of the old files", changed, fault)
 			}
 		})
 	}
@@ -58,13 +62,13 @@ func TestReloadKeepsWhatIsGood(t *testing.T) {
 	if err := second.WriteFiles(files.Cert, files.Key); err != nil {
 		t.Fatal(err)
 	}
-	if err := identity.Reload(); err != nil {
-		t.Fatal(err)
+	if read(); !changed || fault != nil {
+		t.Fatalf("observed %t, %v of the new files", changed, fault)
 	}
 	if !identity.Certificate().Leaf.Equal(second.Leaf) {
 		t.Error("the new certificate is not there")
 	}
-	if !strings.Contains(log.String(), "Certificates reloaded") {
+	if !strings.Contains(log.String(), "Files reloaded") {
 		t.Errorf("the reload was not logged: %s", log)
 	}
 }
@@ -74,12 +78,13 @@ func watched(t *testing.T, files mtls.Files, log *logBuffer, tweak ...func(mtls.
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	reloads := make(chan error)
-	o := mtls.OnReload(options(log), func(err error) {
+	o := options(log)
+	o.Observe = func(_ bool, err error) {
 		select {
 		case reloads <- err:
 		case <-ctx.Done():
 		}
-	})
+	}
 	for _, f := range tweak {
 		o = f(o)
 	}
@@ -202,7 +207,13 @@ func TestWatchKeyPair(t *testing.T) {
 	ca := mtlstest.NewCA(t)
 	files := ca.Files("dns:first.internal")
 	ctx, cancel := context.WithCancel(t.Context())
-	o := mtls.OnReload(options(&logBuffer{}), func(error) { cancel() })
+	o := options(&logBuffer{})
+	o.Observe = func(changed bool, err error) {
+		if !changed || err != nil {
+			t.Errorf("observed %t, %v; want a change", changed, err)
+		}
+		cancel()
+	}
 	pair, err := mtls.OpenKeyPair(files.Cert, files.Key, o)
 	if err != nil {
 		t.Fatal(err)

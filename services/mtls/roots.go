@@ -1,6 +1,7 @@
 package mtls
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -8,10 +9,21 @@ import (
 	"strings"
 )
 
-// openRoots reads the authorities of a file, and again when it changes.
-func openRoots(file string, o Options) (*reloading[x509.CertPool], error) {
-	r := &reloading[x509.CertPool]{options: o, files: []string{file}}
-	r.read = func(previous *x509.CertPool) (*x509.CertPool, bool, error) {
+// Roots are the authorities of a file, read again when it changes. They may be used by several goroutines.
+type Roots struct {
+	pool    reloading[x509.CertPool]
+	options Options
+}
+
+// OpenRoots reads a file of authorities as [ReadRoots] does.
+func OpenRoots(file string, o Options) (*Roots, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	r := &Roots{options: o}
+	r.pool.files = []string{file}
+	r.pool.read = func(previous *x509.CertPool) (*x509.CertPool, bool, error) {
 		certs, err := ReadRoots(file)
 		if err != nil {
 			return nil, false, err
@@ -22,7 +34,18 @@ func openRoots(file string, o Options) (*reloading[x509.CertPool], error) {
 		}
 		return pool, previous != nil && previous.Equal(pool), nil
 	}
-	return r, r.reload()
+	if _, err := r.pool.reload(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Pool returns the current authorities, which must not be changed; another pool once they are others.
+func (r *Roots) Pool() *x509.CertPool { return r.pool.current.Load() }
+
+// Watch reloads when something changes in the folder of the file, as [Watch] does.
+func (r *Roots) Watch(ctx context.Context) error {
+	return Watch(ctx, r.options, r.pool.files, r.pool.reload)
 }
 
 // ReadRoots reads a file of at least one certificate, all of which have to be authorities, once.

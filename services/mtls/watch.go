@@ -15,31 +15,33 @@ import (
 // swapping them is several events.
 const settle = 100 * time.Millisecond
 
+// Reload reads files again. It tells whether what is in force is new, and what is wrong with the files; both, where some
+// of them are good.
+type Reload func() (changed bool, err error)
+
 // Watch calls reload at once, when something changes in a folder of the files, and every minute, until the context ends. It
-// fails only if the folders cannot be watched; what reload returns it leaves to reload to tell.
-func Watch(ctx context.Context, o Options, files []string, reload func() error) error {
-	o, err := o.complete()
-	if err != nil {
+// fails only if the folders cannot be watched. What comes of each reading goes to the log, once for each change and each
+// fault, and to Options.Observe.
+//
+// The folders are watched and not the files, because files are replaced by renames, and in Kubernetes not even they
+// change but `..data`, a link beside them.
+func Watch(ctx context.Context, o Options, files []string, reload Reload) (err error) {
+	if o, err = o.complete(); err != nil {
 		return err
 	}
-	return watch(ctx, o, files, reload)
-}
-
-// watch calls reload when something changes in a folder of the files. The folders are watched and not the files,
-// because files are replaced by renames, and in Kubernetes not even they change but `..data`, a link beside them.
-func watch(ctx context.Context, o Options, files []string, reload func() error) (err error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return fmt.Errorf("watch certificates: %w", err)
+		return fmt.Errorf("watch files: %w", err)
 	}
 	defer func() { err = errors.Join(err, watcher.Close()) }()
 	if err := addFolders(watcher, files); err != nil {
-		return fmt.Errorf("watch certificates: %w", err)
+		return fmt.Errorf("watch files: %w", err)
 	}
 	ticker := time.NewTicker(o.again)
 	defer ticker.Stop()
+	read := telling(o, files, reload)
 	// What changed between the first reading and now has caused no event.
-	o.onReload(reload())
+	read()
 
 	var settled <-chan time.Time
 	for {
@@ -48,22 +50,43 @@ func watch(ctx context.Context, o Options, files []string, reload func() error) 
 			return nil
 		case _, ok := <-watcher.Events:
 			if !ok {
-				return errors.New("watch certificates: the watcher ended")
+				return errors.New("watch files: the watcher ended")
 			}
 		case <-ticker.C:
 			if err := addFolders(watcher, files); err != nil { // the path may lead to another folder by now
-				o.Logger.Warn("Watching certificates failed, reading them every minute", "error", err)
+				o.Logger.Warn("Watching files failed, reading them every minute", "error", err)
 			}
 		case err := <-watcher.Errors:
 			// Perhaps too many events at once: what was lost may have been ours.
-			o.Logger.Warn("Watching certificates failed, reading them again", "error", err)
+			o.Logger.Warn("Watching files failed, reading them again", "error", err)
 		case <-settled:
 			settled = nil
-			o.onReload(reload())
+			read()
 			continue
 		}
 		if settled == nil {
 			settled = time.After(settle)
+		}
+	}
+}
+
+// telling returns a function that calls reload and tells what came of it.
+func telling(o Options, files []string, reload Reload) func() {
+	fault := "" // a folder sees many events: one fault is logged once
+	return func() {
+		changed, err := reload()
+		if changed {
+			o.Logger.Info("Files reloaded", "files", files)
+		}
+		switch {
+		case err == nil:
+			fault = ""
+		case err.Error() != fault:
+			fault = err.Error()
+			o.Logger.Warn("Kept what is in force because the new files are no good", "files", files, "error", err)
+		}
+		if o.Observe != nil {
+			o.Observe(changed, err)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestNewCertificateIsShownToNewConnections(t *testing.T) {
 	if err := renewed.WriteFiles(w.files.Cert, w.files.Key); err != nil {
 		t.Fatal(err)
 	}
-	w.log.next(t, "Certificates reloaded")
+	w.log.next(t, "Files reloaded")
 
 	if got := shown(t, w.dial(t, reports)); !got.Equal(renewed.Leaf) {
 		t.Error("a new connection sees the old certificate")

@@ -56,7 +56,7 @@ func FuzzKeys(f *testing.F) {
 	_, keys, file := verifier(f, (&clock{now: start}).Now)
 	f.Fuzz(func(t *testing.T, document []byte) {
 		write(t, file, document)
-		_ = keys.Reload(t.Context())
+		_, _ = keys.Reload(t.Context())
 		if keys.Status().Keys == 0 {
 			t.Error("what was good is gone")
 		}

@@ -47,28 +47,34 @@ func fileLoader(path string) func(context.Context) ([]byte, time.Duration, error
 	}
 }
 
-func urlLoader(address string, roots *x509.CertPool) (func(context.Context) ([]byte, time.Duration, error), error) {
+func urlLoader(address string, roots func() *x509.CertPool) (func(context.Context) ([]byte, time.Duration, error), error) {
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil {
 		return nil, fmt.Errorf("keys come from a URL like %s, not from %q", GoogleKeys, address)
 	}
-	client := &http.Client{
-		Timeout: fetchTimeout,
-		Transport: &http.Transport{
-			Proxy:             http.ProxyFromEnvironment,
-			TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			ForceAttemptHTTP2: true,
-			DisableKeepAlives: true, // the next fetch is hours away
-		},
-		// Whoever answers there decides whom we believe: no redirect is followed.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	if roots == nil {
+		roots = func() *x509.CertPool { return nil }
+	}
+	// The next fetch is hours away, and may need other roots: it has a connection and a client of its own.
+	client := func() *http.Client {
+		return &http.Client{
+			Timeout: fetchTimeout,
+			Transport: &http.Transport{
+				Proxy:             http.ProxyFromEnvironment,
+				TLSClientConfig:   &tls.Config{RootCAs: roots(), MinVersion: tls.VersionTLS12},
+				ForceAttemptHTTP2: true,
+				DisableKeepAlives: true,
+			},
+			// Whoever answers there decides whom we believe: no redirect is followed.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
 	return func(ctx context.Context) ([]byte, time.Duration, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 		if err != nil {
 			return nil, 0, err
 		}
-		response, err := client.Do(request)
+		response, err := client().Do(request)
 		if err != nil {
 			return nil, 0, err
 		}

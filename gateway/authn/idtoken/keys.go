@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -32,9 +33,9 @@ const (
 
 // KeysConfig says where the keys come from. Either URL or File is required, and Logger and Now.
 type KeysConfig struct {
-	URL     string         // of a JWK set, https
-	RootCAs *x509.CertPool // for URL; nil: the system's
-	File    string         // of a JWK set
+	URL     string                // of a JWK set, https
+	RootCAs func() *x509.CertPool // for URL, those of the time; nil: the system's
+	File    string                // of a JWK set
 	Logger  *slog.Logger
 	Now     func() time.Time
 }
@@ -48,10 +49,11 @@ type Keys struct {
 
 	current atomic.Pointer[keySet] // nil before the first fetch
 
-	mu    sync.Mutex
-	fetch *fetch    // under way, or nil
-	ended time.Time // when the last fetch did
-	err   error     // what it ended with
+	mu       sync.Mutex
+	fetch    *fetch    // under way, or nil
+	ended    time.Time // when the last fetch did
+	err      error     // what it ended with
+	failures int
 }
 
 // keySet is the keys of a time, never changed.
@@ -62,8 +64,9 @@ type keySet struct {
 
 // fetch is one that is under way.
 type fetch struct {
-	done chan struct{}
-	err  error // to be read after done
+	done    chan struct{}
+	changed bool // this and err are to be read after done
+	err     error
 }
 
 // Status is the state of the keys for people.
@@ -73,6 +76,8 @@ type Status struct {
 	Fetched time.Time // zero: never
 	Expires time.Time // when they should have been fetched again
 	Err     error     // what the last fetch ended with
+	// Failures is the number of fetches so far that ended with an error.
+	Failures int
 }
 
 // NewKeys returns keys that are fetched by Run, or by the first token. A file is read at once, and must be good.
@@ -86,7 +91,8 @@ func NewKeys(config KeysConfig) (*Keys, error) {
 	k := &Keys{source: config.URL + config.File, logger: config.Logger, now: config.Now}
 	if config.File != "" {
 		k.load = fileLoader(config.File)
-		return k, k.replace(context.Background())
+		_, err := k.replace(context.Background())
+		return k, err
 	}
 	var err error
 	k.load, err = urlLoader(config.URL, config.RootCAs)
@@ -104,7 +110,7 @@ func (k *Keys) Run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		if k.Reload(ctx) != nil {
+		if _, err := k.Reload(ctx); err != nil {
 			timer.Reset(jitter(retry))
 			retry = min(2*retry, lastRetry)
 			continue
@@ -114,13 +120,13 @@ func (k *Keys) Run(ctx context.Context) {
 	}
 }
 
-// Reload fetches the keys. Where it returns an error the old ones stay.
-func (k *Keys) Reload(ctx context.Context) error {
+// Reload fetches the keys, and tells whether they are others now. Where it returns an error the old ones stay.
+func (k *Keys) Reload(ctx context.Context) (changed bool, err error) {
 	for {
 		fetch, started := k.start(ctx, true)
-		err := fetch.wait(ctx)
+		changed, err := fetch.wait(ctx)
 		if started || ctx.Err() != nil { // one that was under way may have read what was there before
-			return err
+			return changed, err
 		}
 	}
 }
@@ -129,7 +135,7 @@ func (k *Keys) Reload(ctx context.Context) error {
 func (k *Keys) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	status := Status{Source: k.source, Keys: len(k.usable()), Err: k.err}
+	status := Status{Source: k.source, Keys: len(k.usable()), Err: k.err, Failures: k.failures}
 	if set := k.current.Load(); set != nil {
 		status.Fetched, status.Expires = set.fetched, set.expires
 	}
@@ -153,7 +159,7 @@ func (k *Keys) find(ctx context.Context, id string) (*rsa.PublicKey, *authn.Refu
 		return key, nil
 	}
 	if fetch, _ := k.start(ctx, false); fetch != nil {
-		_ = fetch.wait(ctx) // Status has the error
+		_, _ = fetch.wait(ctx) // Status has the error
 	}
 	keys := k.usable()
 	if keys == nil {
@@ -180,7 +186,7 @@ func (k *Keys) start(ctx context.Context, force bool) (f *fetch, started bool) {
 	k.fetch = f
 	go func() {
 		defer close(f.done)
-		f.err = k.replace(context.WithoutCancel(ctx))
+		f.changed, f.err = k.replace(context.WithoutCancel(ctx))
 	}()
 	return f, true
 }
@@ -193,22 +199,22 @@ func (k *Keys) due() bool {
 	return k.ended.IsZero() || k.now().Sub(k.ended) >= pause
 }
 
-func (f *fetch) wait(ctx context.Context) error {
+func (f *fetch) wait(ctx context.Context) (changed bool, err error) {
 	select {
 	case <-f.done:
-		return f.err
+		return f.changed, f.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 }
 
 // replace is what a fetch does.
-func (k *Keys) replace(ctx context.Context) error {
+func (k *Keys) replace(ctx context.Context) (changed bool, err error) {
 	set, err := k.next(ctx)
 	if err == nil {
-		level := slog.LevelInfo
-		if maps.Equal(set.keys, k.usable()) { // nothing new
-			level = slog.LevelDebug
+		level := slog.LevelDebug
+		if changed = !maps.Equal(set.keys, k.usable()); changed {
+			level = slog.LevelInfo
 		}
 		k.current.Store(set)
 		k.logger.Log(ctx, level, "Fetched the keys of ID tokens", slog.String("source", k.source),
@@ -219,8 +225,11 @@ func (k *Keys) replace(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err != nil {
+		k.failures++
+	}
 	k.fetch, k.ended, k.err = nil, k.now(), err
-	return err
+	return changed, err
 }
 
 func (k *Keys) next(ctx context.Context) (*keySet, error) {
@@ -230,7 +239,7 @@ func (k *Keys) next(ctx context.Context) (*keySet, error) {
 	}
 	keys, err := parseKeys(document)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", k.source, err)
 	}
 	// A key that stays keeps its address, by which proofs know it.
 	for id, old := range k.usable() {

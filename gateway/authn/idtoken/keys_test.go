@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"math/big"
@@ -41,11 +42,15 @@ func newEndpoint(t *testing.T, handler http.HandlerFunc) *endpoint {
 	return e
 }
 
+func (e *endpoint) roots() *x509.CertPool {
+	return e.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs //nolint:errcheck // httptest's own
+}
+
 func (e *endpoint) keys(t *testing.T, now func() time.Time) *idtoken.Keys {
 	t.Helper()
 	keys, err := idtoken.NewKeys(idtoken.KeysConfig{
 		URL:     e.URL,
-		RootCAs: e.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, //nolint:errcheck // httptest's own
+		RootCAs: e.roots,
 		Logger:  quiet(), Now: now,
 	})
 	if err != nil {
@@ -176,12 +181,12 @@ func TestBadEndpointKeepsTheKeys(t *testing.T) {
 			google := newEndpoint(t, serve(good))
 			keys := google.keys(t, clock.Now)
 			v := newVerifier(t, keys, clock.Now)
-			if err := keys.Reload(t.Context()); err != nil {
+			if _, err := keys.Reload(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			google.handler.Store(&c.handler)
 			clock.Move(2*time.Hour + 24*time.Hour)
-			if err := keys.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), c.says) {
+			if _, err := keys.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got error %v, want one with %q", err, c.says)
 			}
 			status := keys.Status()
@@ -216,15 +221,22 @@ func TestBadEndpointKeepsTheKeys(t *testing.T) {
 
 func TestEndpointThatIsNotWhoItShouldBe(t *testing.T) {
 	google := newEndpoint(t, serve(document(t, jwk(signing(), keyID))))
-	keys, err := idtoken.NewKeys(idtoken.KeysConfig{URL: google.URL, Logger: quiet(), Now: time.Now})
+	var roots *x509.CertPool
+	keys, err := idtoken.NewKeys(idtoken.KeysConfig{
+		URL: google.URL, RootCAs: func() *x509.CertPool { return roots }, Logger: quiet(), Now: time.Now,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := keys.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+	if _, err := keys.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
 		t.Errorf("got %v", err)
 	}
 	if google.asked.Load() != 0 {
 		t.Error("asked all the same")
+	}
+	roots = google.roots() // the file of its authorities was corrected
+	if _, err := keys.Reload(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -330,11 +342,21 @@ func TestKeysFromAFile(t *testing.T) {
 	v, keys, file := verifier(t, clock.Now)
 	raw := token(t, claims(t))
 	write(t, file, []byte("{"))
-	if err := keys.Reload(t.Context()); err == nil || keys.Status().Err == nil {
-		t.Error("a broken file")
+	if changed, err := keys.Reload(t.Context()); changed || err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("a broken file: changed %t, %v; want an error that names it", changed, err)
+	}
+	if status := keys.Status(); status.Err == nil || status.Failures != 1 || status.Keys != 1 {
+		t.Errorf("status %+v, want one key and one failure", status)
 	}
 	got, refusal := v.Verify(t.Context(), bearer(raw), rules())
 	check(t, got, refusal, "", raw)
+
+	for _, changed := range []bool{true, false} {
+		write(t, file, document(t, jwk(signing(), "another")))
+		if got, err := keys.Reload(t.Context()); got != changed || err != nil {
+			t.Errorf("another key: changed %t, %v; want %t", got, err, changed)
+		}
+	}
 
 	gone := filepath.Join(t.TempDir(), "gone.json")
 	if _, err := idtoken.NewKeys(idtoken.KeysConfig{File: gone, Logger: quiet(), Now: clock.Now}); err == nil || !strings.Contains(err.Error(), gone) {
@@ -395,7 +417,7 @@ func TestLifeOfKeys(t *testing.T) {
 		if c.age != "" {
 			header.Set("Age", c.age)
 		}
-		if err := keys.Reload(t.Context()); err != nil {
+		if _, err := keys.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if got := keys.Status().Expires.Sub(start); got != c.want {

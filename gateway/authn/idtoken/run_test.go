@@ -108,10 +108,10 @@ func TestReloadReadsWhatIsThereNow(t *testing.T) {
 			return document, time.Hour, nil
 		})
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { _ = keys.Reload(ctx) }()
+		go func() { _, _ = keys.Reload(ctx) }()
 		synctest.Wait()
 		cancel() // who began it has gone
-		if err := keys.Reload(t.Context()); err != nil || asked != 2 {
+		if _, err := keys.Reload(t.Context()); err != nil || asked != 2 {
 			t.Errorf("%d fetches, %v", asked, err)
 		}
 	})

@@ -139,7 +139,7 @@ func TestTokenSaysWhoCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, file, google.JWKS())
-	if err := keys.Reload(t.Context()); err != nil {
+	if _, err := keys.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := google.Token(audience, number)
@@ -228,19 +228,19 @@ func TestRememberedTokensAreJudgedAgain(t *testing.T) {
 
 	same := jwk(signing(), keyID)
 	write(t, file, document(t, jwk(strangers(), "new"), same))
-	if err := keys.Reload(t.Context()); err != nil {
+	if _, err := keys.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if again, refusal := v.Verify(t.Context(), bearer(raw), patient); refusal != nil || again != first {
 		t.Error("forgotten although its key is still there")
 	}
 	write(t, file, document(t, jwk(strangers(), keyID)))
-	if err := keys.Reload(t.Context()); err != nil {
+	if _, err := keys.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	verify(patient, idtoken.Signature)
 	write(t, file, document(t, jwk(signing(), "renamed")))
-	if err := keys.Reload(t.Context()); err != nil {
+	if _, err := keys.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	verify(patient, idtoken.UnknownKey)

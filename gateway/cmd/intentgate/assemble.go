@@ -35,7 +35,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 			p.close()
 		}
 	}()
-	a := assembly{process: p, settings: settings, now: now, files: mtls.Options{Logger: logger, Now: now}}
+	a := assembly{process: p, settings: settings, now: now}
 	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,6 @@ type assembly struct {
 	*process
 	settings    *gatewayv1.Config
 	now         func() time.Time
-	files       mtls.Options
 	telemetry   *telemetry.Telemetry
 	router      *router.Router
 	tokens      *idtoken.Verifier     // nil where no webhook asks for a token
@@ -76,12 +75,18 @@ func (a *assembly) services(context.Context) error {
 	var problems []error
 	for _, service := range a.settings.GetServices() {
 		files := service.GetTls()
-		identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, a.files)
+		var client *backend.Client
+		identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()},
+			a.watched("services."+service.GetName(), func(changed bool, _ error) {
+				if changed {
+					client.Redial()
+				}
+			}))
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		client, err := backend.Dial(backend.Config{ //nolint:contextcheck // it lives until it is closed
+		client, err = backend.Dial(backend.Config{ //nolint:contextcheck // it lives until it is closed
 			Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
 			Credentials: identity.ClientCredentials, Logger: a.logger,
 		})
@@ -103,7 +108,7 @@ func (a *assembly) services(context.Context) error {
 // listen opens the edge, with the webhooks behind it.
 func (a *assembly) listen(ctx context.Context) error {
 	settings := a.settings.GetEdge()
-	certificate, err := mtls.OpenKeyPair(settings.GetCertificate().GetCert(), settings.GetCertificate().GetKey(), a.files)
+	certificate, err := mtls.OpenKeyPair(settings.GetCertificate().GetCert(), settings.GetCertificate().GetKey(), a.watched("edge.certificate"))
 	if err != nil {
 		return err
 	}

@@ -137,17 +137,18 @@ func (e *checkup) keys(ctx context.Context) doctor.Report {
 	if !slices.ContainsFunc(e.settings.GetWebhooks(), func(w *gatewayv1.Webhook) bool { return w.GetIdToken().GetMode() != "off" }) {
 		return nil
 	}
-	source, err := keySource(e.settings.GetIdTokenKeys())
+	silent := slog.New(slog.DiscardHandler)
+	source, _, err := keySource(e.settings.GetIdTokenKeys(), mtls.Options{Logger: silent})
 	if err == nil && source.URL != "" && e.offline {
 		return doctor.Report{doctor.Skip(check, source.URL+" is not asked")}
 	}
-	source.Logger, source.Now = slog.New(slog.DiscardHandler), e.now
+	source.Logger, source.Now = silent, e.now
 	var keys *idtoken.Keys
 	if err == nil {
 		keys, err = idtoken.NewKeys(source)
 	}
 	if err == nil {
-		err = keys.Reload(ctx)
+		_, err = keys.Reload(ctx)
 	}
 	if err != nil {
 		return doctor.Report{doctor.Fail(check, err.Error(), "the keys that ID tokens are verified with: without them every turn is refused",

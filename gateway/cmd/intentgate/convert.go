@@ -47,24 +47,19 @@ func tokenRules(webhook *gatewayv1.Webhook) *idtoken.Rules {
 	return rules
 }
 
-// keySource says where the keys of ID tokens come from.
-func keySource(setting *gatewayv1.IdTokenKeys) (idtoken.KeysConfig, error) {
-	source := idtoken.KeysConfig{URL: setting.GetUrl(), File: setting.GetFile()}
+// keySource says where the keys of ID tokens come from. The authorities of that place are nil unless the setting names some.
+func keySource(setting *gatewayv1.IdTokenKeys, files mtls.Options) (source idtoken.KeysConfig, roots *mtls.Roots, err error) {
+	source = idtoken.KeysConfig{URL: setting.GetUrl(), File: setting.GetFile()}
 	if source.URL == "" && source.File == "" {
 		source.URL = idtoken.GoogleKeys
 	}
-	if setting.GetCa() == "" {
-		return source, nil
+	if setting.GetCa() != "" {
+		if roots, err = mtls.OpenRoots(setting.GetCa(), files); err != nil {
+			return source, nil, err
+		}
+		source.RootCAs = roots.Pool
 	}
-	roots, err := mtls.ReadRoots(setting.GetCa())
-	if err != nil {
-		return source, err
-	}
-	source.RootCAs = x509.NewCertPool()
-	for _, root := range roots {
-		source.RootCAs.AddCert(root)
-	}
-	return source, nil
+	return source, roots, nil
 }
 
 func trustProfiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {

@@ -39,7 +39,7 @@ func TestReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g.log.await(t, 1, entry{"msg": "Certificates reloaded"})
+	g.log.await(t, 1, entry{"msg": "Files reloaded"})
 	if got := g.serial(t); got.Cmp(renewed.Leaf.SerialNumber) != 0 {
 		t.Errorf("the edge shows certificate %s, want %s", got, renewed.Leaf.SerialNumber)
 	}
@@ -49,7 +49,7 @@ func TestReload(t *testing.T) {
 	}
 
 	// What is no good changes nothing.
-	kept := entry{"msg": "Kept the current certificates because the new files are no good", "level": "WARN"}
+	kept := entry{"msg": "Kept what is in force because the new files are no good", "level": "WARN"}
 	before := len(g.log.now(kept)) // the moment between the two renames, perhaps
 	if err := os.WriteFile(g.file(pki.EdgeCert), []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
@@ -75,13 +75,13 @@ func TestTrustIsWithdrawn(t *testing.T) {
 	if err := os.WriteFile(g.file(pki.GTSRoot), []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.log.await(t, 1, entry{"msg": "Kept the current trust because the new files are no good", "level": "WARN"})
+	g.log.await(t, 1, entry{"msg": "Kept what is in force because the new files are no good", "level": "WARN"})
 	wantES(t, g.post(t, old, esPath, esTurn("kept")), "heard kept")
 
 	if err := other.WriteFile(g.file(pki.GTSRoot)); err != nil {
 		t.Fatal(err)
 	}
-	g.log.await(t, 1, entry{"msg": "Trust reloaded, for live connections too"})
+	g.log.await(t, 1, entry{"msg": "Files reloaded"})
 	got := g.post(t, old, esPath, esTurn("withdrawn"))
 	if code, _ := got.message(t); got.StatusCode != http.StatusForbidden || code != codes.PermissionDenied || !got.Close {
 		t.Errorf("status %d %s, close %t; want 403 and the connection closed", got.StatusCode, code, got.Close)

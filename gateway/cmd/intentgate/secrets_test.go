@@ -246,18 +246,18 @@ func TestSecretIsChanged(t *testing.T) {
 			t.Errorf("the old secret: %d, the next: %d; want %d and %d", o, n, old, next)
 		}
 	}
-	const reloaded, kept = "Secrets reloaded, for live connections too", "Kept the current secrets because the new files are no good"
+	const reloaded, kept = "Files reloaded", "Kept what is in force because the new files are no good"
 	want(http.StatusOK, http.StatusOK)
 
 	write("password", "short")
-	g.log.await(t, 1, entry{"msg": kept, "level": "WARN", "webhook": esPath})
+	g.log.await(t, 1, entry{"msg": kept, "level": "WARN", "name": "webhooks." + esPath + ".credentials"})
 	want(http.StatusOK, http.StatusOK)
 	write("password", secrets["key"])
 	g.log.await(t, 2, entry{"msg": kept})
 	want(http.StatusOK, http.StatusOK)
 
 	write("password", secrets["next"])
-	g.log.await(t, 1, entry{"msg": reloaded, "level": "INFO", "webhook": esPath})
+	g.log.await(t, 1, entry{"msg": reloaded, "level": "INFO", "name": "webhooks." + esPath + ".credentials"})
 	before := len(g.service.all())
 	want(http.StatusUnauthorized, http.StatusOK)
 	if calls := len(g.service.all()) - before; calls != 1 {

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"log/slog"
+	"errors"
 	"path/filepath"
 	"slices"
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
-	"github.com/intentgate/intentgate/services/mtls"
 )
 
 // trust puts the profiles of the edge in force, and anew when the files of their roots change: also for connections that
@@ -26,37 +25,21 @@ func (a *assembly) trust(context.Context) error {
 		return err
 	}
 	if files := rootFiles(settings); len(files) > 0 {
-		r := &trustReload{settings: settings, trust: a.profiles, files: files, logger: a.logger}
-		a.beside = append(a.beside, func(ctx context.Context) error { return mtls.Watch(ctx, a.files, files, r.reload) })
+		a.watch("edge.clients", files, func() (bool, error) { return reloadTrust(settings, a.profiles) })
 	}
 	return nil
 }
 
-// trustReload reads the roots of profiles again. It is for one goroutine.
-type trustReload struct {
-	settings []*gatewayv1.Profile
-	trust    *authn.Trust
-	files    []string
-	logger   *slog.Logger
-	lastFail string // one fault is logged once
-}
-
-// reload replaces the profiles if their roots are others. What is no good changes nothing.
-func (r *trustReload) reload() error {
-	profiles, err := trustProfiles(r.settings)
-	if err == nil && !sameRoots(profiles, r.trust.Profiles()) {
-		if err = r.trust.Replace(profiles...); err == nil {
-			r.logger.Info("Trust reloaded, for live connections too", "files", r.files)
-		}
+// reloadTrust replaces the profiles if their roots are others. What is no good changes nothing.
+func reloadTrust(settings []*gatewayv1.Profile, trust *authn.Trust) (changed bool, err error) {
+	profiles, err := trustProfiles(settings)
+	if err != nil || sameRoots(profiles, trust.Profiles()) {
+		return false, err
 	}
-	switch {
-	case err == nil:
-		r.lastFail = ""
-	case err.Error() != r.lastFail:
-		r.lastFail = err.Error()
-		r.logger.Warn("Kept the current trust because the new files are no good", "files", r.files, "error", err)
+	if err := trust.Replace(profiles...); err != nil {
+		return false, err
 	}
-	return err
+	return true, nil
 }
 
 // sameRoots compares the roots of profiles of the same settings.
@@ -100,9 +83,12 @@ func (a *assembly) idTokens(context.Context) error {
 	if !asked {
 		return nil
 	}
-	source, err := keySource(a.settings.GetIdTokenKeys())
+	source, roots, err := keySource(a.settings.GetIdTokenKeys(), a.watched("id_token_keys.ca"))
 	if err != nil {
 		return err
+	}
+	if roots != nil {
+		a.beside = append(a.beside, roots.Watch)
 	}
 	source.Logger, source.Now = a.logger, a.now
 	keys, err := idtoken.NewKeys(source) //nolint:contextcheck // a file is read at once
@@ -110,15 +96,14 @@ func (a *assembly) idTokens(context.Context) error {
 		return err
 	}
 	a.keys = keys.Status
-	a.beside = append(a.beside, func(ctx context.Context) error {
-		keys.Run(ctx)
-		return nil
-	})
 	if source.File != "" {
+		a.watch("id_token_keys", []string{source.File}, func() (bool, error) { return keys.Reload(context.Background()) })
+	} else {
 		a.beside = append(a.beside, func(ctx context.Context) error {
-			return mtls.Watch(ctx, a.files, []string{source.File}, func() error { return keys.Reload(ctx) })
+			keys.Run(ctx)
+			return nil
 		})
 	}
 	a.tokens, err = idtoken.New(idtoken.Config{Keys: keys, Now: a.now})
-	return err
+	return errors.Join(err, a.telemetry.ObserveKeys(keys.Status))
 }

@@ -164,7 +164,7 @@ func TestHopFaults(t *testing.T) {
 	expired := h.Leaf("dns:" + serviceName)
 	expired.NotBefore, expired.NotAfter = time.Now().AddDate(-1, 0, 0), time.Now().AddDate(0, 0, -1)
 	ending := h.Leaf("dns:" + serviceName)
-	ending.NotAfter = time.Now().AddDate(0, 0, 10)
+	ending.NotBefore, ending.NotAfter = time.Now().AddDate(0, -3, 0), time.Now().AddDate(0, 0, 10)
 	serversOnly := h.Leaf(gatewayName)
 	serversOnly.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 

@@ -121,9 +121,10 @@ func (i instance) certificate(presented []*x509.Certificate) Report {
 	return Report{chain, dates, name}
 }
 
-// Dates judges how much longer a certificate is valid.
+// Dates judges how much longer a certificate is valid: 30 days, or the third of a short life, should be left.
 func Dates(check string, cert *x509.Certificate, now time.Time) Finding {
-	const day, soon = 24 * time.Hour, 30 * 24 * time.Hour
+	const day = 24 * time.Hour
+	soon := min(30*day, cert.NotAfter.Sub(cert.NotBefore)/3)
 	from, until := cert.NotBefore.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339)
 	switch left := cert.NotAfter.Sub(now); {
 	case now.Before(cert.NotBefore):
@@ -131,7 +132,7 @@ func Dates(check string, cert *x509.Certificate, now time.Time) Finding {
 	case left < 0:
 		return Fail(check, fmt.Sprintf("%s has expired on %s", cert.Subject, until), "a certificate that is valid now", "renew it; look at this machine's clock")
 	case left < soon:
-		return Warn(check, fmt.Sprintf("%s ends on %s, in %d days", cert.Subject, until, left/day), "more than 30 days", "renew it; it is read again as soon as its file changes")
+		return Warn(check, fmt.Sprintf("%s ends on %s, in %d days", cert.Subject, until, left/day), fmt.Sprintf("more than %d days", soon/day), "renew it, and see that whoever presents it reads it anew")
 	default:
 		return Pass(check, "%s is valid until %s", cert.Subject, until)
 	}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/doctor"
+	"github.com/intentgate/intentgate/services/mtls"
+)
+
+// examination is what the doctor was asked to look at.
+type examination struct {
+	url               string
+	ca, cert, key     string
+	config            string
+	timeout           time.Duration
+	asJSON            bool
+	progressTo, print io.Writer
+}
+
+func newDoctorCommand() *cobra.Command {
+	e := examination{}
+	command := &cobra.Command{
+		Use:   "doctor [URL]",
+		Short: "Find out why a handshake fails",
+		Long: `Find out why a handshake fails, and what will make it fail soon.
+
+With a URL it plays Dialogflow's side: it connects to the server, any server, with TLS 1.2 and
+with 1.3, without a certificate, as a stranger with Google's name and, with --cert, as a client
+that should be let in. It judges whether Dialogflow would trust the server, and whether the
+server trusts Dialogflow alone. What it sends is POST {} without any credentials; it does so up
+to six times.
+
+Without a URL, --cert judges a client's certificate as a gateway would: by the built-in
+profile, or by those of --config.
+
+Each finding has a verdict, a remedy where one is needed, and a code that stays the same. The
+exit status is 0 if nothing failed; warnings do not count.`,
+		Example: `  # as Dialogflow ES, which trusts public CAs only
+  intentgate doctor https://fulfil.shop.example/dialogflow/es
+
+  # as a CX webhook that lists a CA of yours
+  intentgate doctor https://fulfil.shop.example/dialogflow/cx --ca shop-ca.pem
+
+  # with a development PKI, whose Dialogflow has to be let in
+  intentgate doctor https://localhost:8443/dialogflow/es --ca dev-certs/edge-ca.pem \
+    --cert dev-certs/dialogflow-ssl-com.pem --key dev-certs/dialogflow-ssl-com.key
+
+  # the certificate of a CX agent, by the profiles of a configuration
+  intentgate doctor --cert agent.pem --key agent.key --config intentgate.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				e.url = args[0]
+			}
+			e.print, e.progressTo = command.OutOrStdout(), command.ErrOrStderr()
+			return e.run(command.Context())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&e.ca, "ca", "", "PEM file of the CAs that the caller trusts, in place of the public ones")
+	flags.StringVar(&e.cert, "cert", "", "PEM file of a client's certificate, followed by its intermediates")
+	flags.StringVar(&e.key, "key", "", "PEM file of its key")
+	flags.StringVarP(&e.config, "config", "c", "", "a configuration whose profiles judge --cert (default: the built-in profile alone)")
+	flags.DurationVar(&e.timeout, "timeout", 5*time.Second, "time for each connection")
+	flags.BoolVar(&e.asJSON, "json", false, "print the report as JSON")
+	for flag, endings := range map[string][]string{"ca": {"pem", "crt"}, "cert": {"pem", "crt"}, "key": {"pem", "key"}, "config": {"yaml", "yml"}} {
+		if err := command.MarkFlagFilename(flag, endings...); err != nil {
+			panic(err) // a flag that is not there: a mistake in this function
+		}
+	}
+	return command
+}
+
+func (e *examination) run(ctx context.Context) error {
+	report, err := e.examine(ctx)
+	if err != nil {
+		return err
+	}
+	if e.asJSON {
+		err = printJSON(e.print, report)
+	} else {
+		err = report.Print(e.print)
+	}
+	if err == nil && report.Failed() {
+		err = errors.New("something is wrong: " + report.Summary())
+	}
+	return err
+}
+
+func (e *examination) examine(ctx context.Context) (doctor.Report, error) {
+	switch {
+	case e.timeout <= 0:
+		return nil, fmt.Errorf("--timeout %s: more than 0 is wanted", e.timeout)
+	case e.url != "" && e.config != "":
+		return nil, errors.New("--config judges --cert, and no URL: leave one of them out")
+	case e.url != "":
+		return e.server(ctx)
+	case e.ca != "":
+		return nil, errors.New("--ca goes with a URL: the CAs of a client's certificate are those of its profile, see --config")
+	case e.cert != "":
+		return e.client()
+	default:
+		return nil, errors.New("nothing to examine: give the URL of a server, or --cert with a client's certificate; see `intentgate doctor --help`")
+	}
+}
+
+func (e *examination) server(ctx context.Context) (doctor.Report, error) {
+	config := doctor.ServerConfig{URL: e.url, Timeout: e.timeout, Now: time.Now}
+	if e.ca != "" {
+		roots, err := mtls.ReadRoots(e.ca)
+		if err != nil {
+			return nil, err
+		}
+		config.Roots = x509.NewCertPool()
+		for _, root := range roots {
+			config.Roots.AddCert(root)
+		}
+	}
+	var err error
+	if config.Client, err = e.pair(); err != nil {
+		return nil, err
+	}
+	if terminal(e.progressTo) {
+		config.Progress = func(what string) { _, _ = fmt.Fprintln(e.progressTo, "Trying", what, "…") } // nobody needs it
+	}
+	return doctor.Server(ctx, config)
+}
+
+// pair reads the client's certificate, if there is one.
+func (e *examination) pair() (*tls.Certificate, error) {
+	switch {
+	case e.cert == "" && e.key == "":
+		return nil, nil //nolint:nilnil // there is none
+	case e.key == "" || e.cert == "":
+		return nil, errors.New("to present a certificate both --cert and --key are needed")
+	default:
+		return mtls.ReadKeyPair(e.cert, e.key)
+	}
+}
+
+func (e *examination) client() (doctor.Report, error) {
+	judges := doctor.ClientConfig{Cert: e.cert, Key: e.key, Now: time.Now}
+	if e.config == "" {
+		builtIn, err := authn.Dialogflow()
+		if err != nil {
+			return nil, err
+		}
+		judges.Profiles = []*authn.Profile{builtIn}
+		return doctor.Client(judges)
+	}
+	settings, err := config.Load(e.config, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if judges.Profiles, err = trustProfiles(settings.GetEdge().GetClients()); err != nil {
+		return nil, err
+	}
+	return doctor.Client(judges)
+}
+
+// terminal says whether a person looks on.
+func terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,188 @@
+package doctor
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/services/mtls/devca"
+)
+
+// newStranger makes a certificate that has Google's name and nothing else of it. The key is RSA as Google's is, so that
+// no server refuses it for its kind.
+func newStranger(now time.Time) (*tls.Certificate, error) {
+	const google = "Google LLC"
+	authority, err := devca.New(devca.Options{CommonName: google, Organization: google, Now: func() time.Time { return now }})
+	if err != nil {
+		return nil, fmt.Errorf("make a stranger's authority: %w", err)
+	}
+	certificate, err := authority.Issue(devca.Leaf{
+		Subject: pkix.Name{CommonName: google, Organization: []string{google}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, RSA: 2048,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make a stranger's certificate: %w", err)
+	}
+	pair := certificate.TLS()
+	return &pair, nil
+}
+
+func asksForCertificate(contacts []*contact) Finding {
+	f := Finding{Check: "asks_for_certificate", Verdict: OK}
+	var saw []string
+	for _, c := range contacts {
+		if c.asked != nil {
+			saw = append(saw, versionWords(c.version, "asks"))
+			continue
+		}
+		f.Verdict = Failed
+		saw = append(saw, versionWords(c.version, "does not ask"))
+	}
+	f.Saw = strings.Join(saw, "; ")
+	if f.Verdict == Failed {
+		f.Wanted = "a request for a client certificate in every handshake"
+		f.Remedy = "switch mutual TLS on (nginx: `ssl_verify_client on`; Envoy: `require_client_certificate: true`; Java: `client-auth=need`; " +
+			"Apache and IIS: for the whole host, not for a path). If it is on, something in between ends TLS: a balancer has to pass TCP through"
+	}
+	return f
+}
+
+// gtsEnds is when Dialogflow ES stops presenting the certificate by Google Trust Services.
+var gtsEnds = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
+
+// authorities judges the names of CAs that a server sends with its request: a client that finds none of its own among
+// them may send nothing.
+func authorities(contacts []*contact, client *tls.Certificate, now time.Time) Finding {
+	f := Finding{Check: "ca_names", Verdict: OK}
+	var names []string
+	asked, clientFits := false, client != nil
+	for _, c := range contacts {
+		if c.asked == nil {
+			continue
+		}
+		asked = true
+		clientFits = clientFits && c.asked.SupportsCertificate(client) == nil
+		for _, raw := range c.asked.AcceptableCAs {
+			var rdns pkix.RDNSequence
+			if _, err := asn1.Unmarshal(raw, &rdns); err == nil && !slices.Contains(names, rdns.String()) {
+				names = append(names, rdns.String())
+			}
+		}
+	}
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(name, part) })
+		})
+	}
+	f.Saw = authn.Printable(strings.Join(names, "; "))
+	const sslCom = "SSL.com Root Certification Authority RSA"
+	switch {
+	case !asked:
+		f.Verdict, f.Saw = Skipped, "the server asks for no certificate"
+	case len(names) == 0:
+		f.Saw = "none are sent, so that every client sends what it has; whom the server trusts cannot be seen from outside"
+	case clientFits, has("CN="+sslCom, "CN=SSL.com Client Certificate Intermediate CA RSA"):
+	case has("O=Google Trust Services", "O=GlobalSign"):
+		f.Verdict, f.Wanted = Warning, "no names, or "+sslCom+" among them"
+		if !now.Before(gtsEnds) {
+			f.Verdict = Failed
+		}
+		f.Remedy = "this server knows Google Trust Services only, and Dialogflow ES presents the SSL.com chain alone from 1 December 2026 on: add " +
+			sslCom + " to the trusted CAs (nginx: `ssl_client_certificate`), with `ssl_verify_depth 2`, and accept CN=Google LLC before that day"
+	default:
+		f.Verdict, f.Wanted = Warning, "no names, or those of the client's CA: "+sslCom+" for Google's certificate"
+		f.Remedy = "a client that does not find its CA here may send no certificate at all. nginx sends the names in `ssl_client_certificate`, and none of " +
+			"`ssl_trusted_certificate`. For a CX agent with a certificate of your own this is right: try it with --cert"
+	}
+	return f
+}
+
+// refuses judges what somebody heard who should not be let in: the worst of all versions.
+func refuses(check string, contacts []*contact) Finding {
+	f := Finding{Check: check, Verdict: OK}
+	var saw []string
+	for _, c := range contacts {
+		verdict, said := refused(c)
+		if verdict == Failed || f.Verdict == OK {
+			f.Verdict = verdict
+		}
+		saw = append(saw, versionWords(c.version, said))
+	}
+	f.Saw = strings.Join(saw, "; ")
+	switch f.Verdict {
+	case Failed:
+		f.Wanted = "a refusal in the handshake, and no answer"
+		f.Remedy = "anybody is let in. Verify the chain and the subject: nginx `ssl_verify_client on` (not `optional`, not `optional_no_ca`) and a check of " +
+			"`$ssl_client_s_dn`; Envoy `require_client_certificate` with `trusted_ca` and a subject rule; Node.js `rejectUnauthorized: true`; Java `client-auth=need`"
+	case Warning:
+		f.Wanted = "a refusal in the handshake, or HTTP 401 or 403"
+		f.Remedy = "this may be no refusal: look into the server's log how far the request came, and refuse such clients in the handshake"
+	default:
+	}
+	return f
+}
+
+func refused(c *contact) (Verdict, string) {
+	said := fmt.Sprintf("HTTP %d", c.status)
+	switch {
+	case c.server == nil, c.status == 0 && words(c.err) == noAnswer:
+		return Warning, words(c.err)
+	case c.status == 0:
+		return OK, "refused, " + words(c.err)
+	case c.status >= 200 && c.status < 300:
+		return Failed, said
+	case slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, 495, 496}, c.status), badCertificate(c):
+		return OK, said
+	default:
+		return Warning, said
+	}
+}
+
+// badCertificate knows the page that nginx refuses with, after a handshake that it let succeed.
+func badCertificate(c *contact) bool {
+	return c.status == http.StatusBadRequest && strings.Contains(c.body, "SSL certificate")
+}
+
+// accepts judges what somebody heard who should be let in, without an ID token.
+func accepts(contacts []*contact) Report {
+	in := Finding{Check: "accepts_client", Verdict: OK}
+	token := Finding{Check: "wants_id_token", Verdict: OK}
+	var saw []string
+	for _, c := range contacts {
+		said := fmt.Sprintf("HTTP %d", c.status)
+		switch {
+		case c.status == 0:
+			said = words(c.err)
+			in.Remedy = "the server's log has the reason (intentgate: `Handshake refused`). Most often: the client's root is not trusted, an intermediate was not sent, " +
+				"the subject is another one, or nginx lacks `ssl_verify_depth 2`. `intentgate doctor --cert FILE` judges the certificate by itself"
+		case badCertificate(c):
+			said += ", which is nginx refusing the certificate"
+			in.Remedy = "trust the client's root in `ssl_client_certificate`, and set `ssl_verify_depth 2`: a leaf below one intermediate needs it"
+		case c.status == http.StatusForbidden:
+			in.Remedy = "the certificate is good for the handshake, but not for this path: look into the server's log (intentgate: `profile_mismatch`)"
+		case c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:
+			in.Remedy = "no webhook is at this path, or it does not take POST: compare the URL with the one in the agent, trailing slash included"
+		case c.status != http.StatusUnauthorized:
+			token.Verdict = Warning
+		}
+		saw = append(saw, versionWords(c.version, said))
+	}
+	in.Saw = strings.Join(saw, "; ")
+	token.Saw = in.Saw
+	switch {
+	case in.Remedy != "":
+		in.Verdict, in.Wanted = Failed, "an answer to the request: 401 where an ID token is wanted"
+		token = Finding{Check: token.Check, Verdict: Skipped, Saw: "the client was not let in"}
+	case token.Verdict == Warning:
+		token.Wanted = "HTTP 401 to a request without an ID token"
+		token.Remedy = "the request was read on the certificate alone. Google's certificate is the same for every customer: " +
+			"verify the ID token, unless this certificate names one agent"
+	}
+	return Report{in, token}
+}

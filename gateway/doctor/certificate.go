@@ -57,7 +57,7 @@ func trust(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) Repor
 			Fail(chain, links(certs)+gap(certs)+", which is neither sent nor trusted", "the leaf and every intermediate, up to one that a trusted root has issued",
 				"serve the full chain in one file, leaf first (fullchain.pem; nginx: `ssl_certificate`; Java: import the whole chain into the keystore). "+
 					"Browsers fetch what is missing, Dialogflow does not. If the CA is your own: "+ownCA),
-			{Check: trusted, Verdict: Skipped, Saw: "the chain has a gap"},
+			Skip(trusted, "the chain has a gap"),
 		}
 	default:
 		return Report{

@@ -67,7 +67,7 @@ func sent(certs []*x509.Certificate, profiles []*authn.Profile) Finding {
 func keyMatch(cert, key string) Finding {
 	const check = "client_key_match"
 	if key == "" {
-		return Finding{Check: check, Verdict: Skipped, Saw: "no key was given"}
+		return Skip(check, "no key was given")
 	}
 	if _, err := mtls.ReadKeyPair(cert, key); err != nil {
 		return Fail(check, words(err), "the key of the certificate", "no handshake succeeds with these two: find the key that the certificate was requested with")

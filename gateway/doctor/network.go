@@ -88,7 +88,7 @@ func (p *prober) plainHTTP(ctx context.Context, speaksTLS bool) Finding {
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.hostPort())
 	if err != nil {
-		return Finding{Check: check, Verdict: Skipped, Saw: words(err)}
+		return Skip(check, words(err))
 	}
 	status, _, err := p.ask(ctx, conn, http.MethodGet, "")
 	switch {
@@ -128,7 +128,7 @@ func duration(contacts []*contact) Finding {
 	}
 	switch saw := longest.Round(time.Millisecond).String(); {
 	case longest == 0:
-		return Finding{Check: check, Verdict: Skipped, Saw: "no handshake was finished"}
+		return Skip(check, "no handshake was finished")
 	case longest > slow:
 		return Warn(check, saw, "less than "+slow.String(),
 			"Dialogflow ES waits 5 s for the whole turn: look for a slow name server, a distant region or an overloaded machine")

@@ -90,8 +90,8 @@ func examine(ctx context.Context, p *prober, config *ServerConfig) (Report, erro
 	if asks.Verdict != OK {
 		const why = "the server asks for no certificate"
 		return append(report,
-			Finding{Check: "refuses_stranger", Verdict: Skipped, Saw: why},
-			Finding{Check: "accepts_client", Verdict: Skipped, Saw: why}), nil
+			Skip("refuses_stranger", why),
+			Skip("accepts_client", why)), nil
 	}
 	var spoken []uint16
 	for _, c := range alone {
@@ -103,7 +103,7 @@ func examine(ctx context.Context, p *prober, config *ServerConfig) (Report, erro
 	}
 	report = append(report, refuses("refuses_stranger", every(spoken, "as a stranger", stranger)))
 	if config.Client == nil {
-		return append(report, Finding{Check: "accepts_client", Verdict: Skipped, Saw: "no certificate to be let in with"}), nil
+		return append(report, Skip("accepts_client", "no certificate to be let in with")), nil
 	}
 	return append(report, accepts(every(spoken, "with the given certificate", config.Client))...), nil
 }

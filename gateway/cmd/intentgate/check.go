@@ -39,17 +39,7 @@ Addresses to listen on are opened for a moment. With --offline no other machine 
 				e.offline = offline
 				return e.all(ctx)
 			})
-			if asJSON {
-				if err := printJSON(command.OutOrStdout(), report); err != nil {
-					return err
-				}
-			} else if err := report.Print(command.OutOrStdout()); err != nil {
-				return err
-			}
-			if report.Failed() {
-				return errors.New("something failed: " + report.Summary())
-			}
-			return nil
+			return conclude(command, report, asJSON)
 		},
 	}
 	flags := command.Flags()
@@ -70,6 +60,19 @@ func checkConfig(command *cobra.Command, path string, examine func(context.Conte
 	}
 	command.PrintErrln("Examining what", path, "names …")
 	return examine(command.Context(), &checkup{settings: settings, now: time.Now})
+}
+
+// conclude prints a report, and returns an error if anything failed.
+func conclude(command *cobra.Command, report doctor.Report, asJSON bool) (err error) {
+	if asJSON {
+		err = printJSON(command.OutOrStdout(), report)
+	} else {
+		err = report.Print(command.OutOrStdout())
+	}
+	if err == nil && report.Failed() {
+		err = errors.New("something failed: " + report.Summary())
+	}
+	return err
 }
 
 // unreadable is what the loader says, a finding for each problem.

@@ -20,12 +20,10 @@ import (
 
 // examination is what the doctor was asked to look at.
 type examination struct {
-	url               string
-	ca, cert, key     string
-	config            string
-	timeout           time.Duration
-	asJSON            bool
-	progressTo, print io.Writer
+	url, ca, cert, key, config string
+
+	timeout time.Duration
+	asJSON  bool
 }
 
 func newDoctorCommand() *cobra.Command {
@@ -44,6 +42,8 @@ to six times.
 Without a URL, --cert judges a client's certificate as a gateway would: by the built-in
 profile, or by those of --config.
 
+With --config alone it examines the inner hop: from the gateway to each service.
+
 Each finding has a verdict, a remedy where one is needed, and a code that stays the same. The
 exit status is 0 if nothing failed; warnings do not count.`,
 		Example: `  # as Dialogflow ES, which trusts public CAs only
@@ -57,21 +57,23 @@ exit status is 0 if nothing failed; warnings do not count.`,
     --cert dev-certs/dialogflow-ssl-com.pem --key dev-certs/dialogflow-ssl-com.key
 
   # the certificate of a CX agent, by the profiles of a configuration
-  intentgate doctor --cert agent.pem --key agent.key --config intentgate.yaml`,
+  intentgate doctor --cert agent.pem --key agent.key --config intentgate.yaml
+
+  # the way from the gateway to its services
+  intentgate doctor --config intentgate.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				e.url = args[0]
 			}
-			e.print, e.progressTo = command.OutOrStdout(), command.ErrOrStderr()
-			return e.run(command.Context())
+			return e.run(command)
 		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&e.ca, "ca", "", "PEM file of the CAs that the caller trusts, in place of the public ones")
 	flags.StringVar(&e.cert, "cert", "", "PEM file of a client's certificate, followed by its intermediates")
 	flags.StringVar(&e.key, "key", "", "PEM file of its key")
-	flags.StringVarP(&e.config, "config", "c", "", "a configuration whose profiles judge --cert (default: the built-in profile alone)")
+	flags.StringVarP(&e.config, "config", "c", "", "a configuration: its services are examined or, with --cert, its profiles judge")
 	flags.DurationVar(&e.timeout, "timeout", 5*time.Second, "time for each connection")
 	flags.BoolVar(&e.asJSON, "json", false, "print the report as JSON")
 	for flag, endings := range map[string][]string{"ca": {"pem", "crt"}, "cert": {"pem", "crt"}, "key": {"pem", "key"}, "config": {"yaml", "yml"}} {
@@ -82,40 +84,34 @@ exit status is 0 if nothing failed; warnings do not count.`,
 	return command
 }
 
-func (e *examination) run(ctx context.Context) error {
-	report, err := e.examine(ctx)
+func (e *examination) run(command *cobra.Command) error {
+	report, err := e.examine(command)
 	if err != nil {
 		return err
 	}
-	if e.asJSON {
-		err = printJSON(e.print, report)
-	} else {
-		err = report.Print(e.print)
-	}
-	if err == nil && report.Failed() {
-		err = errors.New("something is wrong: " + report.Summary())
-	}
-	return err
+	return conclude(command, report, e.asJSON)
 }
 
-func (e *examination) examine(ctx context.Context) (doctor.Report, error) {
+func (e *examination) examine(command *cobra.Command) (doctor.Report, error) {
 	switch {
 	case e.timeout <= 0:
 		return nil, fmt.Errorf("--timeout %s: more than 0 is wanted", e.timeout)
 	case e.url != "" && e.config != "":
-		return nil, errors.New("--config judges --cert, and no URL: leave one of them out")
+		return nil, errors.New("--config is about services and --cert, and not about a URL: leave one of them out")
 	case e.url != "":
-		return e.server(ctx)
+		return e.server(command)
 	case e.ca != "":
 		return nil, errors.New("--ca goes with a URL: the CAs of a client's certificate are those of its profile, see --config")
 	case e.cert != "":
 		return e.client()
+	case e.config != "":
+		return checkConfig(command, e.config, func(ctx context.Context, c *checkup) doctor.Report { return c.services(ctx) }), nil
 	default:
-		return nil, errors.New("nothing to examine: give the URL of a server, or --cert with a client's certificate; see `intentgate doctor --help`")
+		return nil, errors.New("nothing to examine: give the URL of a server, --cert with a client's certificate, or --config; see `intentgate doctor --help`")
 	}
 }
 
-func (e *examination) server(ctx context.Context) (doctor.Report, error) {
+func (e *examination) server(command *cobra.Command) (doctor.Report, error) {
 	config := doctor.ServerConfig{URL: e.url, Timeout: e.timeout, Now: time.Now}
 	if e.ca != "" {
 		roots, err := mtls.ReadRoots(e.ca)
@@ -131,10 +127,10 @@ func (e *examination) server(ctx context.Context) (doctor.Report, error) {
 	if config.Client, err = e.pair(); err != nil {
 		return nil, err
 	}
-	if terminal(e.progressTo) {
-		config.Progress = func(what string) { _, _ = fmt.Fprintln(e.progressTo, "Trying", what, "…") } // nobody needs it
+	if terminal(command.ErrOrStderr()) {
+		config.Progress = func(what string) { command.PrintErrln("Trying", what, "…") }
 	}
-	return doctor.Server(ctx, config)
+	return doctor.Server(command.Context(), config)
 }
 
 // pair reads the client's certificate, if there is one.

@@ -49,7 +49,7 @@ func about(report doctor.Report, verdict doctor.Verdict) []string {
 }
 
 // The two webhooks that ask for no tokens, and the development PKI, are warned of.
-var warned = []string{"webhook /dialogflow/es-beta: id_token", "webhook /dialogflow/es: id_token"}
+var warned = []string{"webhook /dialogflow/es-beta: project_proof", "webhook /dialogflow/es: project_proof"}
 
 func TestCheckGood(t *testing.T) {
 	t.Parallel()
@@ -66,7 +66,7 @@ func TestCheckGood(t *testing.T) {
 	ok := about(report, doctor.OK)
 	for _, want := range []string{
 		"configuration: config", "configuration: listen", "configuration: secret_files", "edge: dates", "profile dev: roots", "ID token keys: fetch",
-		"webhook /dialogflow/cx: audience", "service shop-orders: asserting", "service shop-orders: strangers",
+		"webhook /dialogflow/cx: audience", "webhook /dialogflow/cx: project_proof", "service shop-orders: asserting", "service shop-orders: strangers",
 	} {
 		if !slices.Contains(ok, want) {
 			t.Errorf("no %s among what is ok: %v", want, ok)

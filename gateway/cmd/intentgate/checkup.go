@@ -166,9 +166,11 @@ func (e *checkup) webhooks() doctor.Report {
 	whose := map[string]string{}
 	for _, webhook := range e.settings.GetWebhooks() {
 		var found doctor.Report
-		if webhook.GetIdToken().GetMode() == "off" {
-			found = append(found, doctor.Warn("id_token", "ID tokens are off: projects are what requests state", "ID tokens, or credentials, that prove the project",
+		if webhook.GetIdToken().GetAllowAnyProject() {
+			found = append(found, doctor.Warn("project_proof", "none: ID tokens are off, and any customer of Google's may call", "ID tokens, or credentials",
 				"give id_token.audiences and projects, and choose the service agent's ID token in the agent"))
+		} else {
+			found = append(found, doctor.Pass("project_proof", "%s", proofs(webhook)))
 		}
 		for _, audience := range webhook.GetIdToken().GetAudiences() {
 			found = append(found, audienceOf(audience, webhook.GetPath(), certificates))
@@ -181,6 +183,21 @@ func (e *checkup) webhooks() doctor.Report {
 		report = append(report, found.About("webhook "+webhook.GetPath())...)
 	}
 	return report
+}
+
+// proofs says what proves the project of a webhook's turns.
+func proofs(webhook *gatewayv1.Webhook) string {
+	var by []string
+	if webhook.GetIdToken().GetMode() != "off" {
+		by = append(by, "ID token")
+	}
+	for _, credential := range webhook.GetCredentials() {
+		by = append(by, "credential "+credential.GetName())
+	}
+	if len(by) == 0 {
+		by = append(by, "certificate of an agent")
+	}
+	return strings.Join(by, " or ")
 }
 
 // audienceOf judges whether Dialogflow gets to the webhook by its URL.

@@ -202,18 +202,26 @@ func TestHopFaults(t *testing.T) {
 		"asks not":                  {h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.ClientAuth = tls.NoClientCert }), nil, "asks_for_certificate", doctor.Failed, "no client certificate", "demand"},
 		"another client":            {h.serve(t, withTLS(trusting)), nil, "client_certificate", doctor.Failed, "once the service had seen dns:gateway.internal", "does not hold the CA"},
 		"another client's namesake": {h.serve(t, withTLS(mistaken)), nil, "client_certificate", doctor.Failed, "once the service had seen dns:gateway.internal", "an older one"},
-		"servers only": {h.serve(t), func(hop *doctor.Hop) { hop.Files = h.Write(h.Issue(serversOnly)) }, "client_certificate", doctor.Failed,
-			"once the service had seen dns:gateway.internal", "clientAuth"},
-		"another client, TLS 1.2": {h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.MaxVersion, c.ClientCAs = tls.VersionTLS12, stranger.Pool() }), nil,
-			"client_certificate", doctor.Failed, "once the service had seen", "--ca"},
+		"servers only": {
+			h.serve(t), func(hop *doctor.Hop) { hop.Files = h.Write(h.Issue(serversOnly)) }, "client_certificate", doctor.Failed,
+			"once the service had seen dns:gateway.internal", "clientAuth",
+		},
+		"another client, TLS 1.2": {
+			h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.MaxVersion, c.ClientCAs = tls.VersionTLS12, stranger.Pool() }), nil,
+			"client_certificate", doctor.Failed, "once the service had seen", "--ca",
+		},
 		"on no list": {h.serve(t, func(c *serve.Config) { c.Asserting = []string{"dns:other.internal"} }), nil, "allowed", doctor.Failed, "PermissionDenied", "--assert"},
-		"allow instead of assert": {h.serve(t, func(c *serve.Config) { c.Allowed, c.Asserting = []string{gatewayName}, nil }), nil,
-			"asserting", doctor.Failed, "PermissionDenied", "--assert instead of --allow"},
+		"allow instead of assert": {
+			h.serve(t, func(c *serve.Config) { c.Allowed, c.Asserting = []string{gatewayName}, nil }), nil,
+			"asserting", doctor.Failed, "PermissionDenied", "--assert instead of --allow",
+		},
 		"not serving": {h.bare(t, "tcp", notServing, unchanged), nil, "health", doctor.Failed, "NOT_SERVING", "log"},
 		"no health":   {h.bare(t, "tcp", nil, unchanged), nil, "health", doctor.Warning, "Unimplemented", "register"},
 		"anybody":     {h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert }), nil, "strangers", doctor.Failed, "without a certificate hears OK, a self-made", "demand"},
-		"any certificate": {h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }), nil,
-			"strangers", doctor.Failed, "a self-made certificate with the gateway's names hears OK", "demand"},
+		"any certificate": {
+			h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }), nil,
+			"strangers", doctor.Failed, "a self-made certificate with the gateway's names hears OK", "demand",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

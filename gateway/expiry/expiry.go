@@ -36,6 +36,9 @@ type End struct {
 	NotAfter time.Time `json:"not_after"`
 }
 
+// Hint says what to do about it.
+func (e End) Hint() string { return hints[e.Kind] }
+
 // Near returns those that end within 30 days, or have ended, the first one first. Dates of profiles that have passed are
 // left out: whoever still comes then is told of in the handshake.
 func Near(ends iter.Seq[End], now time.Time) []End {
@@ -71,7 +74,7 @@ func Warn(ctx context.Context, config Config) error {
 			if !now.Before(end.NotAfter) {
 				message = "Has expired"
 			}
-			config.Logger.WarnContext(ctx, message, "kind", end.Kind, "name", end.Name, "not_after", end.NotAfter.UTC(), "hint", hints[end.Kind])
+			config.Logger.WarnContext(ctx, message, "kind", end.Kind, "name", end.Name, "not_after", end.NotAfter.UTC(), "hint", end.Hint())
 		}
 		select {
 		case <-ctx.Done():

@@ -17,6 +17,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/doctor"
+	"github.com/intentgate/intentgate/gateway/expiry"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -32,7 +33,7 @@ type checkup struct {
 func (e *checkup) all(ctx context.Context) doctor.Report {
 	report := e.configuration(ctx).About("configuration")
 	report = append(report, e.edge().About("edge")...)
-	report = append(report, e.profiles()...)
+	report = append(report, e.profiles().About("profiles")...)
 	report = append(report, e.keys(ctx).About("ID token keys")...)
 	report = append(report, e.webhooks()...)
 	return append(report, e.services(ctx)...)
@@ -113,19 +114,20 @@ func (e *checkup) edge() doctor.Report {
 	return doctor.Report{doctor.Dates("dates", certificates[0], e.now())}
 }
 
-// profiles judges until when the roots are good.
+// profiles judges until when roots are good and profiles are meant to be used.
 func (e *checkup) profiles() doctor.Report {
 	profiles, err := trustProfiles(e.settings.GetEdge().GetClients())
 	if err != nil {
-		return doctor.Report{doctor.Fail("roots", err.Error(), "roots", "correct edge.clients")}.About("profiles")
+		return doctor.Report{doctor.Fail("roots", err.Error(), "roots", "correct edge.clients")}
 	}
 	var report doctor.Report
-	for _, profile := range profiles {
-		for _, chain := range profile.Chains {
-			first := slices.MinFunc(chain.Roots, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-			finding := doctor.Dates("roots", first, e.now())
-			finding.About, finding.Saw = "profile "+profile.Name, fmt.Sprintf("chain %s, roots %d: %s", chain.Name, len(chain.Roots), finding.Saw)
-			report = append(report, finding)
+	for end := range profileEnds(profiles) {
+		check := map[string]string{expiry.Root: "roots", expiry.Profile: "dates"}[end.Kind]
+		saw := end.Name + " until " + end.NotAfter.UTC().Format(time.RFC3339)
+		if len(expiry.Near(slices.Values([]expiry.End{end}), e.now())) > 0 {
+			report = append(report, doctor.Warn(check, saw, "more than 30 days", end.Hint()))
+		} else {
+			report = append(report, doctor.Pass(check, "%s", saw))
 		}
 	}
 	return report
@@ -145,7 +147,7 @@ func (e *checkup) keys(ctx context.Context) doctor.Report {
 	source.Logger, source.Now = silent, e.now
 	var keys *idtoken.Keys
 	if err == nil {
-		keys, err = idtoken.NewKeys(source)
+		keys, err = idtoken.NewKeys(source) //nolint:contextcheck // a file is read at once
 	}
 	if err == nil {
 		_, err = keys.Reload(ctx)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"iter"
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn"
@@ -30,15 +31,22 @@ func (a *assembly) ends(yield func(expiry.End) bool) {
 			return
 		}
 	}
-	for _, profile := range a.profiles.Profiles() {
-		for i := range profile.Chains {
-			chain := &profile.Chains[i]
-			name := profile.Name + "/" + chain.Name
-			if !yield(expiry.End{Kind: expiry.Root, Name: name, NotAfter: firstEnd(chain)}) {
-				return
-			}
-			if until := chain.Dates.Until; !until.IsZero() && !yield(expiry.End{Kind: expiry.Profile, Name: name, NotAfter: until}) {
-				return
+	profileEnds(a.profiles.Profiles())(yield)
+}
+
+// profileEnds yields when roots and dates of profiles end.
+func profileEnds(profiles []*authn.Profile) iter.Seq[expiry.End] {
+	return func(yield func(expiry.End) bool) {
+		for _, profile := range profiles {
+			for i := range profile.Chains {
+				chain := &profile.Chains[i]
+				name := profile.Name + "/" + chain.Name
+				if !yield(expiry.End{Kind: expiry.Root, Name: name, NotAfter: firstEnd(chain)}) {
+					return
+				}
+				if until := chain.Dates.Until; !until.IsZero() && !yield(expiry.End{Kind: expiry.Profile, Name: name, NotAfter: until}) {
+					return
+				}
 			}
 		}
 	}

@@ -162,7 +162,8 @@ func TestHopFaults(t *testing.T) {
 		}
 	}()
 	expired := h.Leaf("dns:" + serviceName)
-	expired.NotBefore, expired.NotAfter = time.Now().AddDate(-1, 0, 0), time.Now().AddDate(0, 0, -1)
+	expired.NotBefore, expired.NotAfter = time.Now().AddDate(-1, 0, 0), time.Now().Add(-30*time.Minute)
+	before := func() time.Time { return expired.NotAfter.Add(-time.Minute) } // the gateway's own is valid then
 	ending := h.Leaf("dns:" + serviceName)
 	ending.NotBefore, ending.NotAfter = time.Now().AddDate(0, -3, 0), time.Now().AddDate(0, 0, 10)
 	serversOnly := h.Leaf(gatewayName)
@@ -197,7 +198,7 @@ func TestHopFaults(t *testing.T) {
 		"TLS 1.2":                   {h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }), nil, "tls", doctor.Failed, "TLS 1.2", "TLS 1.3"},
 		"another CA":                {h.serve(t), func(hop *doctor.Hop) { hop.Files.CA = other.gateway.CA }, "server_chain", doctor.Failed, "unknown authority", "tls.ca"},
 		"another name":              {h.serve(t), func(hop *doctor.Hop) { hop.ServerName = "faq.internal" }, "server_name", doctor.Failed, "dns:orders.internal", "server_name"},
-		"expired":                   {h.serve(t, withTLS(h.Write(h.Issue(expired))), func(c *serve.Config) { c.Now = func() time.Time { return expired.NotBefore } }), nil, "server_dates", doctor.Failed, "expired", "enew"},
+		"expired":                   {h.serve(t, withTLS(h.Write(h.Issue(expired))), func(c *serve.Config) { c.Now = before }), nil, "server_dates", doctor.Failed, "expired", "enew"},
 		"ends soon":                 {h.serve(t, withTLS(h.Write(h.Issue(ending)))), nil, "server_dates", doctor.Warning, "in 9 days", "renew"},
 		"asks not":                  {h.bare(t, "tcp", health.NewServer(), func(c *tls.Config) { c.ClientAuth = tls.NoClientCert }), nil, "asks_for_certificate", doctor.Failed, "no client certificate", "demand"},
 		"another client":            {h.serve(t, withTLS(trusting)), nil, "client_certificate", doctor.Failed, "once the service had seen dns:gateway.internal", "does not hold the CA"},

@@ -26,7 +26,7 @@ var hints = map[string]string{
 	Edge:    "renew the edge's certificate: clients refuse it when it has expired",
 	Service: "renew the gateway's certificate for the service, which refuses it when it has expired",
 	Root:    "certificates below an expired root are refused: ask their CA for its next root, and add it",
-	Profile: "from then on each use of the chain is logged, or refused where dates.enforce is true: have its clients use another certificate",
+	Profile: "the chain is not meant to be used from then on: who still does is logged, or refused where dates.enforce is true",
 }
 
 // End says when something ends.

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"testing"
 	"time"
 
@@ -151,6 +152,34 @@ func TestIssuerOfTwoNames(t *testing.T) {
 	}
 }
 
+// Of two profiles the reason is of that which came further.
+func TestIssuerIsLessTellingThanTheChain(t *testing.T) {
+	s := newOwnRules(t)
+	certificate, err := s.by.Issue(s.leaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := s.chain
+	other.Issuer.CommonName = "Another CA"
+	for _, chains := range [][2]authn.Chain{{s.chain, other}, {other, s.chain}} {
+		var profiles []*authn.Profile
+		for i, chain := range chains {
+			profile, err := authn.Custom(fmt.Sprintf("shop-%d", i), chain, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			profiles = append(profiles, profile)
+		}
+		trust, err := authn.NewTrust(profiles...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, refusal := trust.Judge(parse(t, certificate.TLS()), s.chain.Dates.Until); refusal == nil || refusal.Reason != authn.OutsideDates {
+			t.Errorf("refused with %v, want %s", refusal, authn.OutsideDates)
+		}
+	}
+}
+
 // TestDatesEndLiveVerdicts lets the date pass on a verdict that was given before it.
 func TestDatesEndLiveVerdicts(t *testing.T) {
 	for _, enforce := range []bool{true, false} {
@@ -163,6 +192,9 @@ func TestDatesEndLiveVerdicts(t *testing.T) {
 		until := s.chain.Dates.Until
 		if same, refusal := trust.Current(verdict, until.Add(-1)); refusal != nil || same != verdict {
 			t.Errorf("before the date: %v", refusal)
+		}
+		if _, refusal := trust.Current(verdict, s.chain.Dates.From.Add(-1)); enforce != (refusal != nil) {
+			t.Errorf("with a clock that was set back, enforced %t: %v", enforce, refusal)
 		}
 		_, refusal = trust.Current(verdict, until)
 		if enforce && (refusal == nil || refusal.Reason != authn.OutsideDates) || !enforce && refusal != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +23,14 @@ func TestNear(t *testing.T) {
 		left time.Duration
 		near bool
 	}{
-		{expiry.Edge, 30 * day, false}, {expiry.Edge, 30*day - 1, true}, {expiry.Edge, 0, true}, {expiry.Edge, -day, true},
-		{expiry.Service, -day, true}, {expiry.Root, -day, true},
-		{expiry.Profile, 30 * day, false}, {expiry.Profile, 1, true}, {expiry.Profile, 0, false},
+		{expiry.Edge, 30 * day, false},
+		{expiry.Edge, 30*day - 1, true},
+		{expiry.Edge, 0, true},
+		{expiry.Service, -day, true},
+		{expiry.Root, -day, true},
+		{expiry.Profile, 30 * day, false},
+		{expiry.Profile, 1, true},
+		{expiry.Profile, 0, false},
 	} {
 		end := expiry.End{Kind: c.kind, NotAfter: now.Add(c.left)}
 		if got := expiry.Near(slices.Values([]expiry.End{end}), now); (len(got) == 1) != c.near {
@@ -37,10 +43,28 @@ func TestNear(t *testing.T) {
 	}
 }
 
+// buffer is a log that is read while it is written.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
 // TestWarn lets days go by.
 func TestWarn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log buffer
 		end := time.Now().Add(31*24*time.Hour + time.Minute)
 		ends := slices.Values([]expiry.End{{Kind: expiry.Root, Name: "dev/gts", NotAfter: end}})
 		ctx, stop := context.WithCancel(t.Context())
@@ -49,8 +73,8 @@ func TestWarn(t *testing.T) {
 			done <- expiry.Warn(ctx, expiry.Config{Ends: ends, Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now})
 		}()
 		synctest.Wait()
-		if log.Len() > 0 {
-			t.Errorf("31 days before: %s", log.String())
+		if text := log.String(); text != "" {
+			t.Errorf("31 days before: %s", text)
 		}
 		time.Sleep(33*24*time.Hour + time.Second)
 		synctest.Wait()

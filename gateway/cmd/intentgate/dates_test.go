@@ -77,7 +77,7 @@ func TestFolderOfRoots(t *testing.T) {
 	if err := late.WriteFile(filepath.Join(roots, "late.crt")); err != nil {
 		t.Fatal(err)
 	}
-	reloaded := entry{"msg": "Trust reloaded, for live connections too"}
+	reloaded := entry{"msg": "Files reloaded", "name": "edge.clients"}
 	g.log.await(t, 1, reloaded)
 	wantES(t, g.post(t, two, esPath, esTurn("added")), "heard added")
 
@@ -86,7 +86,7 @@ func TestFolderOfRoots(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.log.await(t, 1, entry{"msg": "Kept the current trust because the new files are no good", "level": "WARN"})
+	g.log.await(t, 1, entry{"msg": "Kept what is in force because the new files are no good", "name": "edge.clients"})
 	wantES(t, g.post(t, one, esPath, esTurn("kept")), "heard kept")
 	wantES(t, g.post(t, two, esPath, esTurn("kept too")), "heard kept too")
 

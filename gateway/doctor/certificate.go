@@ -16,16 +16,38 @@ import (
 
 // serverCertificate judges a certificate as Dialogflow does, and what will be wrong with it soon.
 func serverCertificate(certs []*x509.Certificate, host string, config *ServerConfig) Report {
-	leaf := certs[0]
-	return append(trust(certs, config.Roots, config.Now()),
-		name(leaf, host), dates("server_dates", certs, config.Now()), key("server_key", certs), keyUsage(leaf),
-		usage("server_extended_key_usage", leaf, x509.ExtKeyUsageServerAuth, "issue it for servers: Dialogflow, as every TLS client, wants serverAuth"))
+	report := append(trust(certs, config.Roots, config.Now()), name(certs[0], host))
+	return append(report, ownServer(certs, config.Now())...)
+}
+
+// Served judges a certificate that a server is about to show. That no public CA has issued it is a warning only: a CX
+// webhook may list another.
+func Served(certs []*x509.Certificate, now time.Time) (Report, error) {
+	roots, err := publicRoots()
+	if err != nil {
+		return nil, err
+	}
+	report := trust(certs, roots, now)
+	for i := range report {
+		if report[i].Verdict == Failed {
+			report[i].Verdict = Warning
+		}
+	}
+	return append(report, ownServer(certs, now)...), nil
+}
+
+// ownServer judges what depends on nobody's trust.
+func ownServer(certs []*x509.Certificate, now time.Time) Report {
+	return Report{
+		dates("server_dates", certs, now), key("server_key", certs), keyUsage(certs[0]),
+		usage("server_extended_key_usage", certs[0], x509.ExtKeyUsageServerAuth, "issue it for servers: Dialogflow, as every TLS client, wants serverAuth"),
+	}
 }
 
 // trust tells a chain with a gap from one that is whole and leads to nobody whom the caller trusts.
 func trust(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) Report {
 	const chain, trusted = "server_chain", "server_trust"
-	const ownCA = "ES trusts public CAs only; a CX webhook may list a CA of yours (in DER), which --ca tries here"
+	const ownCA = "ES trusts public CAs only; a CX webhook may list a CA of yours (in DER), which `intentgate doctor URL --ca` tries"
 	leaf, last := certs[0], end(certs)
 	// Dates and usages have findings of their own.
 	options := x509.VerifyOptions{

@@ -52,7 +52,7 @@ func about(report doctor.Report, verdict doctor.Verdict) []string {
 }
 
 // The two webhooks that ask for no tokens, and the development PKI, are warned of.
-var warned = []string{"webhook /dialogflow/es-beta: project_proof", "webhook /dialogflow/es: project_proof"}
+var warned = []string{"edge: server_chain", "webhook /dialogflow/es-beta: project_proof", "webhook /dialogflow/es: project_proof"}
 
 func TestCheckGood(t *testing.T) {
 	t.Parallel()
@@ -68,7 +68,7 @@ func TestCheckGood(t *testing.T) {
 	}
 	ok := about(report, doctor.OK)
 	for _, want := range []string{
-		"configuration: config", "configuration: listen", "configuration: secret_files", "edge: dates", "profiles: roots", "ID token keys: fetch",
+		"configuration: config", "configuration: listen", "configuration: secret_files", "edge: server_dates", "edge: server_key", "edge: server_extended_key_usage", "profiles: roots", "ID token keys: fetch",
 		"webhook /dialogflow/cx: audience", "webhook /dialogflow/cx: project_proof", "service shop-orders: asserting", "service shop-orders: strangers",
 	} {
 		if !slices.Contains(ok, want) {

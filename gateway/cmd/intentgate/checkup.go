@@ -108,10 +108,14 @@ func readableSecrets(c *gatewayv1.Config) doctor.Report {
 // edge judges the certificate that Dialogflow sees.
 func (e *checkup) edge() doctor.Report {
 	certificates, err := mtls.ReadCertificates(e.settings.GetEdge().GetCertificate().GetCert())
+	var report doctor.Report
+	if err == nil {
+		report, err = doctor.Served(certificates, e.now())
+	}
 	if err != nil {
 		return doctor.Report{doctor.Fail("files", err.Error(), "the edge's certificate", "correct edge.certificate.cert")}
 	}
-	return doctor.Report{doctor.Dates("dates", certificates[0], e.now())}
+	return report
 }
 
 // profiles judges until when roots are good and profiles are meant to be used.

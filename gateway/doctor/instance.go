@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -99,17 +100,17 @@ func (i instance) certificate(presented []*x509.Certificate) Report {
 	var authorities []string
 	for _, root := range i.roots {
 		pool.AddCert(root)
-		authorities = append(authorities, root.Subject.String())
+		authorities = append(authorities, subject(root))
 	}
 	for _, cert := range presented[1:] {
 		intermediates.AddCert(cert)
 	}
 	dates := Dates("server_dates", leaf, now)
-	chain := Pass("server_chain", "%s, issued by %s", leaf.Subject, leaf.Issuer)
+	chain := Pass("server_chain", "%s, issued by %s", subject(leaf), authn.Printable(leaf.Issuer.String()))
 	if dates.Verdict == Failed { // which hides what else is wrong
 		chain = Skip("server_chain", "not judged out of its time")
 	} else if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates, CurrentTime: now}); err != nil {
-		chain = Fail("server_chain", fmt.Sprintf("%v: %d certificates, the first issued by %s", err, len(presented), leaf.Issuer),
+		chain = Fail("server_chain", fmt.Sprintf("%s; %s, issued by %s", words(err), links(presented), authn.Printable(leaf.Issuer.String())),
 			"a chain to "+strings.Join(authorities, " or "),
 			"put the service's CA into services[].tls.ca, and its intermediates after the leaf in the service's --cert")
 	}
@@ -128,13 +129,13 @@ func Dates(check string, cert *x509.Certificate, now time.Time) Finding {
 	from, until := cert.NotBefore.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339)
 	switch left := cert.NotAfter.Sub(now); {
 	case now.Before(cert.NotBefore):
-		return Fail(check, fmt.Sprintf("%s is valid from %s on", cert.Subject, from), "a certificate that is valid now", "look at this machine's clock, and at that of the CA")
+		return Fail(check, fmt.Sprintf("%s is valid from %s on", subject(cert), from), "a certificate that is valid now", "look at this machine's clock, and at that of the CA")
 	case left < 0:
-		return Fail(check, fmt.Sprintf("%s has expired on %s", cert.Subject, until), "a certificate that is valid now", "renew it; look at this machine's clock")
+		return Fail(check, fmt.Sprintf("%s has expired on %s", subject(cert), until), "a certificate that is valid now", "renew it; look at this machine's clock")
 	case left < soon:
-		return Warn(check, fmt.Sprintf("%s ends on %s, in %d days", cert.Subject, until, left/day), fmt.Sprintf("more than %d days", soon/day), "renew it, and see that whoever presents it reads it anew")
+		return Warn(check, fmt.Sprintf("%s ends on %s, in %d days", subject(cert), until, left/day), fmt.Sprintf("more than %d days", soon/day), "renew it, and see that whoever presents it reads it anew")
 	default:
-		return Pass(check, "%s is valid until %s", cert.Subject, until)
+		return Pass(check, "%s is valid until %s", subject(cert), until)
 	}
 }
 
@@ -185,7 +186,7 @@ func (i instance) refused(request *tls.CertificateRequestInfo, err error) Findin
 func names(cert *x509.Certificate) string {
 	list := slices.Collect(mtls.SANs(cert))
 	if len(list) == 0 {
-		return cert.Subject.String() + " without alternative names"
+		return subject(cert) + " without alternative names"
 	}
-	return strings.Join(list, ", ")
+	return authn.Printable(strings.Join(list, ", "))
 }

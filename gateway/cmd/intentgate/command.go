@@ -27,8 +27,9 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 		Example: `  intentgate demo                          # everything on this machine
   intentgate profiles                      # whose certificates are trusted
   intentgate certs --out dev-certs         # a development PKI
-  intentgate check --config intentgate.yaml # all that can be known before serving
-  intentgate serve --config intentgate.yaml`,
+  intentgate check                         # what is wrong with intentgate.yaml, or will be
+  intentgate serve --config intentgate.yaml
+  source <(intentgate completion bash)     # have the shell complete commands and flags`,
 		Version:       strings.TrimSpace(build().GetVersion() + " " + build().GetRevision()),
 		SilenceErrors: true, // main prints the one that run returns
 		SilenceUsage:  true,

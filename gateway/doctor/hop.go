@@ -47,17 +47,23 @@ func (h Hop) Examine(ctx context.Context) Report {
 		})
 	}
 	group.Wait()
+	return append(report, merge(addresses, instances)...)
+}
+
+// merge says of each finding where it was made, if there is more than one address. An address where nothing listens is a
+// warning if there is another: turns go there.
+func merge(addresses []string, instances []Report) (report Report) {
 	works := slices.ContainsFunc(instances, func(r Report) bool { return !r.Failed() })
 	for i, instance := range instances {
-		for j := range instance {
-			if f := &instance[j]; len(instances) > 1 {
+		for _, f := range instance {
+			if len(instances) > 1 {
 				f.Saw = addresses[i] + ": " + f.Saw
-				if f.Check == "tcp" && f.Verdict == Failed && works {
-					f.Verdict = Warning // turns go to the others
-				}
 			}
+			if f.Check == "tcp" && f.Verdict == Failed && works {
+				f.Verdict = Warning
+			}
+			report = append(report, f)
 		}
-		report = append(report, instance...)
 	}
 	return report
 }

@@ -249,3 +249,25 @@ func TestHopFaults(t *testing.T) {
 		})
 	}
 }
+
+func TestHopMerge(t *testing.T) {
+	t.Parallel()
+	down, up := doctor.Report{doctor.Fail("tcp", "refused", "", "")}, doctor.Report{doctor.Pass("tcp", "there"), doctor.Pass("tls", "1.3")}
+	addresses := []string{"192.0.2.1:1", "192.0.2.2:1"}
+	for name, test := range map[string]struct {
+		instances []doctor.Report
+		want      doctor.Report
+	}{
+		"one of two": {[]doctor.Report{down, up}, doctor.Report{
+			doctor.Warn("tcp", "192.0.2.1:1: refused", "", ""), doctor.Pass("tcp", "192.0.2.2:1: there"), doctor.Pass("tls", "192.0.2.2:1: 1.3"),
+		}},
+		"none": {[]doctor.Report{down, down}, doctor.Report{
+			doctor.Fail("tcp", "192.0.2.1:1: refused", "", ""), doctor.Fail("tcp", "192.0.2.2:1: refused", "", ""),
+		}},
+		"the only one": {[]doctor.Report{down}, down},
+	} {
+		if got := doctor.Merge(addresses, test.instances); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -69,7 +69,7 @@ func TestCheckGood(t *testing.T) {
 	ok := about(report, doctor.OK)
 	for _, want := range []string{
 		"configuration: config", "configuration: listen", "configuration: secret_files", "edge: server_dates", "edge: server_key", "edge: server_extended_key_usage", "profiles: roots", "ID token keys: fetch",
-		"webhook /dialogflow/cx: audience", "webhook /dialogflow/cx: project_proof", "service shop-orders: asserting", "service shop-orders: strangers",
+		"webhook /dialogflow/cx: audience", "webhook /dialogflow/cx: project_proof", "service shop-orders: gateway_dates", "service shop-orders: asserting", "service shop-orders: strangers",
 	} {
 		if !slices.Contains(ok, want) {
 			t.Errorf("no %s among what is ok: %v", want, ok)
@@ -79,7 +79,7 @@ func TestCheckGood(t *testing.T) {
 		t.Errorf("the check called %v", calls)
 	}
 	stdout, stderr, err := execute(t, "check", "--config", filepath.Join(dir, configFile))
-	if err != nil || !strings.Contains(stdout, "\nservice shop-orders\nok       target ") || !strings.Contains(stderr, "Examining") {
+	if err != nil || !strings.Contains(stdout, "\nservice shop-orders\nok       gateway_dates ") || !strings.Contains(stderr, "Examining") {
 		t.Errorf("%v: %s%s", err, stdout, stderr)
 	}
 }

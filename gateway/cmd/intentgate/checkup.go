@@ -223,21 +223,26 @@ func audienceOf(audience, path string, certificates []*x509.Certificate) doctor.
 	return finding
 }
 
-// services judges the hop to each service, all at a time.
+// services judges the gateway's own certificates for services, and the hop to each service, all at a time.
 func (e *checkup) services(ctx context.Context) doctor.Report {
 	reports := make([]doctor.Report, len(e.settings.GetServices()))
 	var group sync.WaitGroup
 	for i, service := range e.settings.GetServices() {
-		files := service.GetTls()
-		if e.offline {
-			reports[i] = doctor.Report{doctor.Skip("target", service.GetTarget()+" is not asked")}
-		} else {
+		group.Go(func() {
+			files := service.GetTls()
+			if own, err := mtls.ReadCertificates(files.GetCert()); err == nil { // else the hop tells
+				reports[i] = append(reports[i], doctor.Dates("gateway_dates", own[0], e.now()))
+			}
+			if e.offline {
+				reports[i] = append(reports[i], doctor.Skip("target", service.GetTarget()+" is not asked"))
+				return
+			}
 			hop := doctor.Hop{
 				Target: service.GetTarget(), ServerName: files.GetServerName(), Now: e.now,
 				Files: mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()},
 			}
-			group.Go(func() { reports[i] = hop.Examine(ctx) })
-		}
+			reports[i] = append(reports[i], hop.Examine(ctx)...)
+		})
 	}
 	group.Wait()
 	for i, service := range e.settings.GetServices() {

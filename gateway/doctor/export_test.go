@@ -1,0 +1,4 @@
+package doctor
+
+// Merge is merge.
+var Merge = merge

@@ -6,15 +6,19 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn"
 )
 
-func TestGate(t *testing.T) {
+func TestGate(t *testing.T) { synctest.Test(t, gates) }
+
+func gates(t *testing.T) {
+	t.Helper()
 	g := newGate(4) // one slot for each address, four waiting
-	ended, end := context.WithCancel(t.Context())
-	end()
+	ended, end := context.WithTimeout(t.Context(), time.Minute)
+	defer end()
 	one, two := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
 
 	leaveOne, hurry, err := g.enter(t.Context(), one)

@@ -262,6 +262,11 @@ func TestConnectionsAreCapped(t *testing.T) {
 	third := make(chan error, 1)
 	tcp := f.dial()
 	go func() { third <- tls.Client(tcp, config.Clone()).HandshakeContext(t.Context()) }()
+	for range 3 { // time enough for who does not obey
+		if status, _, err := f.post(first); status != 200 {
+			t.Fatal(err)
+		}
+	}
 	f.clock.pass(time.Second)
 	first.CloseIdleConnections()
 	if err := <-third; err != nil {

@@ -317,6 +317,13 @@ func TestKeysThatCannotBeUsed(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("two of one name", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "jwks.json")
+		write(t, file, document(t, good, jwk(strangers(), keyID)))
+		if _, err := idtoken.NewKeys(idtoken.KeysConfig{File: file, Logger: quiet(), Now: time.Now}); err == nil || !strings.Contains(err.Error(), keyID) {
+			t.Errorf("error %v", err)
+		}
+	})
 	t.Run("of a kind that nobody knows", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "jwks.json")
 		write(t, file, bytes.Replace(document(t, good), []byte(`"keys":[`), []byte(`"keys":[{"kty":"new","kid":"x"},7,`), 1))

@@ -21,6 +21,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/mux"
@@ -70,6 +71,7 @@ type setup struct {
 	gateway.Webhook
 	match       router.Match
 	webhookJSON bool
+	tokens      *idtoken.Verifier
 	answer      func(context.Context) ([]byte, error)
 }
 
@@ -136,6 +138,7 @@ func start(t *testing.T, change func(*setup)) *fixture {
 		Webhook:  with.Webhook,
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON}}))(t),
 		Services: map[string]gateway.Service{"orders": f.service}, BodyLimit: bodyLimit, Telemetry: meters, Now: clock,
+		Tokens: with.tokens,
 	}))(t)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
 	if err := mux.Handle(paths, http.MethodPost, with.Path, handler.ServeHTTP); err != nil {
@@ -158,7 +161,7 @@ func start(t *testing.T, change func(*setup)) *fixture {
 	go func() { served <- server.Serve(ctx) }()
 
 	google := f.issue(devca.Leaf{Subject: pkix.Name{CommonName: "Google LLC"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	transport := &http.Transport{TLSClientConfig: &tls.Config{
+	transport := &http.Transport{ExpectContinueTimeout: patience, TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS13, RootCAs: f.ca.Pool(), ServerName: "edge.example", Time: clock, Certificates: []tls.Certificate{google},
 	}}
 	f.client, f.url = &http.Client{Transport: transport, Timeout: patience}, "https://"+server.Addr().String()+"/turns"

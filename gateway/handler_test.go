@@ -18,6 +18,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -303,6 +304,7 @@ func TestNewHandlerRefusesGaps(t *testing.T) {
 		"Telemetry":            func(c *gateway.Config) { c.Telemetry = nil },
 		"Now":                  func(c *gateway.Config) { c.Now = nil },
 		"leaves nothing of":    func(c *gateway.Config) { c.Webhook.Reserve = c.Webhook.Timeout },
+		"nothing to verify it": func(c *gateway.Config) { c.Webhook.Token = &idtoken.Rules{} },
 		`leads to service "or`: func(c *gateway.Config) { c.Services = nil },
 	} {
 		config := good()

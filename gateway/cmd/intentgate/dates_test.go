@@ -34,9 +34,13 @@ func agentCA(t *testing.T, name string) *devca.Authority {
 // agentOf is a client's certificate for the subject `agent`.
 func agentOf(t *testing.T, authority *devca.Authority) tls.Certificate {
 	t.Helper()
-	certificate, err := authority.Issue(devca.Leaf{
-		Subject: pkix.Name{CommonName: "agent"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
+	return clientOf(t, authority, "agent", x509.ExtKeyUsageClientAuth)
+}
+
+// clientOf is a certificate of an authority's.
+func clientOf(t *testing.T, authority *devca.Authority, name string, usage x509.ExtKeyUsage) tls.Certificate {
+	t.Helper()
+	certificate, err := authority.Issue(devca.Leaf{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{usage}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,118 @@
+package main
+
+const (
+	outgoing   = "services/caller/outgoing.go"
+	incoming   = "services/caller/decode.go"
+	policy     = "services/caller/policy.go"
+	identity   = "services/mtls/identity.go"
+	names      = "services/mtls/san.go"
+	callerRoom = "services/caller"
+	mtlsRoom   = "services/mtls"
+)
+
+// hop is what a service demands of its callers, and what the gateway hands on.
+var hop = []mutation{
+	{
+		name: "metadata: built from nothing",
+		edits: []edit{{
+			outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`,
+			"old, _ := metadata.FromOutgoingContext(ctx)\n\treturn metadata.NewOutgoingContext(ctx, metadata.Join(old, md)), nil",
+		}},
+		red: []check{{callerRoom, `TestOutgoingVectors`}},
+	},
+	{
+		name:  "metadata: no longer than services take",
+		edits: []edit{{outgoing, `size > key.limit {`, `size > 1<<30 {`}},
+		red:   []check{{gatewayRoom, `TestFailures/a_session_too_long`}},
+	},
+	{
+		name:  "service: who may call",
+		edits: []edit{{policy, `case !matches(p.Allowed, cert):`, `case false:`}},
+		red:   []check{{callerRoom, `TestAcceptanceVectors`}, {"services/serve", `TestDoors`}},
+	},
+	{
+		name:  "service: who may say for whom",
+		edits: []edit{{policy, `case matches(p.Asserting, cert):`, `case matches(p.Asserting, cert) || matches(p.Allowed, cert):`}},
+		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
+	},
+	{
+		name:  "service: reserved keys of others",
+		edits: []edit{{policy, `if strings.HasPrefix(key, Prefix) {`, `if strings.HasPrefix(key, Prefix+"x") {`}},
+		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
+	},
+	{
+		name:  "service: a certificate that was verified",
+		edits: []edit{{policy, `if !ok || len(info.State.VerifiedChains) == 0 || len(info.State.VerifiedChains[0]) == 0 {`, `if !ok || len(info.State.PeerCertificates) == 0 {`}, {policy, `return info.State.VerifiedChains[0][0], nil`, `return info.State.PeerCertificates[0], nil`}},
+		red:   []check{{callerRoom, `TestUnprovenPeers`}},
+	},
+	{
+		name:  "service: each key once",
+		edits: []edit{{incoming, `&& len(values) > 1 {`, `&& len(values) > 100 {`}},
+		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
+	},
+	{
+		name:  "service: all keys or none",
+		edits: []edit{{incoming, `return nil, malformed(ReasonIncomplete, "all three keys or none", "only %q", present)`, `return &Call{}, nil`}},
+		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
+	},
+	{
+		name:  "service: length of a value",
+		edits: []edit{{incoming, `size > key.limit {`, `size > 1<<30 {`}},
+		red:   []check{{callerRoom, `TestTooLarge`}},
+	},
+	{
+		name:  "service: a platform",
+		edits: []edit{{incoming, `if call.Caller.GetPlatform() == intentgatev1.Platform_PLATFORM_UNSPECIFIED {`, `if false {`}},
+		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
+	},
+	{
+		name:  "service: one request id",
+		edits: []edit{{incoming, ` || call.RequestID != call.Ref.GetRequestId() {`, ` {`}},
+		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
+	},
+	{
+		name:  "service: judged before its handlers",
+		edits: []edit{{"services/serve/chain.go", `{policy.UnaryInterceptor(), policy.StreamInterceptor()},`, `{policy.UnaryInterceptor(), recovery.stream},`}},
+		red:   []check{{"services/serve", `TestDoors`}},
+	},
+	{
+		name:  "hop: clients show a certificate",
+		edits: []edit{{identity, `ClientAuth:   tls.RequireAndVerifyClientCert,`, `ClientAuth:   tls.VerifyClientCertIfGiven,`}},
+		red:   []check{{mtlsRoom, `TestHandshakes`}},
+	},
+	{
+		name:  "hop: clients of these authorities",
+		edits: []edit{{identity, `ClientAuth:   tls.RequireAndVerifyClientCert,`, `ClientAuth:   tls.RequireAnyClientCert,`}},
+		red:   []check{{mtlsRoom, `TestHandshakes`}},
+	},
+	{
+		name:  "hop: TLS 1.3",
+		edits: []edit{{identity, "return &tls.Config{\n\t\tMinVersion:   tls.VersionTLS13,", "return &tls.Config{\n\t\tMinVersion:   tls.VersionTLS12,"}},
+		red:   []check{{mtlsRoom, `TestHandshakes`}},
+	},
+	{
+		name:  "hop: no resumption past the authorities",
+		edits: []edit{{identity, `SessionTicketsDisabled: true,`, ``}},
+		red:   []check{{mtlsRoom, `TestNoResumption`}},
+	},
+	{
+		name:  "hop: roots of the file, not the machine's",
+		edits: []edit{{identity, `RootCAs:    id.roots.current.Load(),`, ``}},
+		red:   []check{{mtlsRoom, `TestHandshakes`}},
+	},
+	{
+		name:  "hop: names, never the common name",
+		edits: []edit{{names, `return strings.ToLower(name) == s.text[4:] })`, `return strings.ToLower(name) == s.text[4:] }) || cert.Subject.CommonName == s.text[4:]`}},
+		red:   []check{{mtlsRoom, `TestSANMatches`}},
+	},
+	{
+		name:  "hop: names exactly",
+		edits: []edit{{names, `return id.String() == s.text[4:] })`, `return strings.HasPrefix(s.text[4:], id.String()) })`}},
+		red:   []check{{mtlsRoom, `TestSANMatches`}},
+	},
+	{
+		name:  "hop: no wildcards",
+		edits: []edit{{names, `if strings.Contains(name, "*") {`, `if false {`}},
+		red:   []check{{mtlsRoom, `TestParseSANRefuses`}},
+	},
+}

@@ -1,0 +1,153 @@
+package main
+
+const (
+	turn        = "gateway/turn.go"
+	failures    = "gateway/error.go"
+	handler     = "gateway/handler.go"
+	request     = "gateway/edge/request.go"
+	gatewayRoom = "gateway"
+	config      = "gateway/config/check.go"
+	configRoom  = "gateway/config"
+	muxRoom     = "gateway/mux"
+	e2e         = "gateway/cmd/intentgate"
+)
+
+// requests is the order in which a request is judged, what it may be, and what a refusal tells.
+var requests = []mutation{
+	{
+		name: "turn: no body before judgement",
+		edits: []edit{{turn, `	verdict, proof, failure := t.admit(ctx, w, r)
+	if failure != nil {
+		return nil, failure
+	}
+	body, failure := readRequest(ctx, w, r, t.BodyLimit)
+	if failure != nil {
+		return nil, failure
+	}
+`, `	body, failure := readRequest(ctx, w, r, t.BodyLimit)
+	if failure != nil {
+		return nil, failure
+	}
+	verdict, proof, failure := t.admit(ctx, w, r)
+	if failure != nil {
+		return nil, failure
+	}
+`}},
+		red: []check{{gatewayRoom, `TestNoBodyBeforeJudgement`}},
+	},
+	{
+		name:  "turn: profile before the body",
+		edits: []edit{{turn, `if refusal := t.Webhook.Admit(verdict); refusal != nil {`, `if refusal := t.Webhook.Admit(verdict); refusal == nil && verdict == nil {`}},
+		red:   []check{{gatewayRoom, `TestFailures/profile_mismatch,_and_nobody`}},
+	},
+	{
+		name:  "turn: token",
+		edits: []edit{{turn, `if t.Webhook.Token != nil && (`, `if false && (`}},
+		red:   []check{{gatewayRoom, `TestNoBodyBeforeJudgement`}},
+	},
+	{
+		name:  "turn: a token that is there is judged",
+		edits: []edit{{turn, `(t.Webhook.Secrets == nil || idtoken.Presented(authorization))`, `t.Webhook.Secrets == nil`}},
+		red:   []check{{e2e, `TestSecrets/token$|TestSecrets/a_token_counts`}},
+	},
+	{
+		name:  "turn: credentials",
+		edits: []edit{{turn, `if t.Webhook.Secrets == nil {`, `if true {`}},
+		red:   []check{{e2e, `TestSecrets/wrong_password|TestSecrets/nothing,_no_tokens`}},
+	},
+	{
+		name:  "turn: the proof is joined",
+		edits: []edit{{turn, `if refusal == nil && proof != nil {`, `if refusal == nil && proof == nil {`}},
+		red:   []check{{e2e, `TestSecrets/a_project_of_the_webhook's`}},
+	},
+	{
+		name:  "turn: the join is obeyed",
+		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, refused(refusal)\n\t}\n\tt.noteCaller", "if who == nil {\n\t\twho = &intentgatev1.Caller{Platform: 1}\n\t}\n\tt.noteCaller"}},
+		red:   []check{{gatewayRoom, `TestFailures/project_mismatch`}},
+	},
+	{
+		name:  "turn: a connection without trust is closed",
+		edits: []edit{{turn, `w.Header().Set("Connection", "close")`, ``}},
+		red:   []check{{gatewayRoom, `TestWithdrawnTrust`}},
+	},
+	{
+		name:  "turn: refusals tell nothing",
+		edits: []edit{{failures, `Public: "the caller is not allowed here"`, `Public: refusal.Error()`}},
+		red:   []check{{gatewayRoom, `TestFailures/profile_mismatch`}},
+	},
+	{
+		name:  "turn: a webhook that wants tokens has a verifier",
+		edits: []edit{{handler, `case config.Webhook.Token != nil && config.Tokens == nil:`, `case false:`}},
+		red:   []check{{gatewayRoom, `TestNewHandlerRefusesGaps`}},
+	},
+	{
+		name:  "request: POST only",
+		edits: []edit{{request, `if r.Method != http.MethodPost {`, `if false {`}},
+		red:   []check{{edgeRoom, `TestAdmit/get`}},
+	},
+	{
+		name:  "request: JSON only",
+		edits: []edit{{request, `if !isJSON(r.Header["Content-Type"]) {`, `if false {`}},
+		red:   []check{{edgeRoom, `TestAdmit/form`}, {gatewayRoom, `TestRequestsThatAreNone`}},
+	},
+	{
+		name:  "request: not compressed",
+		edits: []edit{{request, `len(encodings) == 1 && !strings.EqualFold(encodings[0], "identity")`, `false`}},
+		red:   []check{{edgeRoom, `TestAdmit/gzip`}, {gatewayRoom, `TestRequestsThatAreNone`}},
+	},
+	{
+		name:  "request: size of the body",
+		edits: []edit{{request, `http.MaxBytesReader(w, r.Body, limit)`, `r.Body`}},
+		red:   []check{{edgeRoom, `TestReadBody$`}},
+	},
+	{
+		name:  "request: size that is stated",
+		edits: []edit{{request, `if r.ContentLength > limit {`, `if false {`}},
+		red:   []check{{edgeRoom, `TestStatedSize`}},
+	},
+	{
+		name:  "request: time for the body",
+		edits: []edit{{request, `if deadline, ok := sooner(ctx); ok && !settable(reading.SetReadDeadline(deadline)) {`, `if deadline, ok := sooner(ctx); ok && !settable(reading.SetReadDeadline(deadline.Add(6*time.Second))) {`}},
+		red:   []check{{edgeRoom, `TestReadBodyInTime`}},
+	},
+	{
+		name:  "mux: reserved headers",
+		edits: []edit{{"gateway/mux/reserved.go", `delete(r.Header, name)`, `_ = name`}},
+		red:   []check{{muxRoom, `TestHeadersStayOutside`}},
+	},
+	{
+		name:  "mux: no header becomes metadata",
+		edits: []edit{{"gateway/mux/mux.go", `runtime.WithIncomingHeaderMatcher(none),`, ``}},
+		red:   []check{{muxRoom, `TestHeadersStayOutside`}},
+	},
+	{
+		name:  "mux: paths as they were sent",
+		edits: []edit{{"gateway/mux/mux.go", `runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),`, `runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),`}},
+		red:   []check{{muxRoom, `TestRouting`}},
+	},
+	{
+		name:  "configuration: tokens unless it says off",
+		edits: []edit{{config, `case token == nil:`, `case false:`}},
+		red:   []check{{configRoom, `TestVerdicts`}},
+	},
+	{
+		name:  "configuration: any project must be said",
+		edits: []edit{{config, `if !token.GetAllowAnyProject() && `, `if false && `}},
+		red:   []check{{configRoom, `TestVerdicts`}},
+	},
+	{
+		name:  "configuration: an audience",
+		edits: []edit{{config, `if len(token.GetAudiences()) == 0 {`, `if false {`}},
+		red:   []check{{configRoom, `TestVerdicts`}},
+	},
+	{
+		name:  "configuration: a project",
+		edits: []edit{{config, `if len(webhook.GetProjects()) == 0 {`, `if false {`}},
+		red:   []check{{configRoom, `TestVerdicts`}},
+	},
+	{
+		name:  "configuration: whose certificate",
+		edits: []edit{{"gateway/config/profile.go", `if subject.GetCommonName() == "" && `, `if false && `}},
+		red:   []check{{configRoom, `TestVerdicts`}},
+	},
+}

@@ -1,0 +1,6 @@
+package main
+
+import "slices"
+
+// mutations is every check that stands between a stranger and a service, room by room as a turn passes them.
+var mutations = slices.Concat(certificates, connections, tokens, secrets, requests, hop)

@@ -163,7 +163,7 @@ func accepts(contacts []*contact) Report {
 				"the subject is another one, or nginx lacks `ssl_verify_depth 2`. `intentgate doctor --cert FILE` judges the certificate by itself"
 		case badCertificate(c):
 			said += ", which is nginx refusing the certificate"
-			in.Remedy = "trust the client's root in `ssl_client_certificate`, and set `ssl_verify_depth 2`: a leaf below one intermediate needs it"
+			in.Remedy = "trust the client's root in `ssl_client_certificate`, and set `ssl_verify_depth 2`, which Google asks for: the default is 1"
 		case c.status == http.StatusForbidden:
 			in.Remedy = "the certificate is good for the handshake, but not for this path: look into the server's log (intentgate: `profile_mismatch`)"
 		case c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
 // Verdict is how a check ended.
@@ -109,8 +110,16 @@ func (r Report) Print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&text, "%s\n", r.Summary())
-	_, err := io.WriteString(w, text.String())
+	_, err := io.WriteString(w, strings.Map(printable, text.String()))
 	return err
+}
+
+// printable keeps what a server says of itself from doing anything to a terminal.
+func printable(r rune) rune {
+	if r == '\n' || unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // MarshalJSON writes the report for programs: {"failed": false, "findings": […]}.

@@ -46,6 +46,16 @@ func TestReportAbout(t *testing.T) {
 	}
 }
 
+// TestReportPrintsStrangers has a server's certificate say something to the terminal.
+func TestReportPrintsStrangers(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	report := doctor.Report{{Check: "server_name", Verdict: doctor.OK, Saw: "\x1b[31mred \u202eleft\r…"}}
+	if err := report.Print(&text); err != nil || text.String() != "ok       server_name  ?[31mred ?left?…\n1 ok\n" {
+		t.Errorf("%v, printed %q", err, text.String())
+	}
+}
+
 func TestReportFailed(t *testing.T) {
 	t.Parallel()
 	if !mixed.Failed() {

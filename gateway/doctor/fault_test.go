@@ -3,10 +3,12 @@ package doctor_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +40,7 @@ func TestServerFaults(t *testing.T) {
 		"no such name":   {func(w *world) { w.config.URL = "https://nothing.invalid/x" }, "dns", failed, "nothing.invalid", "A or AAAA", nil},
 		"closed port":    {func(w *world) { w.closed = true }, "tcp", failed, "refused", "firewall", nil},
 		"plain HTTP":     {func(w *world) { w.plain = true }, "plain_http", failed, "HTTP 401", "switch TLS on", []string{"tls_1_2", "tls_1_3"}},
+		"plain HTTP 400": {func(w *world) { w.plain, w.handler = true, answer(http.StatusBadRequest, "") }, "plain_http", failed, "HTTP 400", "switch TLS on", []string{"tls_1_2", "tls_1_3"}},
 		"TLS over there": {func(w *world) { w.plain = true }, "tls_1_3", failed, "no TLS", "listen 443 ssl", []string{"tls_1_2", "plain_http"}},
 		"another ALPN":   {func(w *world) { w.tls.NextProtos = []string{"spdy/3"} }, "tls_1_3", failed, "no application protocol", "ALPN", []string{"tls_1_2"}},
 		"TLS 1.2 only":   {func(w *world) { w.tls.MaxVersion = tls.VersionTLS12 }, "tls_1_3", warning, "protocol version", "ssl_protocols", nil},
@@ -74,6 +77,10 @@ func TestServerFaults(t *testing.T) {
 			w.issuer = must(w.root.Intermediate(devca.Options{CommonName: "old", NotBefore: now.AddDate(-3, 0, 0), NotAfter: now.AddDate(0, 0, 5)}))(w.t)
 			w.issue(func(*devca.Leaf) {})
 		}, "server_dates", warning, "CN=old ends on", "renew", nil},
+		"intermediate not yet valid": {func(w *world) {
+			w.issuer = must(w.root.Intermediate(devca.Options{CommonName: "early", NotBefore: now.Add(time.Minute)}))(w.t)
+			w.issue(func(*devca.Leaf) {})
+		}, "server_dates", failed, "CN=early is valid from", "clock", []string{"server_trust"}},
 		"small key": {func(w *world) { w.issue(func(l *devca.Leaf) { l.RSA = 1024 }) }, "server_key", failed, "RSA 1024", "new key", nil},
 		"key usage": {func(w *world) { w.selfSigned() }, "server_key_usage", failed, "without digitalSignature", "CX", nil},
 		"a client's certificate": {func(w *world) {
@@ -114,6 +121,21 @@ func TestServerFaults(t *testing.T) {
 			}
 			w.handler = answer(http.StatusOK, "{}")
 		}, "refuses_stranger", failed, "TLS 1.2: HTTP 200; TLS 1.3: refused", "optional_no_ca", []string{"wants_id_token"}},
+		"any certificate in TLS 1.3": {func(w *world) {
+			w.tls.ClientAuth = tls.RequireAnyClientCert
+			w.handler = func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(map[bool]int{true: http.StatusOK, false: http.StatusInternalServerError}[r.TLS.Version == tls.VersionTLS13])
+			}
+		}, "refuses_stranger", failed, "TLS 1.2: HTTP 500; TLS 1.3: HTTP 200", "optional_no_ca", []string{"wants_id_token"}},
+		"gone meanwhile": {func(w *world) {
+			var handshakes atomic.Int32
+			w.tls.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				if handshakes.Add(1) > 4 { // two without a certificate, two with old versions
+					return nil, errors.New("no more")
+				}
+				return w.tls, nil
+			}
+		}, "refuses_stranger", warning, "internal error", "no refusal", []string{"accepts_client", "wants_id_token"}},
 		"nobody knows": {
 			func(w *world) { w.config.Client = nil; w.tls.ClientCAs = nil },
 			"accepts_client", skipped, "no certificate", "", nil,

@@ -27,6 +27,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 		Example: `  intentgate demo                          # everything on this machine
   intentgate profiles                      # whose certificates are trusted
   intentgate certs --out dev-certs         # a development PKI
+  intentgate doctor https://HOST/PATH      # why does the handshake fail
   intentgate check                         # what is wrong with intentgate.yaml, or will be
   intentgate serve --config intentgate.yaml
   source <(intentgate completion bash)     # have the shell complete commands and flags`,

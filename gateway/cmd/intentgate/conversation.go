@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -84,23 +85,23 @@ func script(order string) []line {
 	}
 }
 
+// demoAgent is the ES agent.
+var demoAgent = simulator.Agent{API: dialogflow.V2, Name: "projects/shop/agent", Language: "en"}
+
 // play plays the conversation on ES with the certificate of the SSL.com chain, and on CX with that of the GTS chain.
 func (d *demo) play(ctx context.Context) error {
 	for _, scene := range []struct {
 		title, path string
 		certificate tls.Certificate
-		start       func(*simulator.Client) *simulator.Conversation
+		agent       simulator.Agent
 		order       string
 	}{
 		{
-			"Dialogflow ES", demoES, d.pki.SSLCom.TLS(),
-			func(c *simulator.Client) *simulator.Conversation { return simulator.NewES(c, "shop", "en") }, "A-1042",
+			"Dialogflow ES", demoES, d.pki.SSLCom.TLS(), demoAgent, "A-1042",
 		},
 		{
 			"Dialogflow CX", demoCX, d.pki.GTS.TLS(),
-			func(c *simulator.Client) *simulator.Conversation {
-				return simulator.NewCX(c, "projects/shop/locations/europe-west1/agents/7d1c0a52-demo", "en")
-			}, "B-2001",
+			simulator.Agent{API: dialogflow.V3, Name: "projects/shop/locations/europe-west1/agents/7d1c0a52-demo", Language: "en"}, "B-2001",
 		},
 	} {
 		client, err := simulator.New(simulator.Config{
@@ -113,7 +114,7 @@ func (d *demo) play(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		conversation := scene.start(client)
+		conversation := simulator.NewConversation(client, scene.agent)
 		for _, line := range script(scene.order) {
 			d.printf("\n━━ %s: %q\n", scene.title, line.Text)
 			if err := d.say(ctx, conversation, line, scene.path); err != nil {
@@ -141,7 +142,7 @@ func (d *demo) say(ctx context.Context, conversation *simulator.Conversation, li
 	if err != nil {
 		return err
 	}
-	heard := strings.Join(exchange.Texts, " ")
+	heard := strings.Join(exchange.Outcome.Heard, " ")
 	d.printf("\n    the user hears: %s\n", heard)
 	if !strings.Contains(heard, line.hears) {
 		return fmt.Errorf("the user hears %q, %q is wanted in it", heard, line.hears)
@@ -152,7 +153,7 @@ func (d *demo) say(ctx context.Context, conversation *simulator.Conversation, li
 // farewell says how to go on.
 func (d *demo) farewell(dir string, at addresses) error {
 	body := filepath.Join(dir, "turn.json")
-	conversation := simulator.NewES(nil, "shop", "en")
+	conversation := simulator.NewConversation(nil, demoAgent)
 	request, err := conversation.Request(script("A-1043")[1].Utterance)
 	if err != nil {
 		return err

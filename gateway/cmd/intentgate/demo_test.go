@@ -68,14 +68,14 @@ func TestDemoNotices(t *testing.T) {
 	defer client.Close()
 	var out strings.Builder
 	d := demo{out: &out, edge: g.Edge, pki: g.pki, calls: make(chan call)}
-	err = d.say(t.Context(), simulator.NewES(client, "shop", "en"), line{simulator.Utterance{Text: "Hi", Intent: "i"}, "Hello"}, esPath)
+	err = d.say(t.Context(), simulator.NewConversation(client, demoAgent), line{simulator.Utterance{Text: "Hi", Intent: "i"}, "Hello"}, esPath)
 	if err == nil || !strings.Contains(err.Error(), "no call reached the service") {
 		t.Errorf("error is %v, want one that no call was seen", err)
 	}
 	seen := make(chan call, 1)
 	seen <- call{}
 	d.calls = seen
-	err = d.say(t.Context(), simulator.NewES(client, "shop", "en"), line{simulator.Utterance{Text: "Hi", Intent: "i"}, "Hello"}, esPath)
+	err = d.say(t.Context(), simulator.NewConversation(client, demoAgent), line{simulator.Utterance{Text: "Hi", Intent: "i"}, "Hello"}, esPath)
 	if err == nil || !strings.Contains(err.Error(), `"Hello" is wanted`) {
 		t.Errorf("error is %v, want one about what the user hears", err)
 	}
@@ -83,8 +83,8 @@ func TestDemoNotices(t *testing.T) {
 		return nil, status.Error(codes.Internal, "broken")
 	})
 	seen <- call{}
-	err = d.say(t.Context(), simulator.NewES(client, "shop", "en"), line{simulator.Utterance{Text: "Hi", Intent: "i"}, ""}, esPath)
-	if err == nil || !strings.Contains(err.Error(), "HTTP status 500") {
+	err = d.say(t.Context(), simulator.NewConversation(client, demoAgent), line{simulator.Utterance{Text: "Hi", Intent: "i"}, ""}, esPath)
+	if err == nil || !strings.Contains(err.Error(), "HTTP status is 500") {
 		t.Errorf("error is %v, want one about the status", err)
 	}
 }

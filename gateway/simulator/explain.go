@@ -1,22 +1,16 @@
 package simulator
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"syscall"
 )
 
 // explain words the error of a call, with what mostly lies behind it.
 func explain(err error) string {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err // the URL is known
-	}
 	if hint := hint(err); hint != "" {
 		return err.Error() + ": " + hint
 	}
@@ -28,7 +22,6 @@ func hint(err error) string {
 	var (
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
-		record  tls.RecordHeaderError
 		network *net.OpError
 	)
 	switch {
@@ -38,28 +31,18 @@ func hint(err error) string {
 		return "the server's certificate is of no CA that is trusted here, or it sends no intermediates; give its CA, as --ca does. ES trusts public CAs only"
 	case errors.As(err, &name):
 		return "call the server by a name of its certificate, or issue it one for this name, as `intentgate certs --host` does"
-	case errors.As(err, &record):
-		return "the server does not speak TLS there"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there"
 	case errors.As(err, &network) && network.Op == "remote error": // an alert
-		return alertHint(network.Err.Error())
+		// Under TLS 1.3 it arrives when the handshake is over for the client.
+		if strings.Contains(network.Err.Error(), "protocol version") {
+			return "the server does not take this version of TLS"
+		}
+		return "the server refused the handshake, most often for the client certificate: missing, of an unknown CA, for another " +
+			"subject or use, or expired. Its log has the reason (`Handshake refused`)"
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the server hung up; under TLS 1.3 it may have refused the client certificate, which its log tells (`Handshake refused`)"
 	default:
 		return ""
-	}
-}
-
-// alertHint is about the alert that a server sent. Under TLS 1.3 it arrives when the handshake is over for the client.
-func alertHint(alert string) string {
-	switch {
-	case strings.Contains(alert, "protocol version"):
-		return "the server does not take this version of TLS"
-	case strings.Contains(alert, "certificate"):
-		return "the server refused the client certificate, or wants one: it may be of an unknown CA, for another subject or use, expired, " +
-			"or missing. The server's log has the reason (`Handshake refused`)"
-	default:
-		return "the server broke off the handshake; its log has the reason (`Handshake refused`)"
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -140,6 +141,10 @@ func (c *Client) try(ctx context.Context, header http.Header, body []byte) (answ
 	defer func() { answer.Duration = time.Since(start) }()
 	response, err := c.client.Do(request)
 	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err // the URL is known
+		}
 		return Answer{}, err
 	}
 	answer = Answer{Status: response.StatusCode, TLS: tls.VersionName(response.TLS.Version)}

@@ -30,6 +30,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
   intentgate doctor https://HOST/PATH      # why does the handshake fail
   intentgate check                         # what is wrong with intentgate.yaml, or will be
   intentgate serve --config intentgate.yaml
+  intentgate simulate --dev dev-certs …    # be Dialogflow
   source <(intentgate completion bash)     # have the shell complete commands and flags`,
 		Version:       strings.TrimSpace(build().GetVersion() + " " + build().GetRevision()),
 		SilenceErrors: true, // main prints the one that run returns
@@ -52,7 +53,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newCheckCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newDemoCommand())
+	command.AddCommand(newServeCommand(), newCheckCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newDemoCommand())
 	return command
 }
 

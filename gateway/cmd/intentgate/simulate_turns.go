@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/intentgate/intentgate/gateway/simulator"
+)
+
+// turn is what is said: a whole request, or what one is made from.
+type turn struct {
+	request   []byte
+	utterance simulator.Utterance
+}
+
+func (t turn) play(ctx context.Context, conversation *simulator.Conversation) (simulator.Exchange, error) {
+	if t.request != nil {
+		return conversation.Send(ctx, t.request)
+	}
+	return conversation.Say(ctx, t.utterance)
+}
+
+// maxTurns is the size of the largest file of turns, in bytes.
+const maxTurns = 16 << 20
+
+// readTurns reads JSON documents, one after another. The name is what errors call the source.
+func readTurns(name string, from io.Reader) ([]turn, error) {
+	text, err := io.ReadAll(io.LimitReader(from, maxTurns+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(text) > maxTurns {
+		return nil, fmt.Errorf("%s: larger than %d bytes; play it in parts", name, maxTurns)
+	}
+	var turns []turn
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var document json.RawMessage
+		err := decoder.Decode(&document)
+		// Behind the document, or where it is broken.
+		line := 1 + bytes.Count(text[:min(int(decoder.InputOffset()), len(text))], []byte("\n"))
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: document %d, line %d or below: %w; JSON documents are wanted, one after another", name, len(turns)+1, line, err)
+		}
+		one, err := readTurn(document)
+		if err != nil {
+			return nil, fmt.Errorf("%s: document %d, which ends in line %d: %w", name, len(turns)+1, line, err)
+		}
+		turns = append(turns, one)
+	}
+	if len(turns) == 0 {
+		return nil, fmt.Errorf("%s: empty; a WebhookRequest is wanted, or short turns such as {\"text\": \"hi\", \"intent\": \"welcome\"}", name)
+	}
+	return turns, nil
+}
+
+// readTurn tells a whole request by members that no short turn has.
+func readTurn(document []byte) (turn, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(document, &members); err != nil || members == nil {
+		return turn{}, errors.New("a JSON object is wanted, a WebhookRequest or a short turn")
+	}
+	whole := []string{
+		"session", "responseId", "response_id", "queryResult", "query_result", // ES
+		"sessionInfo", "session_info", "detectIntentResponseId", "detect_intent_response_id", "fulfillmentInfo", "fulfillment_info", // CX
+	}
+	for name := range members {
+		if slices.Contains(whole, name) {
+			return turn{request: document}, nil
+		}
+	}
+	var t turn
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.DisallowUnknownFields()
+	decoder.UseNumber()
+	if err := decoder.Decode(&t.utterance); err != nil {
+		return turn{}, fmt.Errorf("neither a WebhookRequest nor a short turn of text, event, intent, action, tag, parameters: %w", err)
+	}
+	return t, nil
+}

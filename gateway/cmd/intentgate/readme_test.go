@@ -12,7 +12,7 @@ import (
 )
 
 // TestReadme does what the README tells a newcomer to do: it builds the service that stands there, puts the gateway in front
-// of it with the configuration that stands there, and asks as curl would.
+// of it with the configuration that stands there, and asks as Dialogflow would.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../../..")
@@ -27,10 +27,10 @@ func TestReadme(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		blocks[block[1]] = append(blocks[block[1]], block[2])
 	}
-	if len(blocks["go"]) != 1 || len(blocks["yaml"]) != 1 || len(blocks["json"]) != 1 {
+	if len(blocks["go"]) != 1 || len(blocks["yaml"]) != 1 || len(blocks["text"]) != 1 {
 		t.Fatal("the README has other examples than this test knows")
 	}
-	asked := regexp.MustCompile(`(?s)-d '(.*)'`).FindStringSubmatch(strings.Join(blocks["sh"], ""))
+	asked := regexp.MustCompile(`(?m)^go run ./gateway/cmd/intentgate (simulate .*)$`).FindStringSubmatch(strings.Join(blocks["sh"], ""))
 	if asked == nil {
 		t.Fatal("the README shows no request")
 	}
@@ -46,8 +46,16 @@ func TestReadme(t *testing.T) {
 	}
 	g := serveFolder(t, dir)
 	g.log.await(t, 1, entry{"msg": "Service reachable"})
-	if got := g.post(t, g.dialogflow(t), esPath, asked[1]); got.body != strings.TrimSpace(blocks["json"][0]) {
-		t.Errorf("status %d %s, the README says %s", got.StatusCode, got.body, blocks["json"][0])
+	// The port is another one; the audience is still that of the configuration.
+	words := strings.Fields(strings.NewReplacer("dev-certs", filepath.Join(dir, "dev-certs"), configFile, filepath.Join(dir, configFile)).Replace(asked[1]))
+	stdout, _, err := execute(t, append(words, g.Edge+esPath)...)
+	if err != nil {
+		t.Error(err)
+	}
+	stdout = strings.Replace(stdout, g.Edge, "https://localhost:8443", 1)
+	took := regexp.MustCompile(`after [0-9.]+(µs|ms|s),`)
+	if got, want := took.ReplaceAllString(stdout, "after …,"), took.ReplaceAllString(blocks["text"][0], "after …,"); got != want {
+		t.Errorf("simulate prints\n%s\nthe README says\n%s", got, want)
 	}
 }
 

@@ -101,7 +101,8 @@ func (d *demo) play(ctx context.Context) error {
 		},
 		{
 			"Dialogflow CX", demoCX, d.pki.GTS.TLS(),
-			simulator.Agent{API: dialogflow.V3, Name: "projects/shop/locations/europe-west1/agents/7d1c0a52-demo", Language: "en"}, "B-2001",
+			simulator.Agent{API: dialogflow.V3, Name: "projects/shop/locations/europe-west1/agents/7d1c0a52-demo", Language: "en"},
+			"B-2001",
 		},
 	} {
 		client, err := simulator.New(simulator.Config{

@@ -144,7 +144,7 @@ func (s *simulation) play(ctx context.Context, client *simulator.Client) error {
 	case failed == 0:
 		return nil
 	case len(durations) == 1:
-		return fmt.Errorf("Dialogflow would not use the answer: %w", first) //nolint:revive,staticcheck // a name
+		return fmt.Errorf("Dialogflow would not use the answer: %w", first) //nolint:staticcheck // it begins with a name
 	default:
 		return fmt.Errorf("%d of %d answers would not be used by Dialogflow; the first one: %w", failed, len(durations), first)
 	}

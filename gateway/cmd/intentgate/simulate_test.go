@@ -64,7 +64,10 @@ func TestSimulate(t *testing.T) {
 	t.Parallel()
 	g := simulated(t)
 	for _, args := range [][]string{
-		{}, {"--tls", "1.2"}, {"--tls", "1.3"}, {"--plain"},
+		{},
+		{"--tls", "1.2"},
+		{"--tls", "1.3"},
+		{"--plain"},
 		{"--cert", g.file(pki.GTSCert), "--key", g.file(pki.GTSKey)},
 	} {
 		stdout, err := g.simulate(t, esPath, append(args, "--session", "s-1", "--text", "hi", "--intent", "welcome", "--param", "n=7", "--param", "s=x")...)

@@ -14,7 +14,7 @@ import (
 // until asks again and again, which does no harm, until something is so.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for start := time.Now(); !is(); {
+	for start := time.Now(); !is(); time.Sleep(time.Millisecond) {
 		if time.Since(start) > patience {
 			t.Fatalf("never %s", what)
 		}

@@ -32,11 +32,20 @@ func (g *gate) connect(t *testing.T, config *tls.Config) *wire {
 	if err := tcp.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
+	if config.ServerName == "" {
+		config.ServerName = "wire.gate.test"
+	}
 	conn := tls.Client(tcp, config)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err = conn.HandshakeContext(ctx)
-	return &wire{conn: conn, in: bufio.NewReader(conn), peer: tcp.LocalAddr().String(), err: err}
+	w := newWire(conn)
+	w.err = err
+	return w
+}
+
+func newWire(conn *tls.Conn) *wire {
+	return &wire{conn: conn, in: bufio.NewReader(conn), peer: conn.LocalAddr().String()}
 }
 
 // ask sends a request and reads the answer.

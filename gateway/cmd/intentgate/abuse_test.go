@@ -25,8 +25,8 @@ type siege struct {
 }
 
 // dial connects from one of the loopback addresses 127.0.N.1 to 127.0.N.254, which are different customers to the gateway.
-func (s *siege) dial(network, host int) (net.Conn, error) {
-	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(network), byte(1+host%254))}
+func (s *siege) dial(network byte, host int) (net.Conn, error) {
+	from := &net.TCPAddr{IP: net.IPv4(127, 0, network, byte(1+host%254))} //nolint:gosec // host is no negative number
 	return (&net.Dialer{LocalAddr: from}).DialContext(s.ctx, "tcp", s.hostPort())
 }
 
@@ -64,6 +64,11 @@ func TestSieges(t *testing.T) { // not parallel: it takes most of the files that
 	s := &siege{gate: g, ctx: ctx}
 	defer s.crowd.Wait()
 	defer lift()
+	if probe, err := s.dial(2, 0); err != nil {
+		t.Skipf("this machine has one loopback address only: %v", err)
+	} else if err := probe.Close(); err != nil {
+		t.Fatal(err)
+	}
 	accepted := g.clientTLS(g.pki.GTS.TLS())
 	accepted.ServerName = "siege.gate.test"
 
@@ -169,7 +174,7 @@ func (s *siege) idle(t *testing.T, config *tls.Config) []*wire {
 		t.Fatal(err)
 	}
 	n := crowd
-	if room := (int(min(limit.Cur, 1<<20)) - rest) / perConnection; room < n {
+	if room := (int(min(limit.Cur, 1<<20)) - rest) / perConnection; room < n { //nolint:gosec // bounded
 		n = room
 	}
 	if n < 1000 {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -106,6 +107,7 @@ type gate struct {
 	log     *journal
 	audit   *journal // the trail of decisions on identities
 	service *service // nil where there is none
+	wires   atomic.Uint32
 	stop    context.CancelFunc
 	done    chan struct{}
 	err     error // what run returned; not before done is closed

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -24,7 +25,13 @@ type wire struct {
 // connect makes a connection, with its handshake unless the server refuses that.
 func (g *gate) connect(t *testing.T, config *tls.Config) *wire {
 	t.Helper()
-	tcp, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", g.hostPort())
+	// From an address of its own: a port alone is soon another's, and the log goes by both.
+	n := g.wires.Add(1)
+	from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}
+	tcp, err := (&net.Dialer{LocalAddr: from}).DialContext(t.Context(), "tcp", g.hostPort())
+	if errors.Is(err, syscall.EADDRNOTAVAIL) { // on machines with one loopback address
+		tcp, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", g.hostPort())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

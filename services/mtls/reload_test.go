@@ -235,3 +235,29 @@ func TestWatchKeyPair(t *testing.T) {
 		t.Errorf("watching a folder that is gone: error %v, want one that names it", err)
 	}
 }
+
+// TestWatchRoots watches authorities alone.
+func TestWatchRoots(t *testing.T) {
+	ca, other := mtlstest.NewCA(t), mtlstest.NewCA(t)
+	files := ca.Files("dns:unused.internal")
+	ctx, cancel := context.WithCancel(t.Context())
+	o := options(&logBuffer{})
+	o.Observe = func(bool, error) { cancel() }
+	roots, err := mtls.OpenRoots(files.CA, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := roots.Pool()
+	if err := other.WriteFile(files.CA); err != nil {
+		t.Fatal(err)
+	}
+	if err := roots.Watch(ctx); err != nil {
+		t.Error(err)
+	}
+	if after := roots.Pool(); after == before || !after.Equal(other.Pool()) {
+		t.Error("the new authorities are not there")
+	}
+	if _, err := mtls.OpenRoots(files.Key, o); err == nil || !strings.Contains(err.Error(), files.Key) {
+		t.Errorf("a key in place of authorities: error %v, want one that names the file", err)
+	}
+}

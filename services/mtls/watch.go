@@ -70,11 +70,14 @@ func Watch(ctx context.Context, o Options, files []string, reload Reload) (err e
 	}
 }
 
-// telling returns a function that calls reload and tells what came of it.
+// telling returns a function that calls reload and tells what came of it; the log last, when all is done.
 func telling(o Options, files []string, reload Reload) func() {
 	fault := "" // a folder sees many events: one fault is logged once
 	return func() {
 		changed, err := reload()
+		if o.Observe != nil {
+			o.Observe(changed, err)
+		}
 		if changed {
 			o.Logger.Info("Files reloaded", "files", files)
 		}
@@ -84,9 +87,6 @@ func telling(o Options, files []string, reload Reload) func() {
 		case err.Error() != fault:
 			fault = err.Error()
 			o.Logger.Warn("Kept what is in force because the new files are no good", "files", files, "error", err)
-		}
-		if o.Observe != nil {
-			o.Observe(changed, err)
 		}
 	}
 }

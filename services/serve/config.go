@@ -15,6 +15,9 @@ import (
 // DefaultDrain is how long calls in flight may take to end where the configuration does not say.
 const DefaultDrain = 30 * time.Second
 
+// DefaultMaxConnectionAge is how long connections last where the configuration does not say.
+const DefaultMaxConnectionAge = 30 * time.Minute
+
 // Config is what a server is made of. All of it is required, except where a default is named.
 type Config struct {
 	// Name is the service's name in the log and in messages, such as orders.
@@ -35,6 +38,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Drain is how long calls in flight may take to end once the server is told to stop; 0 means DefaultDrain.
 	Drain time.Duration
+	// MaxConnectionAge is how long a connection lasts, give or take a tenth; 0 means DefaultMaxConnectionAge. Then the caller
+	// is told to connect anew, which makes both ends judge each other again, and calls in flight have Drain to end.
+	MaxConnectionAge time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -55,6 +61,7 @@ func (c *Config) check() (caller.Policy, error) {
 	need(c.Register != nil, "Register is missing: there is nothing to serve")
 	need(c.Logger != nil, "Logger is missing")
 	need(c.Drain >= 0, "Drain is negative")
+	need(c.MaxConnectionAge >= 0, "MaxConnectionAge is negative")
 	need(len(c.Allowed)+len(c.Asserting) > 0,
 		"Allowed and Asserting are both empty: nobody could call; name the gateway's certificate in Asserting (--assert), such as dns:gateway.internal")
 
@@ -68,6 +75,9 @@ func (c *Config) check() (caller.Policy, error) {
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
+	}
+	if c.MaxConnectionAge == 0 {
+		c.MaxConnectionAge = DefaultMaxConnectionAge
 	}
 	if c.Now == nil {
 		c.Now = time.Now

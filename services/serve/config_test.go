@@ -44,6 +44,10 @@ func TestNewRefusesGaps(t *testing.T) {
 			func(c *serve.Config) { c.Drain = -1 },
 			[]string{"Drain"},
 		},
+		"negative age": {
+			func(c *serve.Config) { c.MaxConnectionAge = -1 },
+			[]string{"MaxConnectionAge"},
+		},
 		"certificate that is not there": {
 			func(c *serve.Config) { c.TLS.Cert = "no-such.pem" },
 			[]string{"no-such.pem"},

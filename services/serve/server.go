@@ -62,6 +62,9 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeTime),
+		// Callers on a connection are judged when they make it, and by mtls when trust is withdrawn or their certificate
+		// ends; what neither sees, such as a name that moved to another machine, the age bounds.
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: config.MaxConnectionAge, MaxConnectionAgeGrace: config.Drain}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsApart}),
 	)
 	if err := s.register(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/services/serve"
 )
 
 // hosts are the names of the edge in its certificate: each test may call it by one of its own.
@@ -116,8 +117,14 @@ type gate struct {
 // start starts a gateway with an intent service behind it.
 func start(t *testing.T, edits ...edit) *gate {
 	t.Helper()
+	return startWith(t, nil, edits...)
+}
+
+// startWith is start with another configuration of the service.
+func startWith(t *testing.T, change func(*serve.Config), edits ...edit) *gate {
+	t.Helper()
 	dir := folder(t)
-	s := startService(t, dir, "127.0.0.1:0")
+	s := startService(t, dir, "127.0.0.1:0", change)
 	configure(t, dir, append(edits, edit{"127.0.0.1:1\n", s.addr + "\n"})...)
 	g := serveFolder(t, dir)
 	g.service = s

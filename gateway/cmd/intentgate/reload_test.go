@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"os"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/services/mtls/devca"
+	"github.com/intentgate/intentgate/services/serve"
 )
 
 // TestReload renews the edge's certificate: the next handshake uses it, and a connection that lives does not notice.
@@ -111,4 +113,26 @@ func (g *gate) serial(t *testing.T) *big.Int {
 		t.Fatalf("the connection is a %T", conn)
 	}
 	return secured.ConnectionState().PeerCertificates[0].SerialNumber
+}
+
+// TestServiceEndsConnectionsByAge has a service that is through with each connection after a moment: no turn may fail of it.
+func TestServiceEndsConnectionsByAge(t *testing.T) {
+	t.Parallel()
+	g := startWith(t, func(c *serve.Config) { c.MaxConnectionAge = 100 * time.Millisecond })
+	client := g.dialogflow(t)
+	for begin := time.Now(); len(g.service.all()) < 300 || time.Since(begin) < time.Second; {
+		if got := g.post(t, client, esPath, esTurn("aged")); got.StatusCode != http.StatusOK {
+			t.Fatalf("turn %d: status %d", len(g.service.all()), got.StatusCode)
+		}
+	}
+	connections := map[string]int{}
+	for _, call := range g.service.all() {
+		connections[call.peer]++
+	}
+	if len(connections) < 4 {
+		t.Errorf("%d turns came over %d connections, want the age to have ended some", len(g.service.all()), len(connections))
+	}
+	if lines := g.log.now(entry{"msg": "Service unreachable"}); len(lines) > 0 {
+		t.Errorf("a service that connects anew is said to be unreachable: %v", lines)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	grpcpeer "google.golang.org/grpc/peer"
 
 	"github.com/intentgate/intentgate/gateway/pki"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -38,6 +39,7 @@ type received struct {
 	request  *intentgatev1.FulfillRequest
 	call     *caller.Call
 	metadata metadata.MD
+	peer     string        // the connection
 	left     time.Duration // until the deadline; 0: there was none
 }
 
@@ -46,6 +48,9 @@ func (s *service) Fulfill(ctx context.Context, request *intentgatev1.FulfillRequ
 	r := received{request: request}
 	r.call, _ = caller.FromContext(ctx)
 	r.metadata, _ = metadata.FromIncomingContext(ctx)
+	if p, ok := grpcpeer.FromContext(ctx); ok {
+		r.peer = p.Addr.String()
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		r.left = time.Until(deadline)
 	}
@@ -93,17 +98,23 @@ func (s *service) one(t *testing.T, turn string) received {
 }
 
 // startService starts a service with the certificate for it in a folder of certificates, until the test ends.
-func startService(t *testing.T, dir, listen string) *service {
+func startService(t *testing.T, dir, listen string, changes ...func(*serve.Config)) *service {
 	t.Helper()
 	s := &service{}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	file := func(name string) string { return filepath.Join(dir, certsFolder, name) }
-	server, err := serve.New(ctx, serve.Config{
+	config := serve.Config{
 		Name: serviceName, Listen: listen, Logger: slog.New(slog.DiscardHandler),
 		TLS:       mtls.Files{Cert: file(pki.OrdersCert), Key: file(pki.OrdersKey), CA: file(pki.InternalCA)},
 		Asserting: []string{"dns:" + pki.GatewayName},
 		Register:  func(r grpc.ServiceRegistrar) { intentgatev1.RegisterIntentServiceServer(r, s) },
-	})
+	}
+	for _, change := range changes {
+		if change != nil {
+			change(&config)
+		}
+	}
+	server, err := serve.New(ctx, config)
 	if err != nil {
 		stop()
 		t.Fatal(err)

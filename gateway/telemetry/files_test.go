@@ -1,0 +1,55 @@
+package telemetry_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+)
+
+func TestFilesRead(t *testing.T) {
+	telemetry := newTelemetry(t, io.Discard)
+	const name = `{name="edge.certificate"`
+	telemetry.FilesRead("edge.certificate", false, nil)
+	has(t, scrape(t, telemetry), `intentgate_files_good`+name+`} 1`)
+	telemetry.FilesRead("edge.certificate", false, errors.New("no PEM block"))
+	telemetry.FilesRead("edge.certificate", true, errors.New("the other one is good")) // both
+	has(t, scrape(t, telemetry),
+		`intentgate_files_good`+name+`} 0`,
+		`intentgate_file_reloads_total`+name+`,result="failed"} 2`,
+		`intentgate_file_reloads_total`+name+`,result="reloaded"} 1`,
+	)
+	telemetry.FilesRead("edge.certificate", true, nil)
+	telemetry.FilesRead("edge.certificate", false, nil)
+	telemetry.FilesRead("edge.clients", false, errors.New("empty"))
+	has(t, scrape(t, telemetry),
+		`intentgate_files_good`+name+`} 1`,
+		`intentgate_files_good{name="edge.clients"} 0`,
+		`intentgate_file_reloads_total`+name+`,result="reloaded"} 2`,
+	)
+}
+
+func TestObserveKeys(t *testing.T) {
+	telemetry := newTelemetry(t, io.Discard)
+	status := idtoken.Status{Failures: 3}
+	if err := telemetry.ObserveKeys(func() idtoken.Status { return status }); err != nil {
+		t.Fatal(err)
+	}
+	lines := scrape(t, telemetry)
+	has(t, lines, `intentgate_id_token_keys 0`, `intentgate_id_token_keys_failures_total 3`)
+	for _, line := range lines {
+		if strings.Contains(line, "keys_fetched") || strings.Contains(line, "keys_expiry") {
+			t.Errorf("never fetched, but %s", line)
+		}
+	}
+	status = idtoken.Status{Keys: 2, Fetched: time.Unix(1_796_083_200, 0), Expires: time.Unix(1_796_086_800, 5e8), Failures: 4}
+	has(t, scrape(t, telemetry),
+		`intentgate_id_token_keys 2`,
+		`intentgate_id_token_keys_fetched_timestamp_seconds 1.7960832e+09`,
+		`intentgate_id_token_keys_expiry_timestamp_seconds 1.7960868005e+09`,
+		`intentgate_id_token_keys_failures_total 4`,
+	)
+}

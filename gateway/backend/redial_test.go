@@ -246,7 +246,7 @@ func TestRedialLetsCallsFinish(t *testing.T) {
 					}
 				})
 			client, made := redialling(t, gateway, service.address)
-			slow := make(chan error)
+			slow := make(chan error, 1)
 			go func() {
 				_, err := client.Invoke(t.Context(), method, message(1))
 				slow <- err
@@ -262,9 +262,9 @@ func TestRedialLetsCallsFinish(t *testing.T) {
 			old := made.all()[0]
 			select {
 			case <-old.closed:
-				t.Error("the old connection was closed with a call in flight")
+				t.Fatal("the old connection was closed with a call in flight")
 			case err := <-slow:
-				t.Errorf("the call in flight ended: %v", err)
+				t.Fatalf("the call in flight ended: %v", err)
 			default:
 			}
 			if closes {

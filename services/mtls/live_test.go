@@ -2,6 +2,7 @@ package mtls_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -41,7 +42,7 @@ func TestLiveConnectionIsJudgedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			leaf := ca.Leaf("dns:gateway.internal")
-			leaf.NotAfter = time.Now().Add(time.Hour)
+			leaf.NotAfter, leaf.ExtKeyUsage = time.Now().Add(time.Hour), []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 			client, err := mtls.Open(ca.Write(ca.Issue(leaf)), options(log))
 			if err != nil {
 				t.Fatal(err)

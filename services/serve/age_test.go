@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -17,9 +18,11 @@ func TestConnectionsEndByAge(t *testing.T) {
 	w := run(t, hello, func(c *serve.Config) { c.MaxConnectionAge = 20 * time.Millisecond })
 	client := w.client(t, reports)
 	seen := map[string]bool{}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
 	for calls := 0; len(seen) < 4; calls++ {
 		var p peer.Peer
-		if _, err := client.Fulfill(t.Context(), &intentgatev1.FulfillRequest{}, grpc.Peer(&p)); err != nil {
+		if _, err := client.Fulfill(ctx, &intentgatev1.FulfillRequest{}, grpc.Peer(&p)); err != nil {
 			t.Fatalf("call %d, connection %d: %v", calls, len(seen), err)
 		}
 		seen[p.LocalAddr.String()] = true

@@ -37,7 +37,7 @@ type Client struct {
 	options []grpc.CallOption
 
 	current atomic.Pointer[connection]
-	life    context.Context //nolint:containedctx // ends with Close, and with it what runs in the background
+	life    context.Context // ends with Close, and with it what runs in the background
 	stop    context.CancelFunc
 	running sync.WaitGroup
 

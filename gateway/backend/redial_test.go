@@ -38,7 +38,7 @@ func watch(t *testing.T, files mtls.Files) *end {
 	ctx, cancel := context.WithCancel(t.Context())
 	started := make(chan struct{})
 	start := sync.OnceFunc(func() { close(started) })
-	identity, err := mtls.Open(files, mtls.Options{Logger: discard(), Observe: func(changed bool, _ error) {
+	identity, err := mtls.Open(files, mtls.Options{Logger: discard(), Observe: func(ctx context.Context, changed bool, _ error) {
 		if f := e.tell.Load(); changed && f != nil {
 			(*f)()
 		}

@@ -28,8 +28,8 @@ func newFileInstruments(meter metric.Meter) (i fileInstruments, err error) {
 
 // FilesRead counts what came of reading watched files: whether something new is in force, and what is wrong. The name is
 // one out of the configuration.
-func (t *Telemetry) FilesRead(name string, changed bool, err error) {
-	ctx, label, good := context.Background(), attribute.String("name", name), int64(1)
+func (t *Telemetry) FilesRead(ctx context.Context, name string, changed bool, err error) {
+	label, good := attribute.String("name", name), int64(1)
 	if changed {
 		t.files.reloads.Add(ctx, 1, metric.WithAttributes(label, attribute.String("result", "reloaded")))
 	}

@@ -13,18 +13,18 @@ import (
 func TestFilesRead(t *testing.T) {
 	telemetry := newTelemetry(t, io.Discard)
 	const name = `{name="edge.certificate"`
-	telemetry.FilesRead("edge.certificate", false, nil)
+	telemetry.FilesRead(t.Context(), "edge.certificate", false, nil)
 	has(t, scrape(t, telemetry), `intentgate_files_good`+name+`} 1`)
-	telemetry.FilesRead("edge.certificate", false, errors.New("no PEM block"))
-	telemetry.FilesRead("edge.certificate", true, errors.New("the other one is good")) // both
+	telemetry.FilesRead(t.Context(), "edge.certificate", false, errors.New("no PEM block"))
+	telemetry.FilesRead(t.Context(), "edge.certificate", true, errors.New("the other one is good")) // both
 	has(t, scrape(t, telemetry),
 		`intentgate_files_good`+name+`} 0`,
 		`intentgate_file_reloads_total`+name+`,result="failed"} 2`,
 		`intentgate_file_reloads_total`+name+`,result="reloaded"} 1`,
 	)
-	telemetry.FilesRead("edge.certificate", true, nil)
-	telemetry.FilesRead("edge.certificate", false, nil)
-	telemetry.FilesRead("edge.clients", false, errors.New("empty"))
+	telemetry.FilesRead(t.Context(), "edge.certificate", true, nil)
+	telemetry.FilesRead(t.Context(), "edge.certificate", false, nil)
+	telemetry.FilesRead(t.Context(), "edge.clients", false, errors.New("empty"))
 	has(t, scrape(t, telemetry),
 		`intentgate_files_good`+name+`} 1`,
 		`intentgate_files_good{name="edge.clients"} 0`,

@@ -1,6 +1,7 @@
 package mtls
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"time"
@@ -19,7 +20,9 @@ func (id *Identity) Reload() error {
 }
 
 // Telling returns a function that does what a watch does when files may have changed.
-func (id *Identity) Telling() func() { return telling(id.options, nil, id.reload) }
+func (id *Identity) Telling(ctx context.Context) func() {
+	return telling(ctx, id.options, nil, id.reload)
+}
 
 // ServerConfig returns the configuration of a connection.
 func (id *Identity) ServerConfig() *tls.Config { return id.serverConfig() }

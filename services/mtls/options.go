@@ -1,6 +1,7 @@
 package mtls
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -24,7 +25,7 @@ type Options struct {
 	Now func() time.Time
 	// Observe is told what came of each reading that a watch caused, also where nothing had changed, in the goroutine that
 	// watches, which waits for it. Nil: nobody is.
-	Observe func(changed bool, err error)
+	Observe func(ctx context.Context, changed bool, err error)
 
 	// again is how often the files are read without an event: a folder that is replaced as a whole, or lies on another
 	// machine, causes none.

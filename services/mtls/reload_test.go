@@ -21,12 +21,12 @@ func TestReloadKeepsWhatIsGood(t *testing.T) {
 	var changed bool
 	var fault error
 	o := options(log)
-	o.Observe = func(c bool, err error) { changed, fault = c, err }
+	o.Observe = func(_ context.Context, c bool, err error) { changed, fault = c, err }
 	identity, err := mtls.Open(files, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, pool := identity.Telling(), identity.Pool()
+	read, pool := identity.Telling(t.Context()), identity.Pool()
 	for name, damage := range map[string]func(){
 		"mismatch":          func() { write(t, files.Cert, second.CertPEM()) },
 		"truncated key":     func() { write(t, files.Key, first.KeyPEM()[:100]) },
@@ -54,6 +54,9 @@ func TestReloadKeepsWhatIsGood(t *testing.T) {
 			if read(); changed || fault != nil {
 				t.Fatalf("observed %t, %v of the old files", changed, fault)
 			}
+			if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); !strings.Contains(lines[len(lines)-1], "Files are good again") {
+				t.Errorf("the log does not end with the good news: %s", log)
+			}
 		})
 	}
 	if strings.Contains(log.String(), "reloaded") {
@@ -79,7 +82,7 @@ func watched(t *testing.T, files mtls.Files, log *logBuffer, tweak ...func(mtls.
 	ctx, cancel := context.WithCancel(t.Context())
 	reloads := make(chan error)
 	o := options(log)
-	o.Observe = func(_ bool, err error) {
+	o.Observe = func(_ context.Context, _ bool, err error) {
 		select {
 		case reloads <- err:
 		case <-ctx.Done():
@@ -208,7 +211,7 @@ func TestWatchKeyPair(t *testing.T) {
 	files := ca.Files("dns:first.internal")
 	ctx, cancel := context.WithCancel(t.Context())
 	o := options(&logBuffer{})
-	o.Observe = func(changed bool, err error) {
+	o.Observe = func(_ context.Context, changed bool, err error) {
 		if !changed || err != nil {
 			t.Errorf("observed %t, %v; want a change", changed, err)
 		}
@@ -242,7 +245,7 @@ func TestWatchRoots(t *testing.T) {
 	files := ca.Files("dns:unused.internal")
 	ctx, cancel := context.WithCancel(t.Context())
 	o := options(&logBuffer{})
-	o.Observe = func(bool, error) { cancel() }
+	o.Observe = func(context.Context, bool, error) { cancel() }
 	roots, err := mtls.OpenRoots(files.CA, o)
 	if err != nil {
 		t.Fatal(err)

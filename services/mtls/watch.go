@@ -39,7 +39,7 @@ func Watch(ctx context.Context, o Options, files []string, reload Reload) (err e
 	}
 	ticker := time.NewTicker(o.again)
 	defer ticker.Stop()
-	read := telling(o, files, reload)
+	read := telling(ctx, o, files, reload)
 	// What changed between the first reading and now has caused no event.
 	read()
 
@@ -71,18 +71,21 @@ func Watch(ctx context.Context, o Options, files []string, reload Reload) (err e
 }
 
 // telling returns a function that calls reload and tells what came of it; the log last, when all is done.
-func telling(o Options, files []string, reload Reload) func() {
+func telling(ctx context.Context, o Options, files []string, reload Reload) func() {
 	fault := "" // a folder sees many events: one fault is logged once
 	return func() {
 		changed, err := reload()
 		if o.Observe != nil {
-			o.Observe(changed, err)
+			o.Observe(ctx, changed, err)
 		}
 		if changed {
 			o.Logger.Info("Files reloaded", "files", files)
 		}
 		switch {
 		case err == nil:
+			if fault != "" && !changed {
+				o.Logger.Info("Files are good again", "files", files)
+			}
 			fault = ""
 		case err.Error() != fault:
 			fault = err.Error()

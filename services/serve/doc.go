@@ -1,5 +1,6 @@
 // Package serve is what an intent service needs around its handlers: a gRPC server that speaks mutual TLS and nothing
-// else, answers only the callers it was told of, reloads its certificates, and stops without cutting off a call.
+// else, answers only the callers it was told of, reloads its certificates, ends connections whose trust has ended or that
+// are of age, and stops without cutting off a call.
 //
 // The main of a service is one call of [Main]:
 //

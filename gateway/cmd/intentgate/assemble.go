@@ -77,11 +77,7 @@ func (a *assembly) services(context.Context) error {
 		files := service.GetTls()
 		var client *backend.Client
 		identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()},
-			a.watched("services."+service.GetName(), func(changed bool, _ error) {
-				if changed {
-					client.Redial()
-				}
-			}))
+			a.watched("services."+service.GetName(), func() { client.Redial() })) //nolint:contextcheck // as for Dial
 		if err != nil {
 			problems = append(problems, err)
 			continue

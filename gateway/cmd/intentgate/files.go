@@ -13,14 +13,16 @@ func (a *assembly) watch(name string, files []string, reload mtls.Reload) {
 	a.beside = append(a.beside, func(ctx context.Context) error { return mtls.Watch(ctx, o, files, reload) })
 }
 
-// watched returns the options of files that are watched under a name, for those that see to the watching themselves. Those
-// who use the files may be told, too.
-func (a *assembly) watched(name string, tell ...func(changed bool, err error)) mtls.Options {
-	return mtls.Options{Logger: a.logger.With("name", name), Now: a.now, Observe: func(changed bool, err error) {
-		for _, f := range tell {
-			f(changed, err)
+// watched returns the options of files that are watched under a name, for those that see to the watching themselves. What is
+// to be done on a change is done before anybody is told.
+func (a *assembly) watched(name string, onChange ...func()) mtls.Options {
+	return mtls.Options{Logger: a.logger.With("name", name), Now: a.now, Observe: func(ctx context.Context, changed bool, err error) {
+		if changed {
+			for _, f := range onChange {
+				f()
+			}
 		}
-		a.telemetry.FilesRead(name, changed, err)
+		a.telemetry.FilesRead(ctx, name, changed, err)
 		a.health.FilesRead(name, err, a.now())
 	}}
 }

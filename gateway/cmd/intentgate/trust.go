@@ -97,7 +97,7 @@ func (a *assembly) idTokens(context.Context) error {
 	}
 	a.keys = keys.Status
 	if source.File != "" {
-		a.watch("id_token_keys", []string{source.File}, func() (bool, error) { return keys.Reload(context.Background()) })
+		a.watch("id_token_keys", []string{source.File}, func() (bool, error) { return keys.Reload(context.Background()) }) //nolint:contextcheck // a file
 	} else {
 		a.beside = append(a.beside, func(ctx context.Context) error {
 			keys.Run(ctx)

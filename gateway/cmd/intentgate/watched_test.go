@@ -37,18 +37,24 @@ var watchedFiles = map[string]watchedFile{
 	"edge's certificate": {
 		"edge.certificate", pki.EdgeCert,
 		func(t *testing.T) (map[string][]byte, string) {
+			t.Helper()
 			c := issue(t, keys(t).EdgeCA, devca.Leaf{IPs: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 			return map[string][]byte{pki.EdgeCert: c.CertPEM(), pki.EdgeKey: c.KeyPEM()}, c.Leaf.SerialNumber.String()
 		},
-		func(t *testing.T, g *watchedGate) string { return g.serial(t).String() },
+		func(t *testing.T, g *watchedGate) string {
+			t.Helper()
+			return g.serial(t).String()
+		},
 	},
 	"certificate for a service": {
 		"services." + serviceName, pki.GatewayKey,
 		func(t *testing.T) (map[string][]byte, string) {
+			t.Helper()
 			c := issue(t, keys(t).InternalCA, devca.Leaf{DNS: []string{pki.GatewayName}})
 			return map[string][]byte{pki.GatewayCert: c.CertPEM(), pki.GatewayKey: c.KeyPEM()}, c.Leaf.SerialNumber.String()
 		},
 		func(t *testing.T, g *watchedGate) string {
+			t.Helper()
 			if status := g.say(t, g.token); status != "200" {
 				return status
 			}
@@ -59,34 +65,49 @@ var watchedFiles = map[string]watchedFile{
 	"CA of a service": {
 		"services." + serviceName, gatewayCA,
 		func(t *testing.T) (map[string][]byte, string) {
+			t.Helper()
 			return map[string][]byte{gatewayCA: authority(t)}, "503" // withdrawn
 		},
-		func(t *testing.T, g *watchedGate) string { return g.say(t, g.token) },
+		func(t *testing.T, g *watchedGate) string {
+			t.Helper()
+			return g.say(t, g.token)
+		},
 	},
 	"roots of a profile": {
 		"edge.clients", pki.SSLComRoot,
 		func(t *testing.T) (map[string][]byte, string) {
+			t.Helper()
 			return map[string][]byte{pki.SSLComRoot: authority(t)}, "403"
 		},
-		func(t *testing.T, g *watchedGate) string { return g.say(t, g.token) },
+		func(t *testing.T, g *watchedGate) string {
+			t.Helper()
+			return g.say(t, g.token)
+		},
 	},
 	"keys of ID tokens": {
 		"id_token_keys", pki.JWKS,
 		func(t *testing.T) (map[string][]byte, string) {
+			t.Helper()
 			other, err := issuer.New(issuer.Options{Now: time.Now})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return map[string][]byte{pki.JWKS: other.JWKS()}, "401"
 		},
-		func(t *testing.T, g *watchedGate) string { return g.say(t, g.token) },
+		func(t *testing.T, g *watchedGate) string {
+			t.Helper()
+			return g.say(t, g.token)
+		},
 	},
 	"secret": {
 		"webhooks." + esPath + ".credentials", password,
 		func(*testing.T) (map[string][]byte, string) {
 			return map[string][]byte{password: []byte("another secret, as long")}, "401"
 		},
-		func(t *testing.T, g *watchedGate) string { return g.say(t, basic("shop", secrets[password])) },
+		func(t *testing.T, g *watchedGate) string {
+			t.Helper()
+			return g.say(t, basic("shop", secrets[password]))
+		},
 	},
 }
 

@@ -153,30 +153,16 @@ func (d *demo) say(ctx context.Context, conversation *simulator.Conversation, li
 
 // farewell says how to go on.
 func (d *demo) farewell(dir string, at addresses) error {
-	body := filepath.Join(dir, "turn.json")
-	conversation := simulator.NewConversation(nil, demoAgent)
-	request, err := conversation.Request(script("A-1043")[1].Utterance)
+	program, err := os.Executable() // `go run` puts it where no shell finds it
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(body, request, 0o600); err != nil {
-		return err
-	}
-	// In a file, since a token is no argument: other users of this machine see those.
-	token, err := d.pki.Issuer.Token(webhookURL+demoES, shopNumber)
-	if err != nil {
-		return err
-	}
-	header := filepath.Join(dir, "authorization")
-	if err := os.WriteFile(header, []byte("Authorization: Bearer "+token+"\n"), 0o600); err != nil {
-		return err
-	}
-	certs := filepath.Join(dir, certsFolder)
+	settings := filepath.Join(dir, configFile)
 	d.printf(`
 ━━ Everything stays up. Be Dialogflow yourself:
 
-curl --cacert %s --cert %s --key %s \
-  -H 'Content-Type: application/json' -H @%s -d @%s %s%s
+%s simulate --config %s --dev %s %s%s \
+  --intent order.track --param order_id=A-1043
 
     metrics   %s/metrics
     health    %s/readyz
@@ -186,8 +172,8 @@ curl --cacert %s --cert %s --key %s \
     log       %s
 
 Stop with Ctrl-C: the folder goes with it.
-`, filepath.Join(certs, pki.EdgeCA), filepath.Join(certs, pki.SSLComCert), filepath.Join(certs, pki.SSLComKey), header, body, at.Edge, demoES,
-		at.Status, at.Status, at.Admin, at.Admin, filepath.Join(dir, configFile), filepath.Join(dir, logFile))
+`, program, settings, filepath.Join(dir, certsFolder), at.Edge, demoES,
+		at.Status, at.Status, at.Admin, at.Admin, settings, filepath.Join(dir, logFile))
 	return nil
 }
 

@@ -35,7 +35,7 @@ service orders, the gateway, and a Dialogflow that plays a conversation with the
 and as a CX agent would.
 
 For each turn it shows the JSON that comes in, the gRPC call with the caller in its metadata,
-the JSON that goes out, and the time it took. Then it stays up, for you to call it with curl.`,
+the JSON that goes out, and the time it took. Then it stays up, for you to call it with the command simulate.`,
 		Example: `  intentgate demo
   intentgate demo --once   # exit after the conversation, with status 1 if an answer was wrong`,
 		Args: cobra.NoArgs,

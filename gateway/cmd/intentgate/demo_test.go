@@ -49,7 +49,7 @@ func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked f
 			t.Errorf("turn %d does not tell its time:\n%s", i+1, turn)
 		}
 	}
-	if strings.Contains(stdout, "curl ") {
+	if strings.Contains(stdout, "simulate") {
 		t.Errorf("it tells how to go on, although it ends:\n%s", stdout)
 	}
 	if left, err := os.ReadDir(temporary); err != nil || len(left) != 0 {

@@ -83,8 +83,8 @@ func (id *Identity) endUntrusted() {
 	}
 	id.live.mu.Unlock()
 	for c, err := range ended {
+		_ = c.Close() // it is gone, one way or the other
 		id.options.Logger.Warn("Connection ended, its certificate is no longer good",
 			"peer", c.RemoteAddr().String(), "names", slices.Collect(SANs(c.certs[0])), "error", err)
-		_ = c.Close() // it is gone, one way or the other
 	}
 }

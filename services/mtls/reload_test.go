@@ -142,11 +142,11 @@ func TestWatchRename(t *testing.T) {
 	if !identity.Certificate().Leaf.Equal(second.Leaf) {
 		t.Error("a pair that does not belong together replaced a good one")
 	}
+	write(t, files.Key, second.KeyPEM())
+	wait("the right key again", func(err error) bool { return err == nil })
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), files.Key) {
 		t.Errorf("log %q, want a warning that names %s", log, files.Key)
 	}
-	write(t, files.Key, second.KeyPEM())
-	wait("the right key again", func(err error) bool { return err == nil })
 }
 
 // TestWatchKubernetes swaps files as the kubelet does: they are links through ..data, which is replaced by a rename.

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/config"
+)
+
+// documents are the project's Markdown files, by their paths from its root.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	root := filepath.Join("..", "..", "..")
+	texts := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file) //nolint:gosec // the project's own
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, err := filepath.Rel(root, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[filepath.ToSlash(name)] = string(text)
+		}
+	}
+	return texts
+}
+
+// TestDocumentedConfigurations loads every configuration that the documentation shows. What is only a part of one stands
+// for those sections in the first one of docs/connect.md.
+func TestDocumentedConfigurations(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := keys(t).Write(filepath.Join(dir, "dev-certs")); err != nil {
+		t.Fatal(err)
+	}
+	etc := strings.NewReplacer("/etc/intentgate/", "dev-certs/", "fullchain.pem", "edge.pem", "privkey.pem", "edge.key", "agents-ca.pem", "internal-ca.pem")
+	for _, secret := range []string{"es-password", "webhook-key"} {
+		if err := os.WriteFile(filepath.Join(dir, "dev-certs", secret), []byte("not a secret: "+secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts := documents(t)
+	whole := sections(yamlBlocks(texts["docs/connect.md"])[0])
+	seen := 0
+	for name, text := range texts {
+		for _, block := range yamlBlocks(text) {
+			seen++
+			all := maps.Clone(whole)
+			if own := sections(block); own["services"] != "" && own["routes"] != "" && own["edge"] != "" {
+				all = own
+			} else {
+				maps.Copy(all, own)
+			}
+			file := filepath.Join(dir, "intentgate.yaml")
+			var content strings.Builder
+			for _, section := range all {
+				content.WriteString(section)
+			}
+			if err := os.WriteFile(file, []byte(etc.Replace(content.String())), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := config.Load(file, time.Now()); err != nil {
+				t.Errorf("%s: a configuration that does not load: %v\n%s", name, err, block)
+			}
+		}
+	}
+	if seen < 8 {
+		t.Errorf("the documentation shows %d configurations: has the form of its examples changed?", seen)
+	}
+}
+
+func yamlBlocks(text string) (blocks []string) {
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		blocks = append(blocks, block[1])
+	}
+	return blocks
+}
+
+// sections are the parts of a configuration by their top-level keys.
+func sections(text string) map[string]string {
+	parts := map[string]string{}
+	starts := regexp.MustCompile(`(?m)^[a-z_]+:`).FindAllStringIndex(text, -1)
+	for i, start := range starts {
+		end := len(text)
+		if i+1 < len(starts) {
+			end = starts[i+1][0]
+		}
+		parts[text[start[0]:start[1]-1]] = text[start[0]:end]
+	}
+	return parts
+}
+
+// TestDocumentedLinks follows every link of the documentation inside the repository.
+func TestDocumentedLinks(t *testing.T) {
+	t.Parallel()
+	texts := documents(t)
+	for name, text := range texts {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
+			target, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(target, ":") {
+				continue // elsewhere
+			}
+			file := name
+			if target != "" {
+				file = filepath.ToSlash(filepath.Join(filepath.Dir(name), target))
+			}
+			if _, err := os.Stat(filepath.Join("..", "..", "..", file)); err != nil {
+				t.Errorf("%s: %s leads nowhere", name, link[1])
+			}
+			if anchor != "" && !anchors(texts[file])[anchor] {
+				t.Errorf("%s: %s: %s has no such heading", name, link[1], file)
+			}
+		}
+	}
+}
+
+// anchors are a document's headings as GitHub links to them.
+func anchors(text string) map[string]bool {
+	found := map[string]bool{}
+	text = regexp.MustCompile("(?ms)^```.*?^```").ReplaceAllString(text, "")
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		found[strings.ReplaceAll(kept, " ", "-")] = true
+	}
+	return found
+}
+
+// TestDocumentedReasons wants a row for every reason of a refusal.
+func TestDocumentedReasons(t *testing.T) {
+	t.Parallel()
+	table := documents(t)["docs/mtls.md"]
+	for _, room := range []string{"", "idtoken", "secret"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", "authn", room, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, file := range files {
+			source, err := os.ReadFile(file) //nolint:gosec // the project's own
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, reason := range regexp.MustCompile(`Reason += "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+				seen++
+				if !regexp.MustCompile("(?m)^\\| [^|]*`" + reason[1] + "`").MatchString(table) {
+					t.Errorf("docs/mtls.md has no row for %s", reason[1])
+				}
+			}
+		}
+		if seen < 3 {
+			t.Errorf("authn/%s has %d reasons: are they written otherwise now?", room, seen)
+		}
+	}
+}

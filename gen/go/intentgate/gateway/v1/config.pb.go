@@ -10,6 +10,7 @@ package gatewayv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -788,7 +789,10 @@ type Webhook struct {
 	IdToken *IdToken `protobuf:"bytes,9,opt,name=id_token,json=idToken,proto3" json:"id_token,omitempty"`
 	// Secrets that prove a project instead of an ID token, for agents that cannot send one. ES sends no token where Basic
 	// authentication or a header `authorization` is configured in the agent.
-	Credentials   []*Credential `protobuf:"bytes,10,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	Credentials []*Credential `protobuf:"bytes,10,rep,name=credentials,proto3" json:"credentials,omitempty"`
+	// The time zone of the agent's users, such as `Europe/Berlin`: the dates and times of CX carry none, and a typed intent
+	// that wants a point in time needs one.
+	TimeZone      string `protobuf:"bytes,11,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -891,6 +895,13 @@ func (x *Webhook) GetCredentials() []*Credential {
 		return x.Credentials
 	}
 	return nil
+}
+
+func (x *Webhook) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
 }
 
 // Credential is a secret that an agent is configured with: Basic authentication or a header.
@@ -1301,7 +1312,9 @@ type Service struct {
 	// How it is called.
 	Tls *ServiceTLS `protobuf:"bytes,3,opt,name=tls,proto3" json:"tls,omitempty"`
 	// The gateway is not ready while this service cannot be reached.
-	Required      bool `protobuf:"varint,4,opt,name=required,proto3" json:"required,omitempty"`
+	Required bool `protobuf:"varint,4,opt,name=required,proto3" json:"required,omitempty"`
+	// The intents that the service's own RPCs answer. Absent: it answers through intentgate.v1.IntentService only, by routes.
+	Intents       *Intents `protobuf:"bytes,5,opt,name=intents,proto3" json:"intents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1364,6 +1377,363 @@ func (x *Service) GetRequired() bool {
 	return false
 }
 
+func (x *Service) GetIntents() *Intents {
+	if x != nil {
+		return x.Intents
+	}
+	return nil
+}
+
+// Intents says where a service's typed intents are learnt, and which of them it may claim.
+type Intents struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A file of descriptors, as `buf build -o FILE` or `protoc --include_imports --descriptor_set_out=FILE` writes it. It is
+	// read again when it changes.
+	DescriptorSet string `protobuf:"bytes,1,opt,name=descriptor_set,json=descriptorSet,proto3" json:"descriptor_set,omitempty"`
+	// Ask the running service by gRPC server reflection, instead of a file.
+	Reflection *Reflection `protobuf:"bytes,2,opt,name=reflection,proto3" json:"reflection,omitempty"`
+	// What the service may claim. Absent: nothing.
+	Allow *Allow `protobuf:"bytes,3,opt,name=allow,proto3" json:"allow,omitempty"`
+	// Methods whose proto cannot be annotated.
+	Methods       []*MethodBinding `protobuf:"bytes,4,rep,name=methods,proto3" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Intents) Reset() {
+	*x = Intents{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Intents) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Intents) ProtoMessage() {}
+
+func (x *Intents) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Intents.ProtoReflect.Descriptor instead.
+func (*Intents) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Intents) GetDescriptorSet() string {
+	if x != nil {
+		return x.DescriptorSet
+	}
+	return ""
+}
+
+func (x *Intents) GetReflection() *Reflection {
+	if x != nil {
+		return x.Reflection
+	}
+	return nil
+}
+
+func (x *Intents) GetAllow() *Allow {
+	if x != nil {
+		return x.Allow
+	}
+	return nil
+}
+
+func (x *Intents) GetMethods() []*MethodBinding {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+// Reflection is how descriptors are asked for.
+type Reflection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How often they are asked for anew, beside each new connection and each method that the service says it does not have;
+	// default 5m.
+	Refresh       *durationpb.Duration `protobuf:"bytes,1,opt,name=refresh,proto3" json:"refresh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reflection) Reset() {
+	*x = Reflection{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reflection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reflection) ProtoMessage() {}
+
+func (x *Reflection) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reflection.ProtoReflect.Descriptor instead.
+func (*Reflection) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Reflection) GetRefresh() *durationpb.Duration {
+	if x != nil {
+		return x.Refresh
+	}
+	return nil
+}
+
+// Allow bounds the claims of a service; each name may hold `*`. A claim must be within all of it; one that is not is
+// refused and reported.
+type Allow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Display names of intents.
+	Intents []string `protobuf:"bytes,1,rep,name=intents,proto3" json:"intents,omitempty"`
+	// Tags.
+	Tags []string `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
+	// ES actions.
+	Actions []string `protobuf:"bytes,3,rep,name=actions,proto3" json:"actions,omitempty"`
+	// Full names of the gRPC services whose methods may be called, such as `shop.orders.v1.OrderService`; default: all.
+	Services []string `protobuf:"bytes,4,rep,name=services,proto3" json:"services,omitempty"`
+	// CX agents, by resource name or by ID; default: all.
+	Agents []string `protobuf:"bytes,5,rep,name=agents,proto3" json:"agents,omitempty"`
+	// Environments, `-` being the draft; default: all.
+	Environments  []string `protobuf:"bytes,6,rep,name=environments,proto3" json:"environments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Allow) Reset() {
+	*x = Allow{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Allow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Allow) ProtoMessage() {}
+
+func (x *Allow) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Allow.ProtoReflect.Descriptor instead.
+func (*Allow) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Allow) GetIntents() []string {
+	if x != nil {
+		return x.Intents
+	}
+	return nil
+}
+
+func (x *Allow) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Allow) GetActions() []string {
+	if x != nil {
+		return x.Actions
+	}
+	return nil
+}
+
+func (x *Allow) GetServices() []string {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
+func (x *Allow) GetAgents() []string {
+	if x != nil {
+		return x.Agents
+	}
+	return nil
+}
+
+func (x *Allow) GetEnvironments() []string {
+	if x != nil {
+		return x.Environments
+	}
+	return nil
+}
+
+// MethodBinding binds a method as annotations would, and instead of its annotations.
+type MethodBinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The method, such as `shop.orders.v1.OrderService/TrackOrder`.
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// The display names of the intents that it answers, and so on; bounded by allow as well.
+	Intents []string `protobuf:"bytes,2,rep,name=intents,proto3" json:"intents,omitempty"`
+	// Tags.
+	Tags []string `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty"`
+	// ES actions.
+	Actions []string `protobuf:"bytes,4,rep,name=actions,proto3" json:"actions,omitempty"`
+	// What annotations on fields would say.
+	Fields        []*FieldBinding `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MethodBinding) Reset() {
+	*x = MethodBinding{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MethodBinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MethodBinding) ProtoMessage() {}
+
+func (x *MethodBinding) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MethodBinding.ProtoReflect.Descriptor instead.
+func (*MethodBinding) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MethodBinding) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *MethodBinding) GetIntents() []string {
+	if x != nil {
+		return x.Intents
+	}
+	return nil
+}
+
+func (x *MethodBinding) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *MethodBinding) GetActions() []string {
+	if x != nil {
+		return x.Actions
+	}
+	return nil
+}
+
+func (x *MethodBinding) GetFields() []*FieldBinding {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// FieldBinding says of a field what intentgate.v1.ParameterOptions would.
+type FieldBinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The field, of the request or the response: `request.order_id`, `response.status`, `request.period.start`.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What the annotation would say.
+	Options       *v1.ParameterOptions `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldBinding) Reset() {
+	*x = FieldBinding{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldBinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldBinding) ProtoMessage() {}
+
+func (x *FieldBinding) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldBinding.ProtoReflect.Descriptor instead.
+func (*FieldBinding) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *FieldBinding) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *FieldBinding) GetOptions() *v1.ParameterOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
 // ServiceTLS is the mutual TLS 1.3 with an intent service.
 type ServiceTLS struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1381,7 +1751,7 @@ type ServiceTLS struct {
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1763,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1776,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -1452,7 +1822,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1834,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1847,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -1527,7 +1897,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1909,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1922,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Match) GetPlatform() string {
@@ -1622,7 +1992,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +2004,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +2017,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Status) GetListen() string {
@@ -1668,7 +2038,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +2050,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +2063,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Admin) GetListen() string {
@@ -1707,7 +2077,7 @@ var File_intentgate_gateway_v1_config_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x03\n" +
+	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xc0\x03\n" +
 	"\x06Config\x127\n" +
 	"\x04edge\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.EdgeB\x06\xbaH\x03\xc8\x01\x01R\x04edge\x12D\n" +
 	"\bwebhooks\x18\x02 \x03(\v2\x1e.intentgate.gateway.v1.WebhookB\b\xbaH\x05\x92\x01\x02\b\x01R\bwebhooks\x12D\n" +
@@ -1771,7 +2141,7 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"handshakes\x18\a \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\n" +
 	"handshakes\x12+\n" +
-	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\xc7\x04\n" +
+	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\xe4\x04\n" +
 	"\aWebhook\x123\n" +
 	"\x04path\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^(/[A-Za-z0-9._~-]+)+/?$R\x04path\x12)\n" +
 	"\bplatform\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -1785,7 +2155,8 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\bprojects\x18\b \x03(\v2\x1e.intentgate.gateway.v1.ProjectR\bprojects\x129\n" +
 	"\bid_token\x18\t \x01(\v2\x1e.intentgate.gateway.v1.IdTokenR\aidToken\x12C\n" +
 	"\vcredentials\x18\n" +
-	" \x03(\v2!.intentgate.gateway.v1.CredentialR\vcredentialsB\x14\n" +
+	" \x03(\v2!.intentgate.gateway.v1.CredentialR\vcredentials\x12\x1b\n" +
+	"\ttime_zone\x18\v \x01(\tR\btimeZoneB\x14\n" +
 	"\x12_retries_repeat_id\"\xa7\x02\n" +
 	"\n" +
 	"Credential\x121\n" +
@@ -1816,12 +2187,40 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x04file\x18\x03 \x01(\tR\x04file\"C\n" +
 	"\aProject\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x1f\n" +
-	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xb6\x01\n" +
+	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xf0\x01\n" +
 	"\aService\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1f\n" +
 	"\x06target\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06target\x12;\n" +
 	"\x03tls\x18\x03 \x01(\v2!.intentgate.gateway.v1.ServiceTLSB\x06\xbaH\x03\xc8\x01\x01R\x03tls\x12\x1a\n" +
-	"\brequired\x18\x04 \x01(\bR\brequired\"~\n" +
+	"\brequired\x18\x04 \x01(\bR\brequired\x128\n" +
+	"\aintents\x18\x05 \x01(\v2\x1e.intentgate.gateway.v1.IntentsR\aintents\"\xe7\x01\n" +
+	"\aIntents\x12%\n" +
+	"\x0edescriptor_set\x18\x01 \x01(\tR\rdescriptorSet\x12A\n" +
+	"\n" +
+	"reflection\x18\x02 \x01(\v2!.intentgate.gateway.v1.ReflectionR\n" +
+	"reflection\x122\n" +
+	"\x05allow\x18\x03 \x01(\v2\x1c.intentgate.gateway.v1.AllowR\x05allow\x12>\n" +
+	"\amethods\x18\x04 \x03(\v2$.intentgate.gateway.v1.MethodBindingR\amethods\"S\n" +
+	"\n" +
+	"Reflection\x12E\n" +
+	"\arefresh\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
+	"\"\x04\b\x80\xa3\x052\x02\b\x01R\arefresh\"\xa7\x01\n" +
+	"\x05Allow\x12\x18\n" +
+	"\aintents\x18\x01 \x03(\tR\aintents\x12\x12\n" +
+	"\x04tags\x18\x02 \x03(\tR\x04tags\x12\x18\n" +
+	"\aactions\x18\x03 \x03(\tR\aactions\x12\x1a\n" +
+	"\bservices\x18\x04 \x03(\tR\bservices\x12\x16\n" +
+	"\x06agents\x18\x05 \x03(\tR\x06agents\x12\"\n" +
+	"\fenvironments\x18\x06 \x03(\tR\fenvironments\"\xe5\x01\n" +
+	"\rMethodBinding\x12O\n" +
+	"\x06method\x18\x01 \x01(\tB7\xbaH4r220^[A-Za-z_][A-Za-z0-9_.]*/[A-Za-z_][A-Za-z0-9_]*$R\x06method\x12\x18\n" +
+	"\aintents\x18\x02 \x03(\tR\aintents\x12\x12\n" +
+	"\x04tags\x18\x03 \x03(\tR\x04tags\x12\x18\n" +
+	"\aactions\x18\x04 \x03(\tR\aactions\x12;\n" +
+	"\x06fields\x18\x05 \x03(\v2#.intentgate.gateway.v1.FieldBindingR\x06fields\"\x9f\x01\n" +
+	"\fFieldBinding\x12L\n" +
+	"\x05field\x18\x01 \x01(\tB6\xbaH3r12/^(request|response)(\\.[A-Za-z_][A-Za-z0-9_]*)+$R\x05field\x12A\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1f.intentgate.v1.ParameterOptionsB\x06\xbaH\x03\xc8\x01\x01R\aoptions\"~\n" +
 	"\n" +
 	"ServiceTLS\x12\x17\n" +
 	"\x02ca\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02ca\x12\x1b\n" +
@@ -1861,7 +2260,7 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: intentgate.gateway.v1.Config
 	(*Edge)(nil),                  // 1: intentgate.gateway.v1.Edge
@@ -1880,52 +2279,65 @@ var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*IdTokenKeys)(nil),           // 14: intentgate.gateway.v1.IdTokenKeys
 	(*Project)(nil),               // 15: intentgate.gateway.v1.Project
 	(*Service)(nil),               // 16: intentgate.gateway.v1.Service
-	(*ServiceTLS)(nil),            // 17: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),                 // 18: intentgate.gateway.v1.Route
-	(*Match)(nil),                 // 19: intentgate.gateway.v1.Match
-	(*Status)(nil),                // 20: intentgate.gateway.v1.Status
-	(*Admin)(nil),                 // 21: intentgate.gateway.v1.Admin
-	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*Intents)(nil),               // 17: intentgate.gateway.v1.Intents
+	(*Reflection)(nil),            // 18: intentgate.gateway.v1.Reflection
+	(*Allow)(nil),                 // 19: intentgate.gateway.v1.Allow
+	(*MethodBinding)(nil),         // 20: intentgate.gateway.v1.MethodBinding
+	(*FieldBinding)(nil),          // 21: intentgate.gateway.v1.FieldBinding
+	(*ServiceTLS)(nil),            // 22: intentgate.gateway.v1.ServiceTLS
+	(*Route)(nil),                 // 23: intentgate.gateway.v1.Route
+	(*Match)(nil),                 // 24: intentgate.gateway.v1.Match
+	(*Status)(nil),                // 25: intentgate.gateway.v1.Status
+	(*Admin)(nil),                 // 26: intentgate.gateway.v1.Admin
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*v1.ParameterOptions)(nil),   // 29: intentgate.v1.ParameterOptions
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
 	1,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
 	9,  // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
 	16, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	18, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	20, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	21, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	23, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	25, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	26, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
 	14, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
 	2,  // 7: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
 	3,  // 8: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
 	8,  // 9: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	22, // 10: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	27, // 10: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
 	6,  // 11: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
 	7,  // 12: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
 	4,  // 13: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
 	5,  // 14: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
-	23, // 15: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
-	23, // 16: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
-	22, // 17: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	22, // 18: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	22, // 19: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	22, // 20: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	22, // 21: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	22, // 22: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	28, // 15: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
+	28, // 16: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
+	27, // 17: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	27, // 18: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	27, // 19: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	27, // 20: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	27, // 21: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	27, // 22: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
 	15, // 23: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
 	13, // 24: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
 	10, // 25: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
 	11, // 26: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
 	12, // 27: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
-	22, // 28: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	22, // 29: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	17, // 30: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	19, // 31: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	27, // 28: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	27, // 29: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	22, // 30: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	17, // 31: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
+	18, // 32: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
+	19, // 33: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
+	20, // 34: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
+	27, // 35: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
+	21, // 36: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
+	29, // 37: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
+	24, // 38: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -1940,7 +2352,7 @@ func file_intentgate_gateway_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

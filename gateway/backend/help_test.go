@@ -90,9 +90,16 @@ func serveOn(t *testing.T, listener net.Listener, creds credentials.TransportCre
 	if h != nil {
 		grpc_health_v1.RegisterHealthServer(server, h)
 	}
+	address, stop := run(t, server, listener)
+	return service{address: address, health: h, stop: stop}
+}
+
+// run serves until the test ends, or stop is called.
+func run(t *testing.T, server *grpc.Server, listener net.Listener) (address string, stop func()) {
+	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
-	stop := func() {
+	stop = func() {
 		server.Stop()
 		if err := <-done; err != nil {
 			t.Errorf("serve: %v", err)
@@ -100,7 +107,7 @@ func serveOn(t *testing.T, listener net.Listener, creds credentials.TransportCre
 		done <- nil // so that a second stop returns too
 	}
 	t.Cleanup(stop)
-	return service{address: listener.Addr().String(), health: h, stop: stop}
+	return listener.Addr().String(), stop
 }
 
 // closedPort is a port of this machine that nobody listens on.

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Config says which service a Client calls. All but ServerName is required.
+// Config says which service a Client calls. All but ServerName and Connected is required.
 type Config struct {
 	// Name is the service's name in logs and errors.
 	Name string
@@ -26,6 +26,8 @@ type Config struct {
 	Credentials func(serverName string) credentials.TransportCredentials
 	// Logger is told when the service becomes reachable and when it no longer is.
 	Logger *slog.Logger
+	// Connected is called after each connection that was made, and must not block. It may be nil.
+	Connected func()
 }
 
 // Client calls one service. It is safe for concurrent use.
@@ -35,6 +37,8 @@ type Client struct {
 	logger  *slog.Logger
 	dial    func() (*grpc.ClientConn, error)
 	options []grpc.CallOption
+
+	connected func() // or nil
 
 	current atomic.Pointer[connection]
 	life    context.Context // ends with Close, and with it what runs in the background
@@ -63,7 +67,7 @@ func Dial(c Config) (*Client, error) {
 			"say which with tls.server_name", c.Name, c.Target)
 	}
 	options := dialOptions(c.Credentials(host))
-	client := &Client{name: c.Name, target: c.Target, logger: c.Logger, options: callOptions()}
+	client := &Client{name: c.Name, target: c.Target, logger: c.Logger, options: callOptions(), connected: c.Connected}
 	client.dial = func() (*grpc.ClientConn, error) { return grpc.NewClient(c.Target, options...) }
 	client.life, client.stop = context.WithCancel(context.Background())
 	if err := client.connect(); err != nil {

@@ -45,7 +45,9 @@ func (c *Client) Descriptors(ctx context.Context) ([]byte, error) {
 func (c *Client) reflect(ctx context.Context, method string) (_ []byte, err error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the stream
 	defer cancel()
-	stream, err := c.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method,
+	conn, release := c.hold()
+	defer release()
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method,
 		grpc.MaxCallRecvMsgSize(maxDescriptors))
 	if err != nil {
 		return nil, err

@@ -56,6 +56,9 @@ func (c *Client) watch(ctx context.Context, conn *connection) {
 		if state == connectivity.Ready || state == connectivity.TransientFailure {
 			c.tell(ctx, state, detail)
 		}
+		if state == connectivity.Ready && c.connected != nil {
+			c.connected() // perhaps another build of the service
+		}
 		if !conn.WaitForStateChange(ctx, state) {
 			return
 		}

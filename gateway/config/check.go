@@ -39,6 +39,7 @@ func (r *report) checks(config *gatewayv1.Config) {
 	unique(r, config.GetWebhooks(), "webhooks[%d].path", (*gatewayv1.Webhook).GetPath)
 	for i, service := range config.GetServices() {
 		r.target(fmt.Sprintf("services[%d]", i), service)
+		r.intents(fmt.Sprintf("services[%d].intents", i), service.GetIntents())
 	}
 	unique(r, config.GetServices(), "services[%d].name", (*gatewayv1.Service).GetName)
 	r.routes(config)
@@ -94,6 +95,7 @@ func (r *report) webhook(at string, webhook *gatewayv1.Webhook, config *gatewayv
 	if reserve >= timeout {
 		r.field(at+".reserve", "%s leaves nothing of the timeout, %s; want less than that", reserve, timeout)
 	}
+	r.timeZone(at+".time_zone", webhook.GetTimeZone())
 	r.idToken(at, webhook, config)
 	r.credentials(at, webhook)
 	unique(r, webhook.GetProjects(), at+".projects[%d].id", (*gatewayv1.Project).GetId)
@@ -157,6 +159,10 @@ func (r *report) idTokenKeys(keys *gatewayv1.IdTokenKeys) {
 
 // routes checks that each route leads to a service and that there are turns which it can get.
 func (r *report) routes(config *gatewayv1.Config) {
+	typed := func(s *gatewayv1.Service) bool { return s.GetIntents() != nil }
+	if len(config.GetRoutes()) == 0 && len(config.GetServices()) > 0 && !slices.ContainsFunc(config.GetServices(), typed) {
+		r.field("routes", "missing, and no service has intents; want at least one, such as {service: %s} for all turns", config.GetServices()[0].GetName())
+	}
 	for i, route := range config.GetRoutes() {
 		name, services := route.GetService(), config.GetServices()
 		if !slices.ContainsFunc(services, func(s *gatewayv1.Service) bool { return s.GetName() == name }) {

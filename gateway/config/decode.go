@@ -76,12 +76,34 @@ func (r *report) value(node *yaml.Node, path string, field protoreflect.FieldDes
 		r.message(node, path, into)
 		return fresh, true
 	}
+	if field.Enum() != nil {
+		return r.enum(node, path, field.Enum())
+	}
 	decoded, wanted := scalar(node, field.Kind())
 	if wanted != "" {
 		r.undecodable(node, path, "%s; want %s", saw(node), wanted)
 		return fresh, false
 	}
 	return decoded, true
+}
+
+// enum decodes the name of a value, which stands without the enum's own: QUERY_TEXT for SOURCE_QUERY_TEXT.
+func (r *report) enum(node *yaml.Node, path string, enum protoreflect.EnumDescriptor) (protoreflect.Value, bool) {
+	prefix := strings.ToUpper(string(enum.Name())) + "_"
+	var allowed []string
+	for i := range enum.Values().Len() {
+		value := enum.Values().Get(i)
+		name := strings.TrimPrefix(string(value.Name()), prefix)
+		if value.Number() == 0 {
+			continue // what is meant by leaving it out
+		}
+		if node.Kind == yaml.ScalarNode && node.Value == name {
+			return protoreflect.ValueOfEnum(value.Number()), true
+		}
+		allowed = append(allowed, name)
+	}
+	r.undecodable(node, path, "%s; want one of %s", saw(node), strings.Join(allowed, ", "))
+	return protoreflect.ValueOfEnum(0), false
 }
 
 // scalar decodes a scalar, or says what is wanted instead. Any scalar is text as it was written, so that a name or an ID

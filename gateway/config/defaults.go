@@ -26,6 +26,11 @@ func fillDefaults(config *gatewayv1.Config) {
 		fill(&limits.Handshakes, 256)
 		fill(&limits.Connections, 10000)
 	}
+	for _, service := range config.GetServices() {
+		if reflection := service.GetIntents().GetReflection(); reflection != nil {
+			fillDuration(&reflection.Refresh, 5*time.Minute)
+		}
+	}
 	for _, webhook := range config.GetWebhooks() {
 		fill(&webhook.Api, map[string]string{"ES": "V2", "CX": "V3"}[webhook.GetPlatform()])
 		fillDuration(&webhook.Timeout, 5*time.Second)

@@ -35,6 +35,9 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 	}
 	for i, service := range config.GetServices() {
 		service.Target = absoluteSocket(folder, service.GetTarget())
+		if intents := service.GetIntents(); intents != nil {
+			r.there(fmt.Sprintf("services[%d].intents.descriptor_set", i), &intents.DescriptorSet, folder)
+		}
 		if tls, at := service.GetTls(), fmt.Sprintf("services[%d].tls", i); tls != nil {
 			r.roots(at+".ca", &tls.Ca, folder)
 			r.pair(at, &tls.Cert, &tls.Key, folder, now)

@@ -53,11 +53,15 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"services[].tls.ca":               "the PEM file of the CAs that the service's certificate chains to",
 	"services[].tls.cert":             "the PEM file of the gateway's client certificate",
 	"services[].tls.key":              "the PEM file of its private key",
-	"routes":                          "at least one, such as {service: orders} for all turns",
 	"routes[].match.platform":         "ES or CX, or no such key",
 	"routes[].service":                "the name of one of the services",
 	"status.listen":                   `a TCP address such as ":9900"`,
 	"admin.listen":                    "a loopback address such as 127.0.0.1:9901",
+
+	"services[].intents.reflection.refresh":         "from 1s to 24h",
+	"services[].intents.methods[].method":           "a method, such as shop.orders.v1.OrderService/TrackOrder",
+	"services[].intents.methods[].fields[].field":   "a field of the request or the response, such as request.order_id",
+	"services[].intents.methods[].fields[].options": "what an annotation would say, such as {parameter: [order-id]}",
 
 	"webhooks[].credentials[].name":                 "a name of a-z, 0-9 and -, starting with a letter, such as es-agent",
 	"webhooks[].credentials[].projects":             "IDs out of the webhook's projects, at least one, each once",

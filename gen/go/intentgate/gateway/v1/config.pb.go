@@ -38,7 +38,8 @@ type Config struct {
 	Webhooks []*Webhook `protobuf:"bytes,2,rep,name=webhooks,proto3" json:"webhooks,omitempty"`
 	// The intent services.
 	Services []*Service `protobuf:"bytes,3,rep,name=services,proto3" json:"services,omitempty"`
-	// Which turn goes to which service: the first match in the file wins.
+	// Which turn goes to which service: the first match in the file wins, except that a route which asks for no intent, action
+	// or tag gives way to a method that claims the turn. Needed unless services have intents.
 	Routes []*Route `protobuf:"bytes,4,rep,name=routes,proto3" json:"routes,omitempty"`
 	// Health, readiness and metrics, for kubelet and Prometheus. Absent: not served.
 	Status *Status `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
@@ -1505,8 +1506,8 @@ func (x *Reflection) GetRefresh() *durationpb.Duration {
 	return nil
 }
 
-// Allow bounds the claims of a service; each name may hold `*`. A claim must be within all of it; one that is not is
-// refused and reported.
+// Allow bounds the claims of a service. In intents, tags, actions and services `*` stands for any run of characters. A claim
+// that is not within all of it is refused and reported.
 type Allow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Display names of intents.
@@ -2077,12 +2078,12 @@ var File_intentgate_gateway_v1_config_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xc0\x03\n" +
+	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xb6\x03\n" +
 	"\x06Config\x127\n" +
 	"\x04edge\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.EdgeB\x06\xbaH\x03\xc8\x01\x01R\x04edge\x12D\n" +
 	"\bwebhooks\x18\x02 \x03(\v2\x1e.intentgate.gateway.v1.WebhookB\b\xbaH\x05\x92\x01\x02\b\x01R\bwebhooks\x12D\n" +
-	"\bservices\x18\x03 \x03(\v2\x1e.intentgate.gateway.v1.ServiceB\b\xbaH\x05\x92\x01\x02\b\x01R\bservices\x12>\n" +
-	"\x06routes\x18\x04 \x03(\v2\x1c.intentgate.gateway.v1.RouteB\b\xbaH\x05\x92\x01\x02\b\x01R\x06routes\x125\n" +
+	"\bservices\x18\x03 \x03(\v2\x1e.intentgate.gateway.v1.ServiceB\b\xbaH\x05\x92\x01\x02\b\x01R\bservices\x124\n" +
+	"\x06routes\x18\x04 \x03(\v2\x1c.intentgate.gateway.v1.RouteR\x06routes\x125\n" +
 	"\x06status\x18\x05 \x01(\v2\x1d.intentgate.gateway.v1.StatusR\x06status\x122\n" +
 	"\x05admin\x18\x06 \x01(\v2\x1c.intentgate.gateway.v1.AdminR\x05admin\x12F\n" +
 	"\rid_token_keys\x18\a \x01(\v2\".intentgate.gateway.v1.IdTokenKeysR\vidTokenKeys\"\xd0\x02\n" +

@@ -14,6 +14,13 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/genproto/googleapis/type/datetime"
+	"google.golang.org/genproto/googleapis/type/interval"
+	"google.golang.org/genproto/googleapis/type/latlng"
+	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/genproto/googleapis/type/postaladdress"
+	"google.golang.org/genproto/googleapis/type/timeofday"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -34,8 +41,19 @@ func export(folder string) error {
 		return err
 	}
 	files := map[string]protoreflect.FileDescriptor{}
-	collect(files, annotations.File_google_api_annotations_proto)
-	collect(files, validate.File_buf_validate_validate_proto)
+	for _, file := range []protoreflect.FileDescriptor{
+		annotations.File_google_api_annotations_proto,
+		validate.File_buf_validate_validate_proto,
+		date.File_google_type_date_proto,
+		datetime.File_google_type_datetime_proto,
+		interval.File_google_type_interval_proto,
+		latlng.File_google_type_latlng_proto,
+		money.File_google_type_money_proto,
+		postaladdress.File_google_type_postal_address_proto,
+		timeofday.File_google_type_timeofday_proto,
+	} {
+		collect(files, file)
+	}
 	wanted := make([]protoreflect.FileDescriptor, 0, len(files))
 	for _, file := range files {
 		wanted = append(wanted, file)

@@ -70,10 +70,7 @@ func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call,
 	}
 	call := Call{Method: intentgatev1.IntentService_Fulfill_FullMethodName, Hashed: request(inner, parameters, 0)}
 
-	if turn.ID != "" {
-		inner = protowire.AppendTag(inner, turnID, protowire.BytesType)
-		inner = protowire.AppendString(inner, turn.ID)
-	}
+	inner = appendTurnID(inner, turn)
 	scratch.turn = inner
 	if !withWebhookJSON {
 		call.Request = request(inner, parameters, 0)
@@ -83,6 +80,15 @@ func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call,
 	call.Request = protowire.AppendTag(call.Request, requestWebhookJSON, protowire.BytesType)
 	call.Request = protowire.AppendBytes(call.Request, turn.Body)
 	return call, nil
+}
+
+// appendTurnID appends its id to a turn.
+func appendTurnID(inner []byte, turn *dialogflow.Turn) []byte {
+	if turn.ID != "" {
+		inner = protowire.AppendTag(inner, turnID, protowire.BytesType)
+		inner = protowire.AppendString(inner, turn.ID)
+	}
+	return inner
 }
 
 // maxHeader is how long a field's number and length are at most, for the fields here.

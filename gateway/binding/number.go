@@ -2,6 +2,7 @@ package binding
 
 import (
 	"bytes"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -60,4 +61,78 @@ func trimmed(b []byte, scale int) ([]byte, int, bool) {
 		scale = 0
 	}
 	return b, scale, true
+}
+
+// isNumber reports whether text is a number of JSON's.
+func isNumber[T string | []byte](text T) bool {
+	i := 0
+	digits := func() bool {
+		from := i
+		for i < len(text) && '0' <= text[i] && text[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if i < len(text) && text[i] == '-' {
+		i++
+	}
+	first := i
+	if !digits() || text[first] == '0' && i > first+1 {
+		return false
+	}
+	if i < len(text) && text[i] == '.' {
+		if i++; !digits() {
+			return false
+		}
+	}
+	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
+		if i++; i < len(text) && (text[i] == '+' || text[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return i == len(text)
+}
+
+// whole returns the magnitude of a number of JSON's that is a whole one of at most 64 bits: 7, 7.0 and 1.616583749E9 are.
+func whole(text []byte) (magnitude uint64, ok bool) {
+	var a [32]byte
+	digits, scale, ok := decimal(a[:0], string(text))
+	if !ok || scale < 0 || len(digits)+scale > len("18446744073709551615") {
+		return 0, false
+	}
+	for i := range len(digits) + scale {
+		digit := uint64(0)
+		if i < len(digits) {
+			digit = uint64(digits[i] - '0')
+		}
+		high, low := bits.Mul64(magnitude, 10)
+		sum, carry := bits.Add64(low, digit, 0)
+		if high != 0 || carry != 0 {
+			return 0, false
+		}
+		magnitude = sum
+	}
+	return magnitude, true
+}
+
+// maxPlain is how many digits a whole number may have to be written out.
+const maxPlain = 40
+
+// appendPlain appends a number of JSON's as people write it: a whole one without a fraction and an exponent.
+func appendPlain(b []byte, text string) []byte {
+	var a [maxPlain]byte
+	digits, scale, ok := decimal(a[:0], text)
+	switch {
+	case !ok || scale < 0 || len(digits)+scale > maxPlain:
+		return append(b, text...)
+	case len(digits) == 0:
+		return append(b, '0')
+	}
+	if text[0] == '-' {
+		b = append(b, '-')
+	}
+	return append(append(b, digits...), "0000000000000000000000000000000000000000"[:scale]...)
 }

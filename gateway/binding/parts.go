@@ -45,14 +45,15 @@ func (c *values) intent(i *dialogflow.Intent, parameters dialogflow.Parameters) 
 }
 
 func (c *values) intentParameter(name, original string, value dialogflow.Value) {
-	c.entry(intentParameters, name, func() {
-		at := c.open(mapValue)
-		if original != "" {
-			c.text(parameterOriginal, original)
-		}
-		c.value(parameterValue, name, value)
-		c.close(at)
-	})
+	from, entry := len(c.b), c.open(intentParameters)
+	c.text(mapKey, name)
+	named, at := len(c.b), c.open(mapValue)
+	if original != "" {
+		c.text(parameterOriginal, original)
+	}
+	c.value(parameterValue, name, value)
+	c.close(at)
+	c.entry(from, entry, named)
 }
 
 func (c *values) page(p *dialogflow.Page) *intentgatev1.Turn_Page {

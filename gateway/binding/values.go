@@ -1,13 +1,9 @@
 package binding
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"math"
+	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -16,16 +12,15 @@ import (
 
 // values writes the raw JSON values of a turn as the wire bytes of google.protobuf.Value and Struct, with no message in
 // between: making maps that live for a microsecond, and sorting them, would take most of the time of a call. Members
-// stand in the order of their names, so that equal values have equal bytes. The first error is kept.
+// stand in one order, so that equal values have equal bytes. The first error is kept.
 type values struct {
 	wire
-	dec jsontext.Decoder
-	in  bytes.Buffer
-	err error
+	unescaped []byte // the string that is next
+	err       error
 }
 
 // reset forgets all but the buffers.
-func (c *values) reset() { c.b, c.members, c.in, c.err = c.b[:0], c.members[:0], bytes.Buffer{}, nil }
+func (c *values) reset() { c.b, c.members, c.err = c.b[:0], c.members[:0], nil }
 
 // The fields of google.protobuf.Value, Struct and ListValue, and of a map's entries.
 const (
@@ -51,152 +46,126 @@ func (c *values) into(m proto.Message, from int) {
 
 // value writes a Value as field n, unless there is none. The name is for the error.
 func (c *values) value(n field, name string, raw dialogflow.Value) {
-	if len(raw) == 0 || !c.load(raw) {
+	if len(raw) == 0 || c.err != nil {
 		return
 	}
 	at := c.open(n)
-	err := c.next()
+	in := cursor{b: raw}
+	if !c.json(&in) || in.next() != 0 {
+		c.err = fmt.Errorf("value of %q is not one JSON value", name)
+	}
 	c.close(at)
-	c.end(name, err)
 }
 
 // object writes a Struct as field n, unless there is none. The name is for the error.
 func (c *values) object(n field, name string, raw dialogflow.Value) {
-	if len(raw) == 0 || !c.load(raw) {
-		return
-	}
-	if c.dec.PeekKind() != jsontext.KindBeginObject {
-		c.err = fmt.Errorf("value of %q is no object", name)
+	if len(raw) == 0 || c.err != nil {
 		return
 	}
 	at := c.open(n)
-	err := c.fields()
+	in := cursor{b: raw}
+	if in.next() != '{' || !c.fields(&in) || in.next() != 0 {
+		c.err = fmt.Errorf("value of %q is no JSON object", name)
+	}
 	c.close(at)
-	c.end(name, err)
 }
 
 // parameters writes a Struct of named values as field n.
 func (c *values) parameters(n field, all dialogflow.Parameters) {
 	at, base := c.open(n), len(c.members)
 	for _, p := range all {
-		c.entry(structFields, p.Name, func() { c.value(mapValue, p.Name, p.Value) })
+		from, entry := len(c.b), c.open(structFields)
+		c.text(mapKey, p.Name)
+		named := len(c.b)
+		c.value(mapValue, p.Name, p.Value)
+		c.entry(from, entry, named)
 	}
 	c.sorted(base)
 	c.close(at)
 }
 
-// load makes a value the next one to be read, unless there was an error.
-func (c *values) load(raw dialogflow.Value) bool {
-	if c.err != nil {
-		return false
-	}
-	c.in = *bytes.NewBuffer(raw) // which the decoder reads without another copy
-	c.dec.Reset(&c.in)
-	return true
-}
-
-// end sees to it that nothing follows the value that was loaded.
-func (c *values) end(name string, err error) {
-	if err == nil {
-		if _, more := c.dec.ReadToken(); !errors.Is(more, io.EOF) {
-			err = errors.New("more than one value")
-		}
-	}
-	if err != nil {
-		c.err = fmt.Errorf("value of %q: %w", name, err)
-	}
-}
-
-// next writes the value that comes next as the inside of a Value. Nothing bounds the nesting here: the reader did.
-func (c *values) next() error {
-	switch c.dec.PeekKind() {
-	case jsontext.KindBeginObject:
+// json writes the value that comes next as the inside of a Value, and reports whether there was one. Nothing bounds the
+// nesting here: the reader did.
+func (c *values) json(in *cursor) (ok bool) {
+	switch first := in.next(); first {
+	case '{':
 		at := c.open(structValue)
-		err := c.fields()
+		ok = c.fields(in)
 		c.close(at)
-		return err
-	case jsontext.KindBeginArray:
+		return ok
+	case '[':
 		at := c.open(listValue)
-		err := c.elements()
+		ok = c.list(in)
 		c.close(at)
-		return err
-	case jsontext.KindString:
-		raw, err := c.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		at := c.open(stringValue)
-		c.b, err = jsontext.AppendUnquote(c.b, raw)
-		c.close(at)
-		return err
-	case jsontext.KindNumber:
-		raw, err := c.dec.ReadValue()
-		c.number(string(raw))
-		return err
+		return ok
+	case '"':
+		return c.quoted(stringValue, in.value())
 	default:
-		token, err := c.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		c.literal(token)
-		return nil
+		return c.scalar(string(in.value()))
 	}
+}
+
+// quoted writes what a string says as field n, and reports whether it is text.
+func (c *values) quoted(n field, raw []byte) bool {
+	var text []byte
+	text, c.unescaped = unquoted(c.unescaped[:0], raw)
+	c.bytes(n, text)
+	return utf8.Valid(text)
 }
 
 // fields writes the members of an object as the inside of a Struct.
-func (c *values) fields() error {
-	_, err := c.dec.ReadToken()
+func (c *values) fields(in *cursor) bool {
+	in.enter()
 	base := len(c.members)
-	for err == nil && c.dec.PeekKind() != jsontext.KindEndObject {
-		var name jsontext.Token
-		if name, err = c.dec.ReadToken(); err != nil {
-			return err
+	for in.more() {
+		from, at := len(c.b), c.open(structFields)
+		named := c.quoted(mapKey, in.value())
+		keyTo, value := len(c.b), c.open(mapValue)
+		if !named || !c.json(in) {
+			return false
 		}
-		c.entry(structFields, name.String(), func() {
-			at := c.open(mapValue)
-			err = c.next()
-			c.close(at)
-		})
-	}
-	if err != nil {
-		return err
+		c.close(value)
+		c.entry(from, at, keyTo)
 	}
 	c.sorted(base)
-	_, err = c.dec.ReadToken()
-	return err
+	return in.ended()
 }
 
-// elements writes those of an array as the inside of a ListValue.
-func (c *values) elements() error {
-	_, err := c.dec.ReadToken()
-	for err == nil && c.dec.PeekKind() != jsontext.KindEndArray {
+// list writes the elements of an array as the inside of a ListValue.
+func (c *values) list(in *cursor) bool {
+	in.enter()
+	for in.more() {
 		at := c.open(listValues)
-		err = c.next()
+		if !c.json(in) {
+			return false
+		}
 		c.close(at)
 	}
-	if err == nil {
-		_, err = c.dec.ReadToken()
-	}
-	return err
+	return in.ended()
 }
 
-// number writes a JSON number: as a double if that holds it, else as a string with the digits as they were written.
-func (c *values) number(text string) {
-	f, ok := double(text)
-	if !ok {
-		c.text(stringValue, text)
-		return
+// scalar writes null, true, false or a number: as a double if that holds it, else as a string with the digits as they
+// were written.
+func (c *values) scalar(text string) bool {
+	switch text {
+	case "null", "false":
+		n := nullValue
+		if text == "false" {
+			n = boolValue
+		}
+		c.b = append(protowire.AppendTag(c.b, n, protowire.VarintType), 0)
+	case "true":
+		c.b = append(protowire.AppendTag(c.b, boolValue, protowire.VarintType), 1)
+	default:
+		f, held := double(text)
+		switch {
+		case held:
+			c.wire.double(numberValue, f)
+		case isNumber(text):
+			c.text(stringValue, text)
+		default:
+			return false
+		}
 	}
-	c.b = protowire.AppendTag(c.b, numberValue, protowire.Fixed64Type)
-	c.b = protowire.AppendFixed64(c.b, math.Float64bits(f))
-}
-
-// literal writes null, true or false.
-func (c *values) literal(token jsontext.Token) {
-	n, v := nullValue, uint64(0)
-	if token.Kind() != jsontext.KindNull {
-		n, v = boolValue, protowire.EncodeBool(token.Bool())
-	}
-	c.b = protowire.AppendTag(c.b, n, protowire.VarintType)
-	c.b = protowire.AppendVarint(c.b, v)
+	return true
 }

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -20,6 +21,11 @@ type wire struct {
 // open begins field n, a message or a text; close, with what open returned, ends it.
 func (w *wire) open(n field) (at int) {
 	w.b = protowire.AppendTag(w.b, n, protowire.BytesType)
+	return w.begin()
+}
+
+// begin is open where the number of the field was written.
+func (w *wire) begin() (at int) {
 	w.b = append(w.b, 0)
 	return len(w.b)
 }
@@ -41,34 +47,48 @@ func (w *wire) text(n field, s string) {
 	w.b = protowire.AppendString(w.b, s)
 }
 
+// bytes writes a text as field n.
+func (w *wire) bytes(n field, text []byte) {
+	w.b = protowire.AppendTag(w.b, n, protowire.BytesType)
+	w.b = protowire.AppendBytes(w.b, text)
+}
+
+// varint writes a number as field n, unless it is zero.
+func (w *wire) varint(n field, v int64) {
+	if v != 0 {
+		w.b = protowire.AppendTag(w.b, n, protowire.VarintType)
+		w.b = protowire.AppendVarint(w.b, uint64(v)) //nolint:gosec // negative numbers are written as their two's complement
+	}
+}
+
+// double writes a number as field n.
+func (w *wire) double(n field, v float64) {
+	w.b = protowire.AppendTag(w.b, n, protowire.Fixed64Type)
+	w.b = protowire.AppendFixed64(w.b, math.Float64bits(v))
+}
+
 // member is where an entry of a map stands in the buffer.
 type member struct {
-	from, to         int
-	nameFrom, nameTo int
+	from, to       int
+	keyFrom, keyTo int
 }
 
-// entry writes an entry of the map that is field n: its name, and the value as field mapValue by write. The entries of
+// entry ends an entry of a map, whose field begins at from, was opened at, and has its key up to there. The entries of
 // a map are to be followed by sorted.
-func (w *wire) entry(n field, name string, write func()) {
-	m := member{from: len(w.b)}
-	at := w.open(n)
-	w.text(mapKey, name)
-	m.nameFrom, m.nameTo = len(w.b)-len(name), len(w.b)
-	write()
+func (w *wire) entry(from, at, keyTo int) {
 	moved := w.close(at)
-	m.nameFrom, m.nameTo, m.to = m.nameFrom+moved, m.nameTo+moved, len(w.b)
-	w.members = append(w.members, m)
+	w.members = append(w.members, member{from: from, to: len(w.b), keyFrom: at + moved, keyTo: keyTo + moved})
 }
 
-// sorted puts the entries written since there were base of them into the order of their names, and forgets them.
+// sorted puts the entries written since there were base of them into one order, by key, and forgets them.
 func (w *wire) sorted(base int) {
 	entries := w.members[base:]
-	byName := func(a, b member) int {
-		return bytes.Compare(w.b[a.nameFrom:a.nameTo], w.b[b.nameFrom:b.nameTo])
+	byKey := func(a, b member) int {
+		return bytes.Compare(w.b[a.keyFrom:a.keyTo], w.b[b.keyFrom:b.keyTo])
 	}
-	if !slices.IsSortedFunc(entries, byName) {
+	if !slices.IsSortedFunc(entries, byKey) {
 		start := entries[0].from
-		slices.SortFunc(entries, byName)
+		slices.SortFunc(entries, byKey)
 		w.scratch = append(w.scratch[:0], w.b[start:]...)
 		w.b = w.b[:start]
 		for _, m := range entries {

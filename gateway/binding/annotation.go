@@ -1,0 +1,118 @@
+package binding
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// defaultLifespan is for how many turns the context of a service is kept.
+const defaultLifespan = 5
+
+// Intent returns which intents a method answers by its own annotation; nil where it has none. The error is a
+// *CompileError.
+func Intent(method protoreflect.MethodDescriptor) (*intentgatev1.IntentOptions, error) {
+	c := new(compiler)
+	intent := c.intent(method)
+	if len(c.problems) > 0 {
+		return nil, c.problems[0]
+	}
+	return intent, nil
+}
+
+func (c *compiler) intent(method protoreflect.MethodDescriptor) *intentgatev1.IntentOptions {
+	if c.Annotations != nil {
+		return c.Annotations.Intent
+	}
+	return annotation[*intentgatev1.IntentOptions](c, method, new(descriptorpb.MethodOptions), intentgatev1.E_Intent)
+}
+
+// field returns the annotation of a field that stands at a path below `request` or `response`; an empty one where it
+// has none. It is to be called for each field there is.
+func (c *compiler) field(f protoreflect.FieldDescriptor, path string) *intentgatev1.ParameterOptions {
+	var options *intentgatev1.ParameterOptions
+	if c.Annotations != nil {
+		c.used[path] = true
+		options = c.Annotations.Fields[path]
+	} else {
+		options = annotation[*intentgatev1.ParameterOptions](c, f, new(descriptorpb.FieldOptions), intentgatev1.E_Field)
+	}
+	if options == nil {
+		return new(intentgatev1.ParameterOptions)
+	}
+	return options
+}
+
+// context returns name and lifespan of the ES context of a service.
+func (c *compiler) context(service protoreflect.Descriptor) (name string, lifespan int32) {
+	options := annotation[*intentgatev1.ContextOptions](c, service, new(descriptorpb.ServiceOptions), intentgatev1.E_Context)
+	if name = options.GetName(); name == "" {
+		name = kebab(string(service.Name()))
+	}
+	if strings.ContainsAny(name, "/ ") {
+		c.problem(service, fmt.Sprintf("the context %q is no name of a context", name), "write it relative and without spaces, such as shop-orders")
+	}
+	if lifespan = options.GetLifespan(); lifespan < 0 {
+		c.problem(service, fmt.Sprintf("the context lives for %d turns", lifespan), "write a number of turns, or leave it out for 5")
+	}
+	if lifespan == 0 {
+		lifespan = defaultLifespan
+	}
+	return name, lifespan
+}
+
+// synonyms returns the words for an enum value.
+func (c *compiler) synonyms(value protoreflect.EnumValueDescriptor) []string {
+	return annotation[*intentgatev1.ValueOptions](c, value, new(descriptorpb.EnumValueOptions), intentgatev1.E_Value).GetSynonym()
+}
+
+// annotation reads one of our options from those of a descriptor, nil where there is none. Who parsed the descriptor
+// need not have known our extension, so that they are parsed again, as known, which this program knows of.
+//
+// What a newer version of ours says there is refused: it might say that a value is sensitive.
+func annotation[T proto.Message](c *compiler, at protoreflect.Descriptor, known proto.Message, extension protoreflect.ExtensionType) T {
+	var none T
+	wire, err := proto.MarshalOptions{AllowPartial: true}.Marshal(at.Options())
+	if err == nil {
+		err = proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(wire, known)
+	}
+	if err != nil {
+		c.problem(at, "its options cannot be read: "+err.Error(), "build the descriptor anew")
+		return none
+	}
+	if !proto.HasExtension(known, extension) {
+		return none
+	}
+	options, ok := proto.GetExtension(known, extension).(T)
+	if !ok {
+		return none
+	}
+	if unknown := options.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		c.problem(at, fmt.Sprintf("option %s has a member that this gateway does not know", extension.TypeDescriptor().FullName()),
+			"upgrade the gateway, or build the descriptor with the annotations that it knows")
+	}
+	return options
+}
+
+// kebab returns a name such as OrderService as order-service.
+func kebab(name string) string {
+	var b strings.Builder
+	runes := []rune(name)
+	for i, r := range runes {
+		if r == '_' {
+			r = '-'
+		}
+		lowerNext := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+		if i > 0 && unicode.IsUpper(r) && (lowerNext || !unicode.IsUpper(runes[i-1])) {
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,251 @@
+package binding
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+)
+
+// binder is where a request is put together.
+type binder struct {
+	values
+
+	arguments []argument   // of the turn, then of the objects around the end of the buffer
+	places    [][]argument // of the turn
+	kept      []byte       // what was made on the way, and is referred to
+	inner     []byte       // a turn, marshalled
+}
+
+func (b *binder) reset() {
+	b.values.reset()
+	b.arguments, b.places, b.kept = b.arguments[:0], b.places[:0], b.kept[:0]
+}
+
+// keep returns what was appended to b.kept, which stays as it is until reset.
+func (b *binder) keep(appended []byte) []byte {
+	at := len(b.kept)
+	b.kept = appended
+	return appended[at:len(appended):len(appended)]
+}
+
+// add adds an argument of the turn.
+func (b *binder) add(name string, value []byte) {
+	b.arguments = append(b.arguments, argument{b.keep(append(b.kept, name...)), value})
+}
+
+// place ends the place whose arguments are those from a number on.
+func (b *binder) place(from int) {
+	to := len(b.arguments)
+	b.places = append(b.places, b.arguments[from:to:to])
+}
+
+// load lays out the parameters of a turn. What has no value is left out, so that the next place is looked at: null, and
+// on ES also the empty text and list that stand there for what is not filled.
+func (b *binder) load(turn *dialogflow.Turn, platform dialogflow.Platform, contexts []string) {
+	if platform != dialogflow.CX {
+		b.addFilled(turn.Parameters)
+		for _, name := range contexts {
+			i := slices.IndexFunc(turn.Contexts, func(c dialogflow.Context) bool { return strings.EqualFold(c.Name, name) })
+			if i < 0 {
+				b.addFilled(nil)
+			} else {
+				b.addFilled(turn.Contexts[i].Parameters)
+			}
+		}
+		return
+	}
+	b.place(0)
+	for i := range turn.Page.Form {
+		if f := &turn.Page.Form[i]; f.State != "EMPTY" && !isNull(f.Value) {
+			b.add(f.Name, f.Value)
+		}
+	}
+	b.place(0)
+	from := len(b.arguments)
+	for i := range turn.Intent.Parameters {
+		if p := &turn.Intent.Parameters[i]; !isNull(p.Resolved) {
+			b.add(p.Name, p.Resolved)
+		}
+	}
+	b.place(from)
+	from = len(b.arguments)
+	for i := range turn.SessionParameters {
+		if p := &turn.SessionParameters[i]; !isNull(p.Value) {
+			b.add(p.Name, p.Value)
+		}
+	}
+	b.place(from)
+}
+
+func (b *binder) addFilled(parameters dialogflow.Parameters) {
+	from := len(b.arguments)
+	for i := range parameters {
+		if value, one := only(parameters[i].Value); !one || !unset(value) {
+			b.add(parameters[i].Name, parameters[i].Value)
+		}
+	}
+	b.place(from)
+}
+
+// write writes the request for a turn.
+func (r *requestPlan) write(b *binder, turn *dialogflow.Turn) error {
+	b.load(turn, r.platform, r.contexts)
+	if _, m := r.messagePlan.write(b, b.places, turn); m != nil {
+		return m.argumentError()
+	}
+	return nil
+}
+
+// write writes the fields of a message from named values, and reports whether there was a value for any. The turn is
+// nil within the request.
+func (p *messagePlan) write(b *binder, places [][]argument, turn *dialogflow.Turn) (found bool, m *misfit) {
+	var last *fieldPlan // of a oneof
+	for i := range p.fields {
+		f := &p.fields[i]
+		here, set, m := f.bind(b, places, turn)
+		if m != nil {
+			return true, m.in(f)
+		}
+		found = found || here
+		switch {
+		case set && f.oneof != "" && last != nil && last.oneof == f.oneof:
+			m = &misfit{problem: fmt.Sprintf("%s is given as well, wanted one of oneof %s", last.name, f.oneof)}
+			return true, m.in(f)
+		case set:
+			last = f
+		case f.required:
+			m = &misfit{problem: "saw no value, wanted one: the field is required"}
+			return found, m.in(f)
+		}
+	}
+	return found, nil
+}
+
+// bind writes one field, if there is a value for it.
+func (f *fieldPlan) bind(b *binder, places [][]argument, turn *dialogflow.Turn) (found, set bool, m *misfit) {
+	switch {
+	case f.source != nil:
+		raw := f.source(b, turn)
+		set, m = f.write(b, raw)
+		return raw != nil, set, m
+	case f.join != nil:
+		raw, found := f.joined(b, places)
+		if set, m = f.write(b, raw); m != nil {
+			m.parameter = strings.Join(f.parameters(), " and ")
+		}
+		return found, set, m
+	}
+	var first *alias
+	from := len(b.b)
+	for i := range f.names {
+		name := &f.names[i]
+		raw := f.find(name, places)
+		if raw == nil {
+			continue
+		}
+		found = true
+		at := len(b.b)
+		here, m := f.write(b, raw)
+		if m != nil {
+			m.parameter = name.exact[0]
+			return true, false, m
+		}
+		if here && first != nil {
+			if !bytes.Equal(b.b[from:at], b.b[at:]) {
+				m = &misfit{parameter: name.exact[0], problem: fmt.Sprintf("has another value than parameter %q, wanted one of them or the same", first.exact[0])}
+				return true, false, m
+			}
+			b.b = b.b[:at]
+		}
+		if here {
+			first = name
+		}
+	}
+	return found, first != nil, nil
+}
+
+// find returns the value of a name, nil if there is none. An exact name in a later place beats one that is normally
+// equal in an earlier.
+func (f *fieldPlan) find(name *alias, places [][]argument) []byte {
+	for _, exactly := range [...]bool{true, false} {
+		for _, place := range f.places {
+			if raw := name.in(places[place], exactly); raw != nil {
+				return raw
+			}
+		}
+	}
+	return nil
+}
+
+// parameters are the names of a field's parameters.
+func (f *fieldPlan) parameters() []string {
+	names := make([]string, len(f.names))
+	for i := range f.names {
+		names[i] = f.names[i].exact[0]
+	}
+	return names
+}
+
+// misfit says why a value does not fit. It is nil if it does.
+type misfit struct {
+	path      string // from the field on
+	parameter string
+	sensitive bool
+	saw       []byte // as JSON
+	wanted    string
+	problem   string // instead of saw and wanted
+}
+
+// unfit refuses a value.
+func unfit(saw []byte, wanted string) *misfit { return &misfit{saw: saw, wanted: wanted} }
+
+// in tells that the value stands in a field.
+func (m *misfit) in(f *fieldPlan) *misfit {
+	m.path = "." + f.name + m.path
+	m.sensitive = m.sensitive || f.sensitive
+	return m
+}
+
+func (m *misfit) argumentError() *ArgumentError {
+	problem := m.problem
+	if problem == "" {
+		problem = fmt.Sprintf("saw %s, wanted %s", described(m.saw, m.sensitive), m.wanted)
+	}
+	return &ArgumentError{Field: m.path[1:], Parameter: m.parameter, Problem: problem}
+}
+
+// maxShown is how many bytes of a value an error shows.
+const maxShown = 64
+
+// described says what a value is, in words of which a part may be the value itself, cut, unless it is sensitive.
+func described(raw []byte, sensitive bool) string {
+	what := "a number"
+	switch kind(raw) {
+	case 0:
+		return "nothing"
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		what = "a text"
+	case 't', 'f':
+		what = "true or false"
+	}
+	if sensitive {
+		return what
+	}
+	shown := raw
+	if len(raw) > maxShown {
+		shown = raw[:maxShown]
+		for len(shown) > 0 && !utf8.RuneStart(raw[len(shown)]) {
+			shown = shown[:len(shown)-1]
+		}
+		shown = append(bytes.Clone(shown), "…"...)
+	}
+	return string(shown)
+}

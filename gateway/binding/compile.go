@@ -1,0 +1,118 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// Options says for which webhook a method is compiled, and how it is annotated.
+type Options struct {
+	Platform dialogflow.Platform
+	// TimeZone is where the days and times are that carry no zone. Nil: nobody knows, so that no instant can be made of them.
+	TimeZone *time.Location
+	// Annotations stand in for those of the method and of its fields. Nil: the descriptor's own.
+	Annotations *Annotations
+}
+
+// Annotations are what a proto that cannot be edited would say.
+type Annotations struct {
+	Intent *intentgatev1.IntentOptions
+	// Fields are by path: `request.order_id`, `response.status`, `request.period.start`.
+	Fields map[string]*intentgatev1.ParameterOptions
+}
+
+// CompileError is one reason for which a method cannot be bound.
+type CompileError struct {
+	Element string // the file and the full name of the method, message, field or value
+	Problem string
+	Remedy  string
+}
+
+// Error returns all of it in one line.
+func (e *CompileError) Error() string { return e.Element + ": " + e.Problem + ": " + e.Remedy }
+
+// Compile makes the plan of a method for one webhook. The error joins all that is wrong, each a *CompileError.
+func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, error) {
+	c := &compiler{Options: options, plans: map[protoreflect.FullName]*messagePlan{}, used: map[string]bool{}}
+	if options.Platform != dialogflow.ES && options.Platform != dialogflow.CX {
+		return nil, fmt.Errorf("platform %d of the webhook is neither ES nor CX", options.Platform)
+	}
+	if method.IsStreamingClient() || method.IsStreamingServer() {
+		c.problem(method, "the RPC streams", "a turn is one request with one response: annotate a unary RPC")
+	}
+	m := &Method{
+		Name:     fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()),
+		Intent:   c.intent(method),
+		platform: options.Platform,
+		scratch:  sync.Pool{New: func() any { return new(binder) }},
+	}
+	m.Context, m.Lifespan = c.context(method.Parent())
+	m.request = c.request(method.Input())
+	m.answer = compileAnswer(c, method.Output())
+	c.unused(method)
+	if len(c.problems) > 0 {
+		return nil, errors.Join(c.problems...)
+	}
+	return m, nil
+}
+
+// compiler compiles one method.
+type compiler struct {
+	Options
+
+	problems []error
+	plans    map[protoreflect.FullName]*messagePlan // of nested messages
+	contexts []string                               // that fields name, as places from 1 on
+	used     map[string]bool                        // the paths of Annotations.Fields that are fields
+}
+
+// problem notes a CompileError.
+func (c *compiler) problem(at protoreflect.Descriptor, problem, remedy string) {
+	element := string(at.FullName())
+	if file := at.ParentFile(); file != nil {
+		element = file.Path() + ": " + element
+	}
+	c.problems = append(c.problems, &CompileError{Element: element, Problem: problem, Remedy: remedy})
+}
+
+// unused refuses annotations of fields that there are not.
+func (c *compiler) unused(method protoreflect.MethodDescriptor) {
+	if c.Annotations == nil {
+		return
+	}
+	var paths []string
+	for path := range c.Annotations.Fields {
+		if !c.used[path] {
+			paths = append(paths, path)
+		}
+	}
+	sort.Strings(paths)
+	for _, path := range paths {
+		c.problem(method, fmt.Sprintf("the configuration binds %q, which is no field", path),
+			"write request or response and the names of fields as the proto has them, such as request.period.start")
+	}
+}
+
+// within reports whether a path has an annotation of its own somewhere below it.
+func (c *compiler) within(path string) bool {
+	if c.Annotations != nil {
+		for annotated := range c.Annotations.Fields {
+			if strings.HasPrefix(annotated, path+".") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// zoneless reports whether the values of the platform carry no zone.
+func (c *compiler) zoneless() bool { return c.Platform == dialogflow.CX }

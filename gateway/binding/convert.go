@@ -1,0 +1,158 @@
+package binding
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// convert writes a value, as JSON, where a field takes it. Not set: the value leaves the field as it is, and nothing was
+// written.
+type convert func(b *binder, raw []byte) (set bool, m *misfit)
+
+// writer writes single values of a type.
+type writer struct {
+	wire  protowire.Type
+	whole bool    // takes lists and "" as they are
+	write convert // the inside of a field
+}
+
+// convert compiles how a field is written; nil if it cannot be.
+func (c *compiler) convert(f protoreflect.FieldDescriptor, path string) convert {
+	if f.IsMap() {
+		return c.mapping(f, path)
+	}
+	w := c.writer(f, path)
+	switch {
+	case w.write == nil:
+		return nil
+	case f.IsPacked():
+		return packed(f.Number(), w)
+	case f.IsList():
+		return repeated(f.Number(), w)
+	default:
+		return func(b *binder, raw []byte) (bool, *misfit) { return b.put(f.Number(), &w, raw) }
+	}
+}
+
+// writer compiles how single values of a field are written; the zero writer if they cannot be.
+func (c *compiler) writer(f protoreflect.FieldDescriptor, path string) writer {
+	switch f.Kind() {
+	case protoreflect.GroupKind:
+		c.problem(f, "it is a group", "make it a message field, length-prefixed")
+		return writer{}
+	case protoreflect.MessageKind:
+		return c.messageWriter(f, path)
+	case protoreflect.EnumKind:
+		return c.enumWriter(f.Enum())
+	default:
+		return scalarWriter(f.Kind())
+	}
+}
+
+// put writes a single value as field n, the field's number and all; 0: without. A list of one is its element.
+func (b *binder) put(n field, w *writer, raw []byte) (bool, *misfit) {
+	if w.whole {
+		if isNull(raw) {
+			return false, nil
+		}
+	} else {
+		value, one := only(raw)
+		if !one {
+			return false, unfit(raw, "one value")
+		}
+		if raw = value; unset(raw) {
+			return false, nil
+		}
+	}
+	at := len(b.b)
+	if n != 0 {
+		b.b = protowire.AppendTag(b.b, n, w.wire)
+	}
+	set, m := w.write(b, raw)
+	if !set {
+		b.b = b.b[:at]
+	}
+	return set, m
+}
+
+// repeated writes the elements of a list, or a single one, each as a field. Those without a value are left out.
+func repeated(n field, w writer) convert {
+	return func(b *binder, raw []byte) (bool, *misfit) { return b.elements(n, &w, raw) }
+}
+
+// packed writes them as one field.
+func packed(n field, w writer) convert {
+	return func(b *binder, raw []byte) (bool, *misfit) {
+		start := len(b.b)
+		at := b.open(n)
+		set, m := b.elements(0, &w, raw)
+		b.close(at)
+		if !set {
+			b.b = b.b[:start]
+		}
+		return set, m
+	}
+}
+
+func (b *binder) elements(n field, w *writer, raw []byte) (bool, *misfit) {
+	if kind(raw) != '[' {
+		return b.put(n, w, raw)
+	}
+	in := cursor{b: raw}
+	in.enter()
+	set := false
+	for i := 0; in.more(); i++ {
+		here, m := b.put(n, w, in.value())
+		if m != nil {
+			m.path = fmt.Sprintf("[%d]%s", i, m.path)
+			return false, m
+		}
+		set = set || here
+	}
+	return set, nil
+}
+
+// mapping compiles how a map is written: from an object.
+func (c *compiler) mapping(f protoreflect.FieldDescriptor, path string) convert {
+	key, value := scalarWriter(f.MapKey().Kind()), c.writer(f.MapValue(), path)
+	if value.write == nil {
+		return nil
+	}
+	return func(b *binder, raw []byte) (bool, *misfit) {
+		object, one := only(raw)
+		if one && unset(object) {
+			return false, nil
+		}
+		if kind(object) != '{' {
+			return false, unfit(raw, "an object")
+		}
+		in := cursor{b: object}
+		in.enter()
+		base := len(b.members)
+		for in.more() {
+			name, v := in.value(), in.value()
+			from, at := len(b.b), b.open(f.Number())
+			b.b = protowire.AppendTag(b.b, mapKey, key.wire)
+			if _, m := key.write(b, name); m != nil {
+				m.path = fmt.Sprintf("[%s]", described(name, false))
+				return false, m
+			}
+			named := len(b.b)
+			set, m := b.put(mapValue, &value, v)
+			if m != nil {
+				m.path = fmt.Sprintf("[%s]%s", described(name, false), m.path)
+				return false, m
+			}
+			if !set {
+				b.b = b.b[:from]
+				continue
+			}
+			b.entry(from, at, named)
+		}
+		set := len(b.members) > base
+		b.sorted(base)
+		return set, nil
+	}
+}

@@ -1,0 +1,87 @@
+package binding
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// maxWords is how many of an enum's words an error names.
+const maxWords = 20
+
+// words are the texts that stand for the values of an enum.
+type words struct {
+	exact  map[string]protoreflect.EnumNumber // the names of the values
+	folded map[string]protoreflect.EnumNumber // those without the enum's prefix, and synonyms, in lower case
+	all    []string                           // one for each value
+}
+
+// words compiles those of an enum.
+func (c *compiler) words(enum protoreflect.EnumDescriptor) *words {
+	w := &words{exact: map[string]protoreflect.EnumNumber{}, folded: map[string]protoreflect.EnumNumber{}}
+	prefix := strings.ToUpper(strings.ReplaceAll(kebab(string(enum.Name())), "-", "_")) + "_"
+	values := enum.Values()
+	for i := range values.Len() {
+		v := values.Get(i)
+		w.exact[string(v.Name())] = v.Number()
+		short := strings.TrimPrefix(string(v.Name()), prefix)
+		w.all = append(w.all, short)
+		for _, name := range []string{strings.ToLower(short), strings.ToLower(string(v.Name()))} {
+			if _, taken := w.folded[name]; !taken {
+				w.folded[name] = v.Number()
+			}
+		}
+	}
+	for i := range values.Len() {
+		v := values.Get(i)
+		for _, synonym := range c.synonyms(v) {
+			synonym = strings.ToLower(strings.TrimSpace(synonym))
+			if number, taken := w.folded[synonym]; taken && number != v.Number() {
+				c.problem(v, fmt.Sprintf("the synonym %q stands for another value as well", synonym), "let each word stand for one value")
+			}
+			w.folded[synonym] = v.Number()
+		}
+	}
+	return w
+}
+
+// number returns the value that a text stands for.
+func (w *words) number(b *binder, text []byte) (protoreflect.EnumNumber, bool) {
+	if number, ok := w.exact[string(text)]; ok {
+		return number, true
+	}
+	folded := b.kept
+	for text = bytes.TrimSpace(text); len(text) > 0; {
+		r, size := utf8.DecodeRune(text)
+		folded, text = utf8.AppendRune(folded, unicode.ToLower(r)), text[size:]
+	}
+	number, ok := w.folded[string(b.keep(folded))]
+	return number, ok
+}
+
+// enumWriter takes the words of an enum, and the numbers of its values.
+func (c *compiler) enumWriter(enum protoreflect.EnumDescriptor) writer {
+	w, numbers := c.words(enum), enum.Values()
+	wanted := "one of " + strings.Join(w.all[:min(len(w.all), maxWords)], ", ")
+	if len(w.all) > maxWords {
+		wanted += ", …"
+	}
+	return writer{wire: protowire.VarintType, write: func(b *binder, raw []byte) (bool, *misfit) {
+		number, ok := w.number(b, b.unquote(raw))
+		if !ok {
+			v, whole := b.integer(raw, 32, true)
+			number = protoreflect.EnumNumber(int64(v)) //nolint:gosec // 32 bits, as was asked for
+			ok = whole && numbers.ByNumber(number) != nil
+		}
+		if !ok {
+			return false, unfit(raw, wanted)
+		}
+		b.b = protowire.AppendVarint(b.b, uint64(int64(number))) //nolint:gosec // negative numbers are written as their two's complement
+		return true, nil
+	}}
+}

@@ -1,0 +1,201 @@
+package binding
+
+import (
+	"strings"
+	"time"
+)
+
+// moment is a day, a time, or both, as Dialogflow says it.
+type moment struct {
+	day, clock, zone   bool // which of them there are
+	year, month, date  int  // 0: not said
+	hour, min, sec, ns int
+	offset             int // of the zone, in seconds east of UTC
+}
+
+// moment reads a value: RFC 3339 or a part of it, as ES writes it; members year, month, day, hours, minutes, seconds
+// and nanos, as CX does; such a value in a member that tells what it is; or a date and a time.
+func (b *binder) moment(raw []byte) (moment, bool) {
+	raw, _ = only(raw)
+	switch kind(raw) {
+	case '"':
+		return parseMoment(b.unquote(raw))
+	case '{':
+		return b.momentOf(raw)
+	default:
+		return moment{}, false
+	}
+}
+
+func (b *binder) momentOf(raw []byte) (moment, bool) {
+	var t moment
+	in := cursor{b: raw}
+	in.enter()
+	for in.more() {
+		name, value := b.unquote(in.value()), in.value()
+		if one, ok := only(value); ok && unset(one) {
+			continue
+		}
+		var into *int
+		switch string(b.normal(name)) {
+		case "datetime":
+			return b.moment(value)
+		case "date":
+			date, ok := b.moment(value)
+			if !ok || !date.day {
+				return t, false
+			}
+			t.day, t.year, t.month, t.date = true, date.year, date.month, date.date
+			if !t.zone {
+				t.zone, t.offset = date.zone, date.offset
+			}
+			continue
+		case "time":
+			clock, ok := b.moment(value)
+			if !ok || !clock.clock {
+				return t, false
+			}
+			t.clock, t.hour, t.min, t.sec, t.ns = true, clock.hour, clock.min, clock.sec, clock.ns
+			if clock.zone {
+				t.zone, t.offset = true, clock.offset
+			}
+			continue
+		case "year":
+			t.day, into = true, &t.year
+		case "month":
+			t.day, into = true, &t.month
+		case "day":
+			t.day, into = true, &t.date
+		case "hours":
+			t.clock, into = true, &t.hour
+		case "minutes":
+			t.clock, into = true, &t.min
+		case "seconds":
+			t.clock, into = true, &t.sec
+		case "nanos":
+			into = &t.ns
+		default:
+			continue
+		}
+		v, ok := b.integer(value, 31, false)
+		if !ok {
+			return t, false
+		}
+		*into = int(v) //nolint:gosec // of 31 bits
+	}
+	return t, t.valid()
+}
+
+// parseMoment reads RFC 3339, or of it the date alone, the time alone, or both without a zone; without seconds, too.
+func parseMoment(text []byte) (moment, bool) {
+	var t moment
+	p := parser{text: text}
+	if len(text) > len("2026") && text[len("2026")] == '-' {
+		t.day = true
+		t.year, t.month, t.date = p.number("", 4), p.number("-", 2), p.number("-", 2)
+		if t.year == 0 || t.month == 0 || t.date == 0 {
+			return t, false
+		}
+		if len(p.text) == 0 {
+			return t, !p.failed && t.valid()
+		}
+		p.failed = p.failed || p.take("Tt ") == 0
+	}
+	t.clock = true
+	t.hour, t.min = p.number("", 2), p.number(":", 2)
+	if len(p.text) > 0 && p.text[0] == ':' {
+		t.sec = p.number(":", 2)
+	}
+	if p.take(".") != 0 {
+		for unit := 100_000_000; len(p.text) > 0 && '0' <= p.text[0] && p.text[0] <= '9'; unit /= 10 {
+			t.ns += unit * p.number("", 1)
+		}
+	}
+	switch sign := p.take("Zz+-"); sign {
+	case 0:
+	case '+', '-':
+		hours, minutes := p.number("", 2), p.number(":", 2)
+		p.failed = p.failed || hours > 23 || minutes > 59
+		t.zone, t.offset = true, (hours*60+minutes)*60
+		if sign == '-' {
+			t.offset = -t.offset
+		}
+	default:
+		t.zone = true
+	}
+	return t, !p.failed && len(p.text) == 0 && t.valid()
+}
+
+// parser takes a text apart.
+type parser struct {
+	text   []byte
+	failed bool
+}
+
+// take takes one byte of some, or 0.
+func (p *parser) take(some string) byte {
+	if len(p.text) == 0 || strings.IndexByte(some, p.text[0]) < 0 {
+		return 0
+	}
+	c := p.text[0]
+	p.text = p.text[1:]
+	return c
+}
+
+// number takes as many digits after what has to stand before them.
+func (p *parser) number(before string, digits int) (n int) {
+	if before != "" && p.take(before) == 0 {
+		p.failed = true
+	}
+	for range digits {
+		c := p.take("0123456789")
+		if c == 0 {
+			p.failed = true
+			return 0
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// valid reports whether there are such a day and such a time, as far as they are said.
+func (t *moment) valid() bool {
+	days := 31
+	if t.month > 0 && t.month <= 12 {
+		year := t.year
+		if year == 0 {
+			year = 2000 // which had a 29th of February
+		}
+		days = time.Date(year, time.Month(t.month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	}
+	return (t.day || t.clock) && t.year <= 9999 && t.month <= 12 && t.date <= days &&
+		t.hour < 24 && t.min < 60 && t.sec < 60 && t.ns < int(time.Second)
+}
+
+// instant is the moment in seconds of Unix: by its own zone, or else in the webhook's. It is not ok if there is neither,
+// or no whole day. Without a time it is the first moment of the day.
+//
+// A time that the clocks skip is as far behind the gap as it would be without it; of one that they show twice it is the
+// first.
+func (t *moment) instant(local *time.Location) (seconds int64, ok bool) {
+	if t.year == 0 || t.month == 0 || t.date == 0 {
+		return 0, false
+	}
+	wall := time.Date(t.year, time.Month(t.month), t.date, t.hour, t.min, t.sec, 0, time.UTC).Unix()
+	if t.zone {
+		return wall - int64(t.offset), true
+	}
+	if local == nil {
+		return 0, false
+	}
+	offset := func(at int64) int64 {
+		_, seconds := time.Unix(at, 0).In(local).Zone()
+		return int64(seconds)
+	}
+	const day = 24 * 60 * 60
+	before, after := wall-offset(wall-day), wall-offset(wall+day)
+	if wall-offset(before) != before && wall-offset(after) == after {
+		return after, true
+	}
+	return before, true
+}

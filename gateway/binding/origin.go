@@ -1,0 +1,142 @@
+package binding
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// The places of parameters on CX, as intentgate.v1.ParameterOptions.From counts them from 1 on. On ES the intent's own
+// are place 0, followed by the contexts that fields name.
+const cxPlaces = int(intentgatev1.ParameterOptions_FROM_SESSION)
+
+// origin compiles where a field comes from.
+func (c *compiler) origin(plan *fieldPlan, f protoreflect.FieldDescriptor, o *intentgatev1.ParameterOptions, root *requestPlan) {
+	origins := 0
+	for _, given := range []bool{len(o.GetParameter()) > 0, len(o.GetJoin()) > 0, o.GetSource() != 0, o.GetPayload() != ""} {
+		if given {
+			origins++
+		}
+	}
+	elsewhere := o.GetSource() != 0 || o.GetPayload() != ""
+	switch {
+	case origins > 1:
+		c.problem(f, "more than one of parameter, join, source and payload is given", "say one of them")
+	case elsewhere && placed(o) != "":
+		c.problem(f, placed(o)+" is given for a field that is no parameter", "remove it")
+	case root == nil && (elsewhere || placed(o) != ""):
+		c.problem(f, "source, payload, from or from_context is given within a nested message", "only fields of the request itself come from elsewhere")
+	}
+	if elsewhere {
+		plan.source = c.source(f, o)
+		return
+	}
+	switch {
+	case len(o.GetJoin()) > 0:
+		plan.join = c.joining(f, o.GetJoin())
+		plan.names = aliases(o.GetJoin())
+	case len(o.GetParameter()) > 0:
+		plan.names = aliases(o.GetParameter())
+	default:
+		plan.names = []alias{ownNames(f, root == nil)}
+	}
+	plan.places = []int{0}
+	if root != nil {
+		plan.places = c.places(f, o)
+	}
+}
+
+// places are where a field of the request looks for parameters, best first.
+func (c *compiler) places(f protoreflect.FieldDescriptor, o *intentgatev1.ParameterOptions) []int {
+	var cx []int
+	for place := 1; place <= cxPlaces; place++ {
+		if len(o.GetFrom()) == 0 || slices.Contains(o.GetFrom(), intentgatev1.ParameterOptions_From(place)) { //nolint:gosec // at most 3
+			cx = append(cx, place)
+		}
+	}
+	for _, from := range o.GetFrom() {
+		if from < 1 || int(from) > cxPlaces {
+			c.problem(f, fmt.Sprintf("from has the value %s, which this gateway does not know", from), "say FROM_FORM, FROM_INTENT or FROM_SESSION")
+		}
+	}
+	es := []int{0}
+	for _, context := range o.GetFromContext() {
+		at := slices.IndexFunc(c.contexts, func(known string) bool { return strings.EqualFold(known, context) })
+		if at < 0 {
+			at = len(c.contexts)
+			c.contexts = append(c.contexts, context)
+		}
+		es = append(es, at+1)
+	}
+	if c.Platform == dialogflow.CX {
+		return cx
+	}
+	return es
+}
+
+// source finds a value of the turn that is no parameter, as JSON; nil where it is not there.
+type source func(b *binder, turn *dialogflow.Turn) []byte
+
+func (c *compiler) source(f protoreflect.FieldDescriptor, o *intentgatev1.ParameterOptions) source {
+	if path := o.GetPayload(); path != "" {
+		names := aliases(strings.Split(path, "."))
+		return func(b *binder, turn *dialogflow.Turn) []byte {
+			raw := []byte(turn.Channel.Payload)
+			for i := range names {
+				members := b.spread(raw)
+				if raw = names[i].in(members, true); raw == nil {
+					raw = names[i].in(members, false)
+				}
+			}
+			return raw
+		}
+	}
+	var text func(turn *dialogflow.Turn) string
+	switch o.GetSource() {
+	case intentgatev1.ParameterOptions_SOURCE_LANGUAGE:
+		text = func(turn *dialogflow.Turn) string { return turn.Language }
+	case intentgatev1.ParameterOptions_SOURCE_QUERY_TEXT:
+		text = func(turn *dialogflow.Turn) string {
+			return said(turn, dialogflow.TextInput, dialogflow.TranscriptInput)
+		}
+	case intentgatev1.ParameterOptions_SOURCE_SESSION:
+		text = func(turn *dialogflow.Turn) string { return turn.Session.Name }
+	case intentgatev1.ParameterOptions_SOURCE_EVENT:
+		text = func(turn *dialogflow.Turn) string { return said(turn, dialogflow.EventInput) }
+	case intentgatev1.ParameterOptions_SOURCE_CHANNEL:
+		text = func(turn *dialogflow.Turn) string { return turn.Channel.Source }
+	case intentgatev1.ParameterOptions_SOURCE_CONFIDENCE:
+		return func(b *binder, turn *dialogflow.Turn) []byte {
+			if turn.Intent.Confidence == 0 {
+				return nil // left out of the request
+			}
+			return b.keep(strconv.AppendFloat(b.kept, turn.Intent.Confidence, 'g', -1, 64))
+		}
+	default:
+		c.problem(f, fmt.Sprintf("source has the value %s, which this gateway does not know", o.GetSource()), "upgrade the gateway")
+		return nil
+	}
+	return func(b *binder, turn *dialogflow.Turn) []byte {
+		s := text(turn)
+		if s == "" {
+			return nil
+		}
+		quoted, _ := jsontext.AppendQuote(b.kept, s) // of what is no UTF-8, as much as can be said
+		return b.keep(quoted)
+	}
+}
+
+// said is what the user did, if it is of one of the kinds.
+func said(turn *dialogflow.Turn, kinds ...dialogflow.InputKind) string {
+	if slices.Contains(kinds, turn.Input.Kind) {
+		return turn.Input.Text
+	}
+	return ""
+}

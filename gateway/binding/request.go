@@ -1,0 +1,135 @@
+package binding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// requestPlan is how the request of a method is written.
+type requestPlan struct {
+	messagePlan
+
+	platform dialogflow.Platform
+	contexts []string // ES: that parameters are looked for in, as places from 1 on
+	turn     field    // the field that is the whole turn; 0: none is
+	turnName string
+}
+
+// messagePlan is how a message is written. The fields of a oneof stand side by side.
+type messagePlan struct {
+	fields []fieldPlan
+}
+
+// fieldPlan is where the value of a field comes from, and how it is written.
+type fieldPlan struct {
+	name      string
+	oneof     protoreflect.Name // empty: none
+	required  bool
+	sensitive bool
+	names     []alias   // whose values must agree, or are joined
+	join      *joinPlan // how; nil: they are not
+	places    []int     // of the turn, in which names are looked up, best first
+	source    source    // instead of names; nil: none
+	write     convert   // with its number
+}
+
+// request compiles the message that is a method's request.
+func (c *compiler) request(message protoreflect.MessageDescriptor) *requestPlan {
+	r := &requestPlan{platform: c.Platform}
+	r.messagePlan = messagePlan{fields: c.fields(message, "request", r)}
+	r.contexts = c.contexts
+	return r
+}
+
+// nested compiles a message within the request. A plan is shared by all fields of its type, so that a message may hold
+// itself, unless the configuration annotates what stands at this very path.
+func (c *compiler) nested(message protoreflect.MessageDescriptor, path string) *messagePlan {
+	shared := !c.within(path)
+	if plan, ok := c.plans[message.FullName()]; ok && shared {
+		return plan
+	}
+	plan := new(messagePlan)
+	if shared {
+		c.plans[message.FullName()] = plan
+	}
+	plan.fields = c.fields(message, path, nil)
+	return plan
+}
+
+// fields compiles those of a message. The root is nil for a nested one.
+func (c *compiler) fields(message protoreflect.MessageDescriptor, path string, root *requestPlan) []fieldPlan {
+	var plans []fieldPlan
+	all := message.Fields()
+	for i := range all.Len() {
+		f := all.Get(i)
+		at := path + "." + string(f.Name())
+		options := c.field(f, at)
+		if m := f.Message(); root != nil && m != nil && m.FullName() == turnMessage {
+			c.turnField(f, options, root)
+			continue
+		}
+		plan := fieldPlan{
+			name:      string(f.Name()),
+			required:  f.Cardinality() == protoreflect.Required,
+			sensitive: options.GetSensitive(),
+		}
+		if oneof := f.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
+			plan.oneof = oneof.Name()
+		}
+		c.origin(&plan, f, options, root)
+		if plan.write = c.convert(f, at); plan.write != nil {
+			plans = append(plans, plan)
+		}
+	}
+	slices.SortStableFunc(plans, func(a, b fieldPlan) int { return strings.Compare(string(a.oneof), string(b.oneof)) })
+	return plans
+}
+
+// turnMessage is the type of a field that is the whole turn.
+var turnMessage = new(intentgatev1.Turn).ProtoReflect().Descriptor().FullName()
+
+func (c *compiler) turnField(f protoreflect.FieldDescriptor, options *intentgatev1.ParameterOptions, root *requestPlan) {
+	switch {
+	case f.IsList() || f.IsMap() || f.ContainingOneof() != nil && !f.ContainingOneof().IsSynthetic():
+		c.problem(f, "the whole turn is one, and always there", "let the field be neither repeated nor of a oneof")
+	case root.turn != 0:
+		c.problem(f, fmt.Sprintf("the field %s is the whole turn already", root.turnName), "remove one of them")
+	case from(options) != "":
+		c.problem(f, "a field of type Turn is the whole turn, and has "+from(options), "remove that option")
+	}
+	root.turn, root.turnName = f.Number(), string(f.Name())
+}
+
+// from names the first option that says where a field comes from; empty if none does.
+func from(o *intentgatev1.ParameterOptions) string {
+	switch {
+	case len(o.GetParameter()) > 0:
+		return "parameter"
+	case len(o.GetJoin()) > 0:
+		return "join"
+	case o.GetSource() != 0:
+		return "source"
+	case o.GetPayload() != "":
+		return "payload"
+	default:
+		return placed(o)
+	}
+}
+
+// placed names the first option that says in which places parameters are looked for.
+func placed(o *intentgatev1.ParameterOptions) string {
+	switch {
+	case len(o.GetFrom()) > 0:
+		return "from"
+	case len(o.GetFromContext()) > 0:
+		return "from_context"
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,192 @@
+package binding
+
+import (
+	"bytes"
+	"encoding/base64"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// scalarWriter returns the writer of a kind that is neither enum nor message. It takes a text in quotes, a number, true
+// and false, of which it writes what fits.
+func scalarWriter(kind protoreflect.Kind) writer {
+	integer := func(wire protowire.Type, bits int, signed bool, write func(b []byte, v uint64) []byte) writer {
+		wanted := "a whole number of " + strconv.Itoa(bits) + " bits"
+		if !signed {
+			wanted += ", not negative"
+		}
+		return writer{wire: wire, write: func(b *binder, raw []byte) (bool, *misfit) {
+			v, ok := b.integer(raw, bits, signed)
+			if !ok {
+				return false, unfit(raw, wanted)
+			}
+			b.b = write(b.b, v)
+			return true, nil
+		}}
+	}
+	zigzag := func(b []byte, v uint64) []byte { return protowire.AppendVarint(b, protowire.EncodeZigZag(int64(v))) } //nolint:gosec // two's complement
+	fixed32 := func(b []byte, v uint64) []byte { return protowire.AppendFixed32(b, uint32(v)) }                      //nolint:gosec // the lower half is meant
+	switch kind {
+	case protoreflect.BoolKind:
+		return writer{wire: protowire.VarintType, write: writeBool}
+	case protoreflect.Int32Kind:
+		return integer(protowire.VarintType, 32, true, protowire.AppendVarint)
+	case protoreflect.Int64Kind:
+		return integer(protowire.VarintType, 64, true, protowire.AppendVarint)
+	case protoreflect.Uint32Kind:
+		return integer(protowire.VarintType, 32, false, protowire.AppendVarint)
+	case protoreflect.Uint64Kind:
+		return integer(protowire.VarintType, 64, false, protowire.AppendVarint)
+	case protoreflect.Sint32Kind:
+		return integer(protowire.VarintType, 32, true, zigzag)
+	case protoreflect.Sint64Kind:
+		return integer(protowire.VarintType, 64, true, zigzag)
+	case protoreflect.Sfixed32Kind:
+		return integer(protowire.Fixed32Type, 32, true, fixed32)
+	case protoreflect.Sfixed64Kind:
+		return integer(protowire.Fixed64Type, 64, true, protowire.AppendFixed64)
+	case protoreflect.Fixed32Kind:
+		return integer(protowire.Fixed32Type, 32, false, fixed32)
+	case protoreflect.Fixed64Kind:
+		return integer(protowire.Fixed64Type, 64, false, protowire.AppendFixed64)
+	case protoreflect.FloatKind:
+		return writer{wire: protowire.Fixed32Type, write: func(b *binder, raw []byte) (bool, *misfit) {
+			f, ok := b.float(raw, 32)
+			if !ok {
+				return false, unfit(raw, "a number in the range of a float")
+			}
+			b.b = protowire.AppendFixed32(b.b, math.Float32bits(float32(f)))
+			return true, nil
+		}}
+	case protoreflect.DoubleKind:
+		return writer{wire: protowire.Fixed64Type, write: func(b *binder, raw []byte) (bool, *misfit) {
+			f, ok := b.float(raw, 64)
+			if !ok {
+				return false, unfit(raw, "a number in the range of a double")
+			}
+			b.b = protowire.AppendFixed64(b.b, math.Float64bits(f))
+			return true, nil
+		}}
+	case protoreflect.BytesKind:
+		return writer{wire: protowire.BytesType, write: writeBytes}
+	default:
+		return writer{wire: protowire.BytesType, write: writeString}
+	}
+}
+
+// unquote returns what a JSON string says; of other values, nothing.
+func (b *binder) unquote(raw []byte) []byte {
+	if kind(raw) != '"' {
+		return nil
+	}
+	text, kept := unquoted(b.kept, raw)
+	b.kept = kept
+	return text
+}
+
+// digits returns a number as it is written, in quotes or not; nothing if it is none.
+func (b *binder) digits(raw []byte) []byte {
+	if kind(raw) == '"' {
+		raw = bytes.TrimSpace(b.unquote(raw))
+	}
+	if !isNumber(raw) {
+		return nil
+	}
+	return raw
+}
+
+// integer returns a whole number that bits hold, as two's complement of 64 bits.
+func (b *binder) integer(raw []byte, bits int, signed bool) (v uint64, ok bool) {
+	digits := b.digits(raw)
+	if digits == nil {
+		return 0, false
+	}
+	magnitude, ok := whole(digits)
+	if !ok {
+		return 0, false
+	}
+	limit := uint64(math.MaxUint64) >> (64 - bits)
+	if signed {
+		limit >>= 1
+	}
+	if digits[0] != '-' {
+		return magnitude, magnitude <= limit
+	}
+	return -magnitude, magnitude == 0 || signed && magnitude <= limit+1
+}
+
+// float returns a number that a float or a double holds, rounded.
+func (b *binder) float(raw []byte, bits int) (float64, bool) {
+	digits := b.digits(raw)
+	if digits == nil {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(digits), bits)
+	return f, err == nil
+}
+
+func writeBool(b *binder, raw []byte) (bool, *misfit) {
+	text := raw
+	if kind(raw) == '"' {
+		text = b.unquote(raw)
+	}
+	yes, no := bytes.EqualFold(text, []byte("true")), bytes.EqualFold(text, []byte("false"))
+	if !yes && !no {
+		return false, unfit(raw, "true or false")
+	}
+	b.b = protowire.AppendVarint(b.b, protowire.EncodeBool(yes))
+	return true, nil
+}
+
+// writeString writes a text. A number is written as it is, but for a whole one, which Dialogflow spells 24795.0; of an
+// object that stands for a name or for words of the user's, those.
+func writeString(b *binder, raw []byte) (bool, *misfit) {
+	text := raw
+	switch kind(raw) {
+	case '"':
+		text = b.unquote(raw)
+	case 't', 'f':
+	case '{':
+		members := b.spread(raw)
+		word := part(members, "original")
+		if len(members) == 1 && word == nil {
+			word = part(members, "name")
+		}
+		if kind(word) != '"' {
+			return false, unfit(raw, "a text")
+		}
+		text = b.unquote(word)
+	default:
+		if !isNumber(raw) {
+			return false, unfit(raw, "a text")
+		}
+		text = b.keep(appendPlain(b.kept, string(raw)))
+	}
+	if !utf8.Valid(text) {
+		return false, unfit(raw, "a text")
+	}
+	b.b = protowire.AppendBytes(b.b, text)
+	return true, nil
+}
+
+// writeBytes writes what base64 stands for, of either alphabet, with padding or without.
+func writeBytes(b *binder, raw []byte) (bool, *misfit) {
+	if kind(raw) != '"' {
+		return false, unfit(raw, "base64")
+	}
+	text := bytes.TrimRight(b.unquote(raw), "=")
+	encoding := base64.RawStdEncoding
+	if bytes.ContainsAny(text, "-_") {
+		encoding = base64.RawURLEncoding
+	}
+	decoded, err := encoding.AppendDecode(b.kept, text)
+	if err != nil {
+		return false, unfit(raw, "base64")
+	}
+	b.b = protowire.AppendBytes(b.b, b.keep(decoded))
+	return true, nil
+}

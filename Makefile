@@ -66,10 +66,18 @@ breaking: protos ## Compare the protos with AGAINST (HEAD~1): what would break u
 generate: protos ## Generate gen/ from proto/.
 	$(TOOL) buf generate
 	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto
+	$(TEST_DESCRIPTORS) -o $(BINDING)/descriptors.binpb
+
+# The protos that the tests of gateway/binding are played with. They are no module of buf.yaml: nobody else's.
+BINDING := gateway/binding/testdata
+TEST_DESCRIPTORS = $(TOOL) buf build $(BINDING) --as-file-descriptor-set --exclude-source-info --config \
+  '{"version": "v2", "modules": [{"path": "proto"}, {"path": ".protos"}, {"path": "$(BINDING)"}]}'
 
 .PHONY: generated
 generated: protos ## Prove that gen/ is what proto/ generates.
 	@rm -rf .generated && mkdir -p .generated
+	$(TEST_DESCRIPTORS) -o .generated/descriptors.binpb
+	cmp .generated/descriptors.binpb $(BINDING)/descriptors.binpb || { echo '$(BINDING) is stale: run make generate and commit the result'; exit 1; }
 	$(TOOL) buf generate -o .generated
 	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto -o .generated
 	diff -r gen .generated/gen || { echo 'gen/ is stale: run make generate and commit the result'; exit 1; }

@@ -22,6 +22,9 @@ func exactly(text []byte) (units int64, nanos int32, ok bool) {
 		return 0, 0, false
 	}
 	weight := int32(1_000_000_000)
+	for range -min(len(digits)+scale, 0) {
+		weight /= 10
+	}
 	for i := range len(digits) + max(scale, 0) {
 		digit := byte(0)
 		if i < len(digits) {

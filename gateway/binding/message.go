@@ -62,7 +62,10 @@ func part(members []argument, names ...string) []byte {
 	for i := range members {
 		for _, name := range names {
 			if isNormally(members[i].name, name) {
-				if value, one := only(members[i].value); one && !unset(value) {
+				switch value, one := only(members[i].value); {
+				case !one:
+					return members[i].value // for whoever takes it to refuse
+				case !unset(value):
 					return value
 				}
 			}

@@ -172,30 +172,30 @@ func (t *moment) valid() bool {
 		t.hour < 24 && t.min < 60 && t.sec < 60 && t.ns < int(time.Second)
 }
 
+// The seconds between which a google.protobuf.Timestamp may be: the years 1 to 9999.
+const firstInstant, lastInstant = -62_135_596_800, 253_402_300_799
+
 // instant is the moment in seconds of Unix: by its own zone, or else in the webhook's. It is not ok if there is neither,
 // or no whole day. Without a time it is the first moment of the day.
 //
 // A time that the clocks skip is as far behind the gap as it would be without it; of one that they show twice it is the
 // first.
 func (t *moment) instant(local *time.Location) (seconds int64, ok bool) {
-	if t.year == 0 || t.month == 0 || t.date == 0 {
+	if t.year == 0 || t.month == 0 || t.date == 0 || !t.zone && local == nil {
 		return 0, false
 	}
 	wall := time.Date(t.year, time.Month(t.month), t.date, t.hour, t.min, t.sec, 0, time.UTC).Unix()
-	if t.zone {
-		return wall - int64(t.offset), true
+	seconds = wall - int64(t.offset)
+	if !t.zone {
+		offset := func(at int64) int64 {
+			_, east := time.Unix(at, 0).In(local).Zone()
+			return int64(east)
+		}
+		const day = 24 * 60 * 60
+		before, after := offset(wall-day), offset(wall+day)
+		if seconds = wall - before; offset(seconds) != before && offset(wall-after) == after {
+			seconds = wall - after
+		}
 	}
-	if local == nil {
-		return 0, false
-	}
-	offset := func(at int64) int64 {
-		_, seconds := time.Unix(at, 0).In(local).Zone()
-		return int64(seconds)
-	}
-	const day = 24 * 60 * 60
-	before, after := wall-offset(wall-day), wall-offset(wall+day)
-	if wall-offset(before) != before && wall-offset(after) == after {
-		return after, true
-	}
-	return before, true
+	return seconds, seconds >= firstInstant && seconds <= lastInstant
 }

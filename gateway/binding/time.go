@@ -2,7 +2,6 @@ package binding
 
 import (
 	"bytes"
-	"strings"
 	"time"
 )
 
@@ -92,49 +91,54 @@ func (b *binder) instant(seconds int64, ns int) {
 	b.varint(2, int64(ns))
 }
 
-// writeInterval writes a period from the names that Dialogflow gives its ends. Where they are days, it ends when the
-// day after the last begins. An end may be open.
+// period is how Dialogflow calls the ends of a period, normally, by what they are.
+var period = [2]struct {
+	day    string
+	moment []string
+}{
+	{"startdate", []string{"startdatetime", "starttime", "start"}},
+	{"enddate", []string{"enddatetime", "endtime", "end"}},
+}
+
+// writeInterval writes a period, of which an end may be open. One that ends with a day ends when the next one begins.
 func writeInterval(c *compiler) convert {
 	const wanted = "a period, with a start that is not after its end"
 	return func(b *binder, raw []byte) (bool, *misfit) {
-		var ends [2]int64
-		var nanos [2]int
-		var given [2]bool
-		for _, member := range b.spread(raw) {
-			i, name := 0, b.normal(member.name)
-			rest, ok := strings.CutPrefix(string(name), "start")
-			if !ok {
-				i = 1
-				rest, ok = strings.CutPrefix(string(name), "end")
+		members := b.spread(raw)
+		var last int64
+		var lastNanos int
+		written := len(b.b)
+		for i := range period {
+			end := part(members, period[i].day)
+			day := end != nil // even where Dialogflow writes it with an hour
+			if !day {
+				end = part(members, period[i].moment...)
 			}
-			value, one := only(member.value)
-			if !ok || one && unset(value) {
+			if end == nil {
 				continue
 			}
-			t, ok := b.moment(member.value)
-			if !ok || given[i] {
+			t, ok := b.moment(end)
+			if !ok {
 				return false, unfit(raw, wanted)
 			}
-			if rest == "date" || !t.clock { // a day, even where Dialogflow writes it with an hour
+			if day = day || !t.clock; day {
 				t = moment{zone: t.zone && c.TimeZone == nil, offset: t.offset, year: t.year, month: t.month, date: t.date}
-				if t.date > 0 {
-					t.date += i
-				}
 			}
-			given[i], nanos[i] = true, t.ns
-			if ends[i], ok = t.instant(c.TimeZone); !ok {
+			if day && i == 1 && t.date > 0 {
+				t.date++
+			}
+			seconds, ok := t.instant(c.TimeZone)
+			early := i == 1 && len(b.b) > written && (seconds < last || seconds == last && (day || t.ns < lastNanos))
+			if !ok || early {
 				return false, unfit(raw, wanted)
 			}
+			last, lastNanos = seconds, t.ns
+			at := b.open(field(i + 1)) //nolint:gosec // 1 or 2
+			b.instant(seconds, t.ns)
+			b.close(at)
 		}
-		if !given[0] && !given[1] || given[0] && given[1] && (ends[1] < ends[0] || ends[1] == ends[0] && nanos[1] < nanos[0]) {
+		if len(b.b) == written {
 			return false, unfit(raw, wanted)
-		}
-		for i := range ends {
-			if given[i] {
-				at := b.open(field(i + 1)) //nolint:gosec // 1 or 2
-				b.instant(ends[i], nanos[i])
-				b.close(at)
-			}
 		}
 		return true, nil
 	}

@@ -1,29 +1,49 @@
 package orders
 
-import intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+import (
+	"context"
 
-// remembered is how many replies are kept: far more than are still being tried at one time.
+	"google.golang.org/protobuf/proto"
+
+	"github.com/intentgate/intentgate/services/caller"
+)
+
+// remembered is how many answers are kept: far more than are still being tried at one time.
 const remembered = 1024
 
-// memory keeps the latest replies by request id. The zero memory is empty.
+// memory keeps the latest answers by request id. The zero memory is empty.
 type memory struct {
-	replies map[string]*intentgatev1.Reply
+	answers map[string]proto.Message
 	ids     [remembered]string // in the order of arrival, the oldest at next
 	next    int
 }
 
-// get returns the reply to a request id, or nil.
-func (m *memory) get(id string) *intentgatev1.Reply { return m.replies[id] }
-
-// put keeps the reply to a request id that has none yet, and forgets the oldest. A reply to no id is not kept.
-func (m *memory) put(id string, reply *intentgatev1.Reply) {
-	if id == "" {
-		return
+// put keeps the answer to a request id that has none yet, and forgets the oldest.
+func (m *memory) put(id string, answer proto.Message) {
+	if m.answers == nil {
+		m.answers = make(map[string]proto.Message)
 	}
-	if m.replies == nil {
-		m.replies = make(map[string]*intentgatev1.Reply)
-	}
-	delete(m.replies, m.ids[m.next])
-	m.replies[id], m.ids[m.next] = reply, id
+	delete(m.answers, m.ids[m.next])
+	m.answers[id], m.ids[m.next] = answer, id
 	m.next = (m.next + 1) % remembered
+}
+
+// once answers a call that changes something. Dialogflow tries again when it got no answer in time: what it asks for is done
+// once, however often it is tried, and each try hears the same. A program that calls directly has no request id, and is
+// answered each time.
+func once[R proto.Message](ctx context.Context, s *Service, answer func() (R, error)) (R, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	call, ok := caller.FromContext(ctx)
+	if !ok || call.RequestID == "" {
+		return answer()
+	}
+	if earlier, ok := s.answers.answers[call.RequestID].(R); ok {
+		return earlier, nil
+	}
+	resp, err := answer()
+	if err == nil {
+		s.answers.put(call.RequestID, resp)
+	}
+	return resp, err
 }

@@ -1,41 +1,36 @@
-// Package orders is an example of an intent service: a small mail-order shop that tells where an order is and cancels
-// it once the user has confirmed, on Dialogflow ES and CX alike, in English and German.
+// Package orders is an example of typed intents: a small mail-order shop whose RPCs are called by Dialogflow agents, ES and
+// CX alike, and by the shop's other programs through the generated client. It speaks English and German.
 //
-// What it can be asked:
-//
-//	ES action or intent                        CX tag           what it does
-//	input.welcome, Default Welcome Intent      welcome          greets
-//	order.track                                track-order      tells where order_id is
-//	order.cancel                               cancel-order     asks whether order_id is to be cancelled
-//	order.cancel.confirm, order.cancel - yes   confirm-cancel   cancels it
-//	order.cancel.deny, order.cancel - no       deny-cancel      leaves it alone
-//	anything else                              anything else    says what it can be asked
+// What it can be asked stands in proto/shop/orders/v1/order_service.proto. Turns that none of these RPCs claims are answered
+// by [Service.Fulfill], the general way in.
 package orders
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-	"github.com/intentgate/intentgate/services/caller"
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 )
 
-// Service answers the intents of the shop. Its orders live in memory and are forgotten with it.
+// Service is the shop. Its orders live in memory and are forgotten with it.
 //
 // It is safe for concurrent use.
 type Service struct {
+	ordersv1.UnimplementedOrderServiceServer
 	intentgatev1.UnimplementedIntentServiceServer
 
-	// mu guards all below. A whole turn is answered under it: that is quick, and it makes two tries of one call
-	// come one after the other.
+	// mu guards all below. A whole call is answered under it: that is quick, and it makes two tries of one call come
+	// one after the other.
 	mu      sync.Mutex
 	orders  map[string]*order
-	replies memory
+	answers memory
 }
 
 // New returns the shop with its orders as they stand on a day, whose time zone is the shop's.
@@ -43,59 +38,67 @@ func New(today time.Time) *Service {
 	return &Service{orders: catalogue(today)}
 }
 
-// Fulfill answers one turn.
-func (s *Service) Fulfill(ctx context.Context, req *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
-	if req.GetTurn() == nil {
-		return nil, status.Error(codes.InvalidArgument, "the request has no turn")
-	}
-	answer, changes := s.route(req.GetTurn())
-	t := turn{Turn: req.GetTurn(), parameters: req.GetParameters(), lang: languageOf(req.GetTurn())}
-
+// TrackOrder tells where an order is.
+func (s *Service) TrackOrder(ctx context.Context, req *ordersv1.TrackOrderRequest) (*ordersv1.TrackOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !changes {
-		return &intentgatev1.FulfillResponse{Reply: answer(t)}, nil
+	lang := languageOf(req)
+	o, err := s.find(req.GetOrderId(), lang)
+	if err != nil {
+		return inWords(ctx, err, func(words string) *ordersv1.TrackOrderResponse {
+			return &ordersv1.TrackOrderResponse{Text: words}
+		})
 	}
-	// Dialogflow tries again when it got no answer in time. What changes something is done once for a call,
-	// however often it is tried, and each try hears the same.
-	call, _ := caller.FromContext(ctx)
-	reply := s.replies.get(requestID(call))
-	if reply == nil {
-		reply = answer(t)
-		s.replies.put(requestID(call), reply)
-	}
-	return &intentgatev1.FulfillResponse{Reply: proto.CloneOf(reply)}, nil
+	return &ordersv1.TrackOrderResponse{
+		Text:          o.say(whereabouts[o.status], lang),
+		OrderId:       &o.id,
+		Status:        o.status.Enum(),
+		Day:           dateOf(o.day),
+		WarehouseNote: o.note,
+	}, nil
 }
 
-// route returns what answers a turn, and whether that changes an order.
-//
-// CX is routed by the tag alone: the intent is the last one that was matched, perhaps on an earlier page.
-func (s *Service) route(t *intentgatev1.Turn) (answer func(turn) *intentgatev1.Reply, changes bool) {
-	keys := []string{t.GetTag()}
-	if t.GetTag() == "" {
-		keys = []string{t.GetAction(), t.GetIntent().GetDisplayName()}
-	}
-	for _, key := range keys {
-		switch key {
-		case "welcome", "input.welcome", "Default Welcome Intent":
-			return s.welcome, false
-		case "track-order", "order.track":
-			return s.track, false
-		case "cancel-order", "order.cancel":
-			return s.cancel, false
-		case "confirm-cancel", "order.cancel.confirm", "order.cancel - yes":
-			return s.confirm, true
-		case "deny-cancel", "order.cancel.deny", "order.cancel - no":
-			return s.deny, false
+// ListOrders lists the orders of a period.
+func (s *Service) ListOrders(_ context.Context, req *ordersv1.ListOrdersRequest) (*ordersv1.ListOrdersResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []*order
+	for _, o := range s.orders {
+		start, end, ordered := req.GetPeriod().GetStart(), req.GetPeriod().GetEnd(), dateOf(o.ordered)
+		switch {
+		case start != nil && compareDays(ordered, start) < 0:
+		case end != nil && compareDays(ordered, end) > 0:
+		case req.GetStatus() != ordersv1.OrderStatus_ORDER_STATUS_UNSPECIFIED && req.GetStatus() != o.status:
+		default:
+			found = append(found, o)
 		}
 	}
-	return s.fallback, false
+	slices.SortFunc(found, func(a, b *order) int { return cmp.Or(b.ordered.Compare(a.ordered), cmp.Compare(a.id, b.id)) })
+
+	lang := languageOf(req)
+	resp := &ordersv1.ListOrdersResponse{Count: int32(len(found))} //nolint:gosec // a handful
+	for _, o := range found {
+		resp.Texts = append(resp.Texts, o.say(whereabouts[o.status], lang))
+		resp.Orders = append(resp.Orders, &ordersv1.ListOrdersResponse_Order{
+			OrderId: o.id, Status: o.status, OrderedOn: dateOf(o.ordered),
+		})
+	}
+	if len(found) == 0 {
+		resp.Texts = []string{noOrders[lang]}
+	}
+	return resp, nil
 }
 
-// requestID returns the key that all tries of a call share, or "" for a call from inside the house that has none.
-func requestID(call *caller.Call) string {
-	if call == nil {
-		return ""
+// find returns the order of a number, or the status to answer with.
+func (s *Service) find(id string, lang language) (*order, error) {
+	// People write and say it in many ways.
+	id = strings.ToUpper(strings.TrimSpace(id))
+	if id == "" {
+		return nil, refuse(codes.InvalidArgument, lang, whichOrder[lang])
 	}
-	return call.RequestID
+	o := s.orders[id]
+	if o == nil {
+		return nil, refuse(codes.NotFound, lang, unknownOrder[lang])
+	}
+	return o, nil
 }

@@ -3,209 +3,191 @@ package orders_test
 import (
 	"strings"
 	"testing"
-	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-	"github.com/intentgate/intentgate/services/orders"
 )
 
-// monday is the day on which the shop opens in these tests.
-var monday = time.Date(2026, time.November, 30, 9, 0, 0, 0, time.UTC)
+// The answers that several cases get.
+const (
+	tracked = `{"text": "Order A-1042, two stoneware mugs, is being packed. DHL should bring it on Thursday, 3 December.",
+		"orderId": "A-1042", "status": "ORDER_STATUS_PACKING", "day": {"year": 2026, "month": 12, "day": 3}, "warehouseNote": "bay 4, fragile"}`
+	yesOrNo = `"reply": {"contexts": [{"name": "order-cancel-confirm", "lifespan": 2}]}`
+	decided = `"reply": {"contexts": [{"name": "order-cancel-confirm"}]}`
+)
 
-// request reads a FulfillRequest from JSON: the tests show what a service is really asked.
-func request(t *testing.T, text string) *intentgatev1.FulfillRequest {
-	t.Helper()
-	req := &intentgatev1.FulfillRequest{}
-	if err := protojson.Unmarshal([]byte(text), req); err != nil {
-		t.Fatalf("request %s: %v", text, err)
-	}
-	return req
-}
-
-func TestFulfill(t *testing.T) {
-	const (
-		es   = `"platform": "PLATFORM_ES"`
-		cx   = `"platform": "PLATFORM_CX"`
-		form = `"page": {"form": [{"name": "order_id", "required": true, "state": "FILLED", "value": "Z-9"}]}`
-	)
-	cases := map[string]struct{ turn, parameters, want string }{
-		"welcome on ES by action": {
-			es + `, "language": "en", "action": "input.welcome"`, `{}`,
-			`{"texts": ["Hello! I can tell you where your order is, or cancel it. Just ask: where is order A-1042?"]}`,
+func TestAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind                  intentgatev1.Platform
+		method, request, want string
+	}{
+		"track by an agent":  {es, "TrackOrder", `{"orderId": "A-1042", "language": "en-US"}`, tracked},
+		"track by a program": {program, "TrackOrder", `{"orderId": "A-1042"}`, tracked},
+		"track in German": {
+			cx, "TrackOrder", `{"orderId": "A-1044", "language": "deDE"}`,
+			`{"text": "Bestellung A-1044, eine Tischdecke aus Leinen, wurde am Samstag, dem 28. November von UPS zugestellt.",
+				"orderId": "A-1044", "status": "ORDER_STATUS_DELIVERED", "day": {"year": 2026, "month": 11, "day": 28},
+				"warehouseNote": "left with the neighbour"}`,
 		},
-		"welcome on ES by intent": {
-			es + `, "language": "de-AT", "intent": {"displayName": "Default Welcome Intent"}`, `{}`,
-			`{"texts": ["Hallo! Ich sage Ihnen, wo Ihre Bestellung ist, oder storniere sie. Fragen Sie einfach: Wo ist Bestellung A-1042?"]}`,
+		"a number is understood however it is written": {cx, "TrackOrder", `{"orderId": "  a-1042 "}`, tracked},
+		"a user hears that a number is unknown": {
+			es, "TrackOrder", `{"orderId": "Z-9"}`,
+			`{"text": "I can't find an order with that number. It is a letter, a dash and four digits, such as A-1042."}`,
 		},
-		"welcome on CX": {
-			cx + `, "language": "fr", "tag": "welcome"`, `{}`,
-			`{"texts": ["Hello! I can tell you where your order is, or cancel it. Just ask: where is order A-1042?"]}`,
-		},
-		"fallback on ES": {
-			es + `, "language": "en", "action": "input.unknown", "intent": {"displayName": "Default Fallback Intent"}`, `{}`,
-			`{"texts": ["Sorry, I did not get that. You can ask me where an order is, or to cancel one."]}`,
-		},
-		"fallback on CX": {
-			cx + `, "language": "de", "tag": "fallback"`, `{}`,
-			`{"texts": ["Das habe ich leider nicht verstanden. Fragen Sie mich, wo eine Bestellung ist, oder stornieren Sie eine."]}`,
-		},
-		"whatever else is routed here": {
-			es + `, "action": "faq.opening-hours"`, `{}`,
-			`{"texts": ["Sorry, I did not get that. You can ask me where an order is, or to cancel one."]}`,
-		},
-		"CX is routed by its tag, not by the intent of an earlier page": {
-			cx + `, "tag": "fallback", "intent": {"displayName": "order.track"}`, `{"order_id": "A-1042"}`,
-			`{"texts": ["Sorry, I did not get that. You can ask me where an order is, or to cancel one."]}`,
+		"a user is asked for a number": {
+			cx, "TrackOrder", `{"language": "de"}`, `{"text": "Welche Bestellung meinen Sie? Die Nummer sieht aus wie A-1042."}`,
 		},
 
-		"track on ES": {
-			es + `, "language": "en-US", "action": "order.track"`, `{"order_id": "A-1042"}`,
-			`{"texts": ["Order A-1042, two stoneware mugs, is being packed. DHL should bring it on Thursday, 3 December."]}`,
+		"list a period, its ends included": {
+			es, "ListOrders", `{"period": {"start": {"year": 2026, "month": 11, "day": 27}, "end": {"year": 2026, "month": 11, "day": 28}}}`,
+			`{"texts": ["Order B-2003, a teapot and a strainer, is on its way. Hermes should bring it on Wednesday, 2 December.",
+					"Order A-1043, a walnut chopping board, is on its way. DHL should bring it on Tuesday, 1 December."],
+				"orders": [{"orderId": "B-2003", "status": "ORDER_STATUS_SHIPPED", "orderedOn": {"year": 2026, "month": 11, "day": 28}},
+					{"orderId": "A-1043", "status": "ORDER_STATUS_SHIPPED", "orderedOn": {"year": 2026, "month": 11, "day": 27}}],
+				"count": 2}`,
 		},
-		"track on CX": {
-			cx + `, "language": "de", "tag": "track-order"`, `{"order_id": "A-1043"}`,
-			`{"texts": ["Bestellung A-1043, ein Schneidebrett aus Nussholz, ist unterwegs. DHL bringt sie voraussichtlich am Dienstag, dem 1. Dezember."]}`,
+		"list a status": {
+			cx, "ListOrders", `{"status": "ORDER_STATUS_CANCELLED", "language": "de"}`,
+			`{"texts": ["Bestellung A-1045, sechs Weingläser, wurde storniert."],
+				"orders": [{"orderId": "A-1045", "status": "ORDER_STATUS_CANCELLED", "orderedOn": {"year": 2026, "month": 11, "day": 23}}],
+				"count": 1}`,
 		},
-		"track what was delivered": {
-			es + `, "language": "deDE", "intent": {"displayName": "order.track"}`, `{"orderId": "A-1044"}`,
-			`{"texts": ["Bestellung A-1044, eine Tischdecke aus Leinen, wurde am Samstag, dem 28. November von UPS zugestellt."]}`,
-		},
-		"track what was cancelled": {
-			cx + `, "language": "en", "tag": "track-order"`, `{"order-id": "A-1045"}`,
-			`{"texts": ["Order A-1045, six wine glasses, has been cancelled."]}`,
-		},
-		"a number is understood however it is written": {
-			es + `, "action": "order.track"`, `{"order_id": "", "order-id": "  a-1045 "}`,
-			`{"texts": ["Order A-1045, six wine glasses, has been cancelled."]}`,
-		},
-
-		"unknown number on ES": {
-			es + `, "action": "order.track"`, `{"order_id": "Z-9"}`,
-			`{"texts": ["I can't find an order with that number. It is a letter, a dash and four digits, such as A-1042."]}`,
-		},
-		"unknown number that a CX form has just filled in is asked for again": {
-			cx + `, "tag": "track-order", ` + form, `{"order_id": "Z-9"}`,
-			`{"texts": ["I can't find an order with that number. It is a letter, a dash and four digits, such as A-1042."],
-			  "formParameters": [{"name": "order_id", "invalid": true}]}`,
-		},
-		"unknown number of an earlier CX page leaves another form alone": {
-			cx + `, "tag": "cancel-order", "page": {"form": [{"name": "reason", "state": "FILLED", "value": "Z-9"}]}`, `{"order_id": "Z-9"}`,
-			`{"texts": ["I can't find an order with that number. It is a letter, a dash and four digits, such as A-1042."]}`,
-		},
-		"unknown number of the session leaves an empty CX form alone": {
-			cx + `, "tag": "track-order", "page": {"form": [{"name": "order_id", "state": "EMPTY"}]}`, `{"order_id": "Z-9"}`,
-			`{"texts": ["I can't find an order with that number. It is a letter, a dash and four digits, such as A-1042."]}`,
-		},
-		"ES prompts for a missing number": {
-			es + `, "action": "order.track", "fillingSlots": true`, `{"order_id": ""}`, ``,
-		},
-		"CX prompts for a missing number": {
-			cx + `, "tag": "cancel-order", "page": {"form": [{"name": "order_id", "state": "EMPTY"}]}`, `{}`, ``,
-		},
-		"nobody prompts for a missing number": {
-			es + `, "language": "de", "action": "order.cancel"`, `{}`,
-			`{"texts": ["Welche Bestellung meinen Sie? Die Nummer sieht aus wie A-1042."]}`,
+		"list nothing": {
+			es, "ListOrders", `{"period": {"start": {"year": 2026, "month": 12, "day": 1}}}`, `{"texts": ["I can't find any such orders."]}`,
 		},
 
 		"cancel on ES asks, and lets yes and no match": {
-			es + `, "language": "de", "action": "order.cancel"`, `{"order_id": "A-1042"}`,
-			`{"texts": ["Bestellung A-1042, zwei Steingutbecher, ist noch bei uns. Soll ich sie stornieren?"],
-			  "sessionParameters": {"order_to_cancel": "A-1042"}, "contexts": [{"name": "order-cancel-confirm", "lifespan": 2}]}`,
+			es, "CancelOrder", `{"orderId": "A-1042", "language": "de"}`,
+			`{"text": "Bestellung A-1042, zwei Steingutbecher, ist noch bei uns. Soll ich sie stornieren?", "orderToCancel": "A-1042", ` + yesOrNo + `}`,
 		},
 		"cancel on CX asks": {
-			cx + `, "language": "en", "tag": "cancel-order"`, `{"order_id": "A-1042"}`,
-			`{"texts": ["Order A-1042, two stoneware mugs, has not left us yet. Shall I cancel it?"],
-			  "sessionParameters": {"order_to_cancel": "A-1042"}}`,
+			cx, "CancelOrder", `{"orderId": "A-1042"}`,
+			`{"text": "Order A-1042, two stoneware mugs, has not left us yet. Shall I cancel it?", "orderToCancel": "A-1042"}`,
 		},
 		"too late to cancel: on its way": {
-			cx + `, "tag": "cancel-order"`, `{"order_id": "A-1043"}`,
-			`{"texts": ["Order A-1043 can't be cancelled any more: it is already on its way. You can refuse it at the door."]}`,
+			cx, "CancelOrder", `{"orderId": "A-1043"}`,
+			`{"text": "Order A-1043 can't be cancelled any more: it is already on its way. You can refuse it at the door."}`,
 		},
 		"too late to cancel: delivered": {
-			es + `, "action": "order.cancel"`, `{"order_id": "A-1044"}`,
-			`{"texts": ["Order A-1044 can't be cancelled any more: it was delivered on Saturday, 28 November. You can send it back within 14 days."]}`,
+			es, "CancelOrder", `{"orderId": "A-1044"}`,
+			`{"text": "Order A-1044 can't be cancelled any more: it was delivered on Saturday, 28 November. You can send it back within 14 days."}`,
 		},
 		"too late to cancel: cancelled": {
-			es + `, "language": "de", "action": "order.cancel"`, `{"order_id": "A-1045"}`,
-			`{"texts": ["Bestellung A-1045 ist bereits storniert."]}`,
+			es, "CancelOrder", `{"orderId": "A-1045", "language": "de"}`, `{"text": "Bestellung A-1045 ist bereits storniert."}`,
 		},
 		"confirm on ES": {
-			es + `, "action": "order.cancel.confirm", "sessionParameters": {"order_to_cancel": "A-1042"}`, `{}`,
-			`{"texts": ["Done: order A-1042 is cancelled, and you will get your money back."],
-			  "sessionParameters": {"order_to_cancel": null}, "contexts": [{"name": "order-cancel-confirm"}]}`,
+			es, "ConfirmCancellation", `{"orderToCancel": "A-1042"}`,
+			`{"text": "Done: order A-1042 is cancelled, and you will get your money back.", ` + decided + `}`,
 		},
 		"confirm on CX": {
-			cx + `, "language": "de", "tag": "confirm-cancel", "sessionParameters": {"order_to_cancel": "A-1042"}`, `{}`,
-			`{"texts": ["Erledigt: Bestellung A-1042 ist storniert, und Sie erhalten Ihr Geld zurück."],
-			  "sessionParameters": {"order_to_cancel": null}}`,
+			cx, "ConfirmCancellation", `{"orderToCancel": "A-1042", "language": "de"}`,
+			`{"text": "Erledigt: Bestellung A-1042 ist storniert, und Sie erhalten Ihr Geld zurück."}`,
 		},
 		"confirm what has left meanwhile": {
-			cx + `, "tag": "confirm-cancel", "sessionParameters": {"order_to_cancel": "A-1043"}`, `{}`,
-			`{"texts": ["Order A-1043 can't be cancelled any more: it is already on its way. You can refuse it at the door."],
-			  "sessionParameters": {"order_to_cancel": null}}`,
+			es, "ConfirmCancellation", `{"orderToCancel": "A-1043"}`,
+			`{"text": "Order A-1043 can't be cancelled any more: it is already on its way. You can refuse it at the door.", ` + decided + `}`,
 		},
 		"confirm nothing": {
-			es + `, "intent": {"displayName": "order.cancel - yes"}`, `{"order_id": "A-1042"}`,
-			`{"texts": ["There is nothing to confirm. Which order would you like to cancel?"]}`,
+			cx, "ConfirmCancellation", `{}`, `{"text": "There is nothing to confirm. Which order would you like to cancel?"}`,
 		},
-		"deny on ES": {
-			es + `, "intent": {"displayName": "order.cancel - no"}, "sessionParameters": {"order_to_cancel": "A-1042"}`, `{}`,
-			`{"texts": ["All right, order A-1042 stays as it is."],
-			  "sessionParameters": {"order_to_cancel": null}, "contexts": [{"name": "order-cancel-confirm"}]}`,
+		"keep": {es, "KeepOrder", `{"orderToCancel": "A-1042"}`, `{"text": "All right, order A-1042 stays as it is.", ` + decided + `}`},
+
+		"return some": {
+			es, "ReturnOrder", `{"orderId": "C-3100", "items": [{"product": "Soup-bowl", "quantity": 2}, {"product": "ladle"}]}`,
+			`{"text": "All right: as soon as it is back with us, you get €51.00 for order C-3100.", "refund": {"currencyCode": "EUR", "units": "51"}}`,
 		},
-		"deny on CX": {
-			cx + `, "language": "de", "tag": "deny-cancel", "sessionParameters": {"order_to_cancel": "A-1042"}`, `{}`,
-			`{"texts": ["Gut, Bestellung A-1042 bleibt, wie sie ist."], "sessionParameters": {"order_to_cancel": null}}`,
+		"return all": {
+			cx, "ReturnOrder", `{"orderId": "A-1044", "language": "de"}`,
+			`{"text": "Gut: Sobald es wieder bei uns ist, erhalten Sie 59,50 € für Bestellung A-1044.",
+				"refund": {"currencyCode": "EUR", "units": "59", "nanos": 500000000}}`,
 		},
-	}
-	for name, c := range cases {
+		"return more than there is": {
+			cx, "ReturnOrder", `{"orderId": "C-3100", "items": [{"product": "soup-bowl", "quantity": 4}, {"product": "soup-bowl", "quantity": 3}]}`,
+			`{"text": "Order C-3100, six soup bowls and a ladle, has no such thing left to send back, or not that many."}`,
+		},
+		"return less than nothing": {
+			cx, "ReturnOrder", `{"orderId": "C-3100", "items": [{"product": "soup-bowl", "quantity": -1}]}`,
+			`{"text": "Order C-3100, six soup bowls and a ladle, has no such thing left to send back, or not that many."}`,
+		},
+		"return something else": {
+			es, "ReturnOrder", `{"orderId": "A-1044", "items": [{"product": "pan"}], "language": "de"}`,
+			`{"text": "Das ist von Bestellung A-1044, eine Tischdecke aus Leinen, nicht mehr zurückzuschicken, oder nicht so viel davon."}`,
+		},
+		"return what has not come": {
+			es, "ReturnOrder", `{"orderId": "A-1043"}`, `{"text": "Order A-1043 has not been delivered, so there is nothing to send back."}`,
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
-			want := &intentgatev1.FulfillResponse{}
-			if c.want != "" {
-				want.Reply = &intentgatev1.Reply{}
-				if err := protojson.Unmarshal([]byte(c.want), want.Reply); err != nil {
-					t.Fatal(err)
-				}
-			}
-			req := request(t, `{"turn": {`+c.turn+`}, "parameters": `+c.parameters+`}`)
-			got, err := orders.New(monday).Fulfill(t.Context(), req)
+			t.Parallel()
+			got, err := open(t).ask(t, c.kind, "1.a", c.method, c.request)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !proto.Equal(got, want) {
+			if want := message(t, got.ProtoReflect().Descriptor(), c.want); !proto.Equal(got, want) {
 				t.Errorf("got  %s\nwant %s", protojson.Format(got), protojson.Format(want))
 			}
 		})
 	}
 }
 
+// TestStatuses has a program get a status where a user hears words, and the same words in it.
+func TestStatuses(t *testing.T) {
+	shop := open(t)
+	for _, c := range []struct {
+		method, request string
+		want            codes.Code
+		words           string
+	}{
+		{"TrackOrder", `{"orderId": "Z-9"}`, codes.NotFound, "I can't find an order with that number."},
+		{"TrackOrder", `{"language": "de"}`, codes.InvalidArgument, "Welche Bestellung meinen Sie?"},
+		{"CancelOrder", `{"orderId": "A-1043"}`, codes.FailedPrecondition, "already on its way"},
+		{"ConfirmCancellation", `{"orderToCancel": "A-1043"}`, codes.FailedPrecondition, "already on its way"},
+		{"ConfirmCancellation", `{}`, codes.InvalidArgument, "nothing to confirm"},
+		{"KeepOrder", `{"orderToCancel": "Z-9"}`, codes.NotFound, "I can't find"},
+		{"ReturnOrder", `{"orderId": "A-1042"}`, codes.FailedPrecondition, "has not been delivered"},
+	} {
+		_, err := shop.ask(t, program, "", c.method, c.request)
+		refusal := status.Convert(err)
+		if refusal.Code() != c.want || len(refusal.Details()) != 1 {
+			t.Errorf("%s %s: got %v with %v, want %s", c.method, c.request, err, refusal.Details(), c.want)
+			continue
+		}
+		message, ok := refusal.Details()[0].(*errdetails.LocalizedMessage)
+		if !ok || !strings.Contains(message.GetMessage(), c.words) || (message.GetLocale() == "de") != strings.Contains(c.request, "de\"") {
+			t.Errorf("%s %s: a user hears %v, want %q", c.method, c.request, message, c.words)
+		}
+	}
+}
+
 func TestNothingIsLeftToFillIn(t *testing.T) {
-	shop := orders.New(monday)
+	shop := open(t)
 	for _, id := range []string{"A-1042", "A-1043", "A-1044", "A-1045", "B-2001", "B-2002", "B-2003", "C-3100"} {
-		for _, tag := range []string{"track-order", "cancel-order"} {
+		for _, method := range []string{"TrackOrder", "CancelOrder", "ReturnOrder"} {
 			for _, language := range []string{"en", "de"} {
-				req := request(t, `{"turn": {"platform": "PLATFORM_CX", "tag": "`+tag+`", "language": "`+language+`"}, "parameters": {"order_id": "`+id+`"}}`)
-				resp, err := shop.Fulfill(t.Context(), req)
+				resp, err := shop.ask(t, cx, "1."+id+method+language, method, `{"orderId": "`+id+`", "language": "`+language+`"}`)
 				if err != nil {
 					t.Fatal(err)
 				}
-				words := strings.Join(resp.GetReply().GetTexts(), " ")
+				words := text(t, resp)
 				if !strings.Contains(words, id) || strings.ContainsAny(words, "{}") || strings.Contains(words, ", ,") {
-					t.Errorf("%s %s in %s: %q", tag, id, language, words)
+					t.Errorf("%s %s in %s: %q", method, id, language, words)
 				}
 			}
 		}
 	}
 }
 
-func TestNoTurn(t *testing.T) {
-	_, err := orders.New(monday).Fulfill(t.Context(), &intentgatev1.FulfillRequest{})
-	if status.Code(err) != codes.InvalidArgument {
-		t.Errorf("got %v, want INVALID_ARGUMENT", err)
+// text returns what a response says.
+func text(t *testing.T, resp proto.Message) string {
+	t.Helper()
+	spoken, ok := resp.(interface{ GetText() string })
+	if !ok {
+		t.Fatalf("%T says nothing", resp)
 	}
+	return spoken.GetText()
 }

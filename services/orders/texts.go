@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 )
 
 // language is a language that the shop speaks.
@@ -16,9 +16,12 @@ const (
 	german
 )
 
-// languageOf returns the language of a turn. Dialogflow writes it in many ways, such as de, de-AT or deDE.
-func languageOf(t *intentgatev1.Turn) language {
-	if strings.HasPrefix(strings.ToLower(t.GetLanguage()), "de") {
+// String returns the language's tag.
+func (l language) String() string { return [...]string{"en", "de"}[l] }
+
+// languageOf returns the language to answer in. Dialogflow writes it in many ways, such as de, de-AT or deDE.
+func languageOf(req interface{ GetLanguage() string }) language {
+	if strings.HasPrefix(strings.ToLower(req.GetLanguage()), "de") {
 		return german
 	}
 	return english
@@ -26,6 +29,16 @@ func languageOf(t *intentgatev1.Turn) language {
 
 // text is what the shop says, in each language. Of an order, {id}, {items}, {day} and {carrier} are filled in.
 type text [2]string
+
+// say returns words about an order.
+func (o *order) say(words text, lang language) string {
+	return strings.NewReplacer(
+		"{id}", o.id,
+		"{items}", o.items[lang],
+		"{day}", dayIn(lang, o.day),
+		"{carrier}", o.carrier,
+	).Replace(words[lang])
+}
 
 // What the shop says.
 var (
@@ -45,7 +58,11 @@ var (
 		"I can't find an order with that number. It is a letter, a dash and four digits, such as A-1042.",
 		"Unter dieser Nummer finde ich keine Bestellung. Sie besteht aus einem Buchstaben, einem Strich und vier Ziffern, zum Beispiel A-1042.",
 	}
-	whereabouts = map[stage]text{
+	noOrders = text{
+		"I can't find any such orders.",
+		"Solche Bestellungen finde ich nicht.",
+	}
+	whereabouts = map[ordersv1.OrderStatus]text{
 		packing: {
 			"Order {id}, {items}, is being packed. {carrier} should bring it on {day}.",
 			"Bestellung {id}, {items}, wird gerade gepackt. {carrier} bringt sie voraussichtlich am {day}.",
@@ -63,7 +80,7 @@ var (
 			"Bestellung {id}, {items}, wurde storniert.",
 		},
 	}
-	tooLate = map[stage]text{
+	tooLate = map[ordersv1.OrderStatus]text{
 		shipped: {
 			"Order {id} can't be cancelled any more: it is already on its way. You can refuse it at the door.",
 			"Bestellung {id} lässt sich nicht mehr stornieren: Sie ist schon unterwegs. Sie können die Annahme verweigern.",
@@ -93,7 +110,27 @@ var (
 		"There is nothing to confirm. Which order would you like to cancel?",
 		"Es gibt nichts zu bestätigen. Welche Bestellung möchten Sie stornieren?",
 	}
+	notDelivered = text{
+		"Order {id} has not been delivered, so there is nothing to send back.",
+		"Bestellung {id} wurde nicht zugestellt, also gibt es nichts zurückzuschicken.",
+	}
+	notInOrder = text{
+		"Order {id}, {items}, has no such thing left to send back, or not that many.",
+		"Das ist von Bestellung {id}, {items}, nicht mehr zurückzuschicken, oder nicht so viel davon.",
+	}
+	returnDone = text{
+		"All right: as soon as it is back with us, you get {refund} for order {id}.",
+		"Gut: Sobald es wieder bei uns ist, erhalten Sie {refund} für Bestellung {id}.",
+	}
 )
+
+// euros says an amount of money.
+func euros(cents int64, lang language) string {
+	if lang == german {
+		return fmt.Sprintf("%d,%02d €", cents/100, cents%100)
+	}
+	return fmt.Sprintf("€%d.%02d", cents/100, cents%100)
+}
 
 // dayIn says a day, after "on" or "am".
 func dayIn(lang language, day time.Time) string {

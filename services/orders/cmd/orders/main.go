@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/orders"
 	"github.com/intentgate/intentgate/services/serve"
 )
@@ -16,7 +17,9 @@ func main() {
 	os.Exit(serve.Main(serve.Config{
 		Name: "orders",
 		Register: func(server grpc.ServiceRegistrar) {
-			intentgatev1.RegisterIntentServiceServer(server, orders.New(time.Now()))
+			shop := orders.New(time.Now())
+			ordersv1.RegisterOrderServiceServer(server, shop)
+			intentgatev1.RegisterIntentServiceServer(server, shop)
 		},
 	}))
 }

@@ -1,0 +1,69 @@
+package orders
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/grpc/codes"
+
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+)
+
+// ReturnOrder takes back goods of an order.
+func (s *Service) ReturnOrder(ctx context.Context, req *ordersv1.ReturnOrderRequest) (*ordersv1.ReturnOrderResponse, error) {
+	lang := languageOf(req)
+	resp, err := once(ctx, s, func() (*ordersv1.ReturnOrderResponse, error) {
+		o, err := s.find(req.GetOrderId(), lang)
+		if err != nil {
+			return nil, err
+		}
+		if o.status != delivered {
+			return nil, refuse(codes.FailedPrecondition, lang, o.say(notDelivered, lang))
+		}
+		left, cents, ok := takeBack(o.goods, req.GetItems())
+		if !ok {
+			return nil, refuse(codes.FailedPrecondition, lang, o.say(notInOrder, lang))
+		}
+		o.goods = left
+		return &ordersv1.ReturnOrderResponse{
+			Text: strings.ReplaceAll(o.say(returnDone, lang), "{refund}", euros(cents, lang)),
+			// Nanos are billionths.
+			Refund: &money.Money{CurrencyCode: "EUR", Units: cents / 100, Nanos: int32(cents%100) * 10_000_000}, //nolint:gosec // below 100
+		}, nil
+	})
+	if err != nil {
+		return inWords(ctx, err, func(words string) *ordersv1.ReturnOrderResponse {
+			return &ordersv1.ReturnOrderResponse{Text: words}
+		})
+	}
+	return resp, nil
+}
+
+// takeBack returns what is left of goods without the items, and what those cost. It is not ok to take back what is not there,
+// or nothing at all. The goods stay as they are.
+func takeBack(all []goods, items []*ordersv1.ReturnOrderRequest_Item) (left []goods, cents int64, ok bool) {
+	if len(items) == 0 {
+		for _, g := range all {
+			items = append(items, &ordersv1.ReturnOrderRequest_Item{Product: g.product})
+		}
+	}
+	left = slices.Clone(all)
+	for _, item := range items {
+		i := slices.IndexFunc(left, func(g goods) bool { return strings.EqualFold(g.product, item.GetProduct()) })
+		if i < 0 {
+			return nil, 0, false
+		}
+		pieces := item.GetQuantity()
+		if pieces == 0 {
+			pieces = left[i].pieces
+		}
+		if pieces < 0 || pieces > left[i].pieces {
+			return nil, 0, false
+		}
+		left[i].pieces -= pieces
+		cents += int64(pieces) * left[i].cents
+	}
+	return left, cents, cents > 0
+}

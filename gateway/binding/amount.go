@@ -46,8 +46,12 @@ func exactly(text []byte) (units int64, nanos int32, ok bool) {
 func writeMoney(b *binder, raw []byte) (bool, *misfit) {
 	amount, currency, ok := b.amount(raw, "currency", "currencycode")
 	units, nanos, exact := exactly(amount)
-	currency = bytes.ToUpper(currency)
-	if !ok || !exact || len(currency) != 3 || bytes.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != nil {
+	currency = b.keep(append(b.kept, currency...))
+	for i, c := range currency {
+		currency[i] = c &^ ('a' - 'A') // upper case, if it is a letter
+		ok = ok && 'A' <= currency[i] && currency[i] <= 'Z'
+	}
+	if !ok || !exact || len(currency) != 3 {
 		return false, unfit(raw, "an amount of at most 9 decimals and a currency of three letters")
 	}
 	b.bytes(1, currency)

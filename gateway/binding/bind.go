@@ -168,14 +168,12 @@ func (f *fieldPlan) bind(b *binder, places [][]argument, turn *dialogflow.Turn) 
 	return found, first != nil, nil
 }
 
-// find returns the value of a name, nil if there is none. An exact name in a later place beats one that is normally
-// equal in an earlier.
+// find returns the value of a name, nil if there is none: of the best place, since a later one may hold what an earlier
+// turn left, and there by the exact name before one that is normally equal.
 func (f *fieldPlan) find(name *alias, places [][]argument) []byte {
-	for _, exactly := range [...]bool{true, false} {
-		for _, place := range f.places {
-			if raw := name.in(places[place], exactly); raw != nil {
-				return raw
-			}
+	for _, place := range f.places {
+		if raw := name.in(places[place]); raw != nil {
+			return raw
 		}
 	}
 	return nil

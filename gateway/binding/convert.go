@@ -16,23 +16,28 @@ type writer struct {
 	wire  protowire.Type
 	whole bool    // takes lists and "" as they are
 	write convert // the inside of a field
+
+	nested *messagePlan // that write follows
 }
 
-// convert compiles how a field is written; nil if it cannot be.
-func (c *compiler) convert(f protoreflect.FieldDescriptor, path string) convert {
+// convert compiles how a field is written, nil if it cannot be, and the plan of a message in it.
+func (c *compiler) convert(f protoreflect.FieldDescriptor, path string) (convert, *messagePlan) {
+	value, n := f, f.Number()
 	if f.IsMap() {
-		return c.mapping(f, path)
+		value = f.MapValue()
 	}
-	w := c.writer(f, path)
+	w := c.writer(value, path)
 	switch {
 	case w.write == nil:
-		return nil
+		return nil, nil
+	case f.IsMap():
+		return mapping(n, scalarWriter(f.MapKey().Kind()), w), w.nested
 	case f.IsPacked():
-		return packed(f.Number(), w)
+		return packed(n, w), nil
 	case f.IsList():
-		return repeated(f.Number(), w)
+		return func(b *binder, raw []byte) (bool, *misfit) { return b.elements(n, &w, raw) }, w.nested
 	default:
-		return func(b *binder, raw []byte) (bool, *misfit) { return b.put(f.Number(), &w, raw) }
+		return func(b *binder, raw []byte) (bool, *misfit) { return b.put(n, &w, raw) }, w.nested
 	}
 }
 
@@ -77,12 +82,7 @@ func (b *binder) put(n field, w *writer, raw []byte) (bool, *misfit) {
 	return set, m
 }
 
-// repeated writes the elements of a list, or a single one, each as a field. Those without a value are left out.
-func repeated(n field, w writer) convert {
-	return func(b *binder, raw []byte) (bool, *misfit) { return b.elements(n, &w, raw) }
-}
-
-// packed writes them as one field.
+// packed writes the elements of a list, or a single one, as one field.
 func packed(n field, w writer) convert {
 	return func(b *binder, raw []byte) (bool, *misfit) {
 		start := len(b.b)
@@ -96,6 +96,7 @@ func packed(n field, w writer) convert {
 	}
 }
 
+// elements writes those of a list, or a single one, each as field n; those without a value are left out.
 func (b *binder) elements(n field, w *writer, raw []byte) (bool, *misfit) {
 	if kind(raw) != '[' {
 		return b.put(n, w, raw)
@@ -114,12 +115,8 @@ func (b *binder) elements(n field, w *writer, raw []byte) (bool, *misfit) {
 	return set, nil
 }
 
-// mapping compiles how a map is written: from an object.
-func (c *compiler) mapping(f protoreflect.FieldDescriptor, path string) convert {
-	key, value := scalarWriter(f.MapKey().Kind()), c.writer(f.MapValue(), path)
-	if value.write == nil {
-		return nil
-	}
+// mapping writes the members of an object as the entries of a map.
+func mapping(n field, key, value writer) convert {
 	return func(b *binder, raw []byte) (bool, *misfit) {
 		object, one := only(raw)
 		if one && unset(object) {
@@ -133,7 +130,7 @@ func (c *compiler) mapping(f protoreflect.FieldDescriptor, path string) convert 
 		base := len(b.members)
 		for in.more() {
 			name, v := in.value(), in.value()
-			from, at := len(b.b), b.open(f.Number())
+			from, at := len(b.b), b.open(n)
 			b.b = protowire.AppendTag(b.b, mapKey, key.wire)
 			if _, m := key.write(b, name); m != nil {
 				m.path = fmt.Sprintf("[%s]", described(name, false))

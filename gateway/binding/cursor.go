@@ -60,7 +60,7 @@ func (c *cursor) value() []byte {
 			if c.i++; depth > 0 {
 				continue
 			}
-			for c.i < len(c.b) && bytes.IndexByte([]byte(" \n\r\t,:]}"), c.b[c.i]) < 0 {
+			for c.i < len(c.b) && !ends[c.b[c.i]] {
 				c.i++
 			}
 		}
@@ -70,6 +70,9 @@ func (c *cursor) value() []byte {
 	}
 	return c.b[start:c.i:c.i]
 }
+
+// ends are the bytes that end a number or a word.
+var ends = [256]bool{' ': true, '\n': true, '\r': true, '\t': true, ',': true, ':': true, ']': true, '}': true}
 
 // skip passes the string that begins here.
 func (c *cursor) skip() {

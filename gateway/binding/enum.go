@@ -18,20 +18,16 @@ const maxWords = 20
 type words struct {
 	exact  map[string]protoreflect.EnumNumber // the names of the values
 	folded map[string]protoreflect.EnumNumber // those without the enum's prefix, and synonyms, in lower case
-	all    []string                           // one for each value
 }
 
 // words compiles those of an enum.
 func (c *compiler) words(enum protoreflect.EnumDescriptor) *words {
 	w := &words{exact: map[string]protoreflect.EnumNumber{}, folded: map[string]protoreflect.EnumNumber{}}
-	prefix := strings.ToUpper(strings.ReplaceAll(kebab(string(enum.Name())), "-", "_")) + "_"
-	values := enum.Values()
+	values, short := enum.Values(), shortNames(enum)
 	for i := range values.Len() {
 		v := values.Get(i)
 		w.exact[string(v.Name())] = v.Number()
-		short := strings.TrimPrefix(string(v.Name()), prefix)
-		w.all = append(w.all, short)
-		for _, name := range []string{strings.ToLower(short), strings.ToLower(string(v.Name()))} {
+		for _, name := range []string{strings.ToLower(short[i]), strings.ToLower(string(v.Name()))} {
 			if _, taken := w.folded[name]; !taken {
 				w.folded[name] = v.Number()
 			}
@@ -50,6 +46,17 @@ func (c *compiler) words(enum protoreflect.EnumDescriptor) *words {
 	return w
 }
 
+// shortNames are the names of an enum's values without the enum's prefix.
+func shortNames(enum protoreflect.EnumDescriptor) []string {
+	prefix := strings.ToUpper(strings.ReplaceAll(kebab(string(enum.Name())), "-", "_")) + "_"
+	values := enum.Values()
+	names := make([]string, values.Len())
+	for i := range names {
+		names[i] = strings.TrimPrefix(string(values.Get(i).Name()), prefix)
+	}
+	return names
+}
+
 // number returns the value that a text stands for.
 func (w *words) number(b *binder, text []byte) (protoreflect.EnumNumber, bool) {
 	if number, ok := w.exact[string(text)]; ok {
@@ -66,9 +73,9 @@ func (w *words) number(b *binder, text []byte) (protoreflect.EnumNumber, bool) {
 
 // enumWriter takes the words of an enum, and the numbers of its values.
 func (c *compiler) enumWriter(enum protoreflect.EnumDescriptor) writer {
-	w, numbers := c.words(enum), enum.Values()
-	wanted := "one of " + strings.Join(w.all[:min(len(w.all), maxWords)], ", ")
-	if len(w.all) > maxWords {
+	w, numbers, all := c.words(enum), enum.Values(), shortNames(enum)
+	wanted := "one of " + strings.Join(all[:min(len(all), maxWords)], ", ")
+	if len(all) > maxWords {
 		wanted += ", …"
 	}
 	return writer{wire: protowire.VarintType, write: func(b *binder, raw []byte) (bool, *misfit) {

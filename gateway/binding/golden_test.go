@@ -38,7 +38,7 @@ func TestCallGolden(t *testing.T) {
 }
 
 // document is a message as JSON for people to read. protojson varies its white space on purpose; this does not.
-func document(t *testing.T, message proto.Message) []byte {
+func document(t testing.TB, message proto.Message) []byte {
 	t.Helper()
 	text, err := protojson.Marshal(message)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // joinPlan is how the parameters of a field are made one value: an object, or a list for a repeated field.
 type joinPlan struct {
 	members [][]byte // the names of the object's members, as JSON; nil: a list
-	all     bool     // there is no value before all parts are there: a day and a time
+	all     bool     // there is no value before all parts are there, such as a day and a time
 }
 
 func (c *compiler) joining(f protoreflect.FieldDescriptor, parameters []string) *joinPlan {
@@ -36,7 +36,7 @@ func (c *compiler) joining(f protoreflect.FieldDescriptor, parameters []string) 
 			c.problem(f, fmt.Sprintf("join names %d parameters", len(parameters)), "name two: "+strings.Join(parts, ", "))
 			return join
 		}
-		members, join.all = slices.Clone(parts), parts[0] == "date"
+		members, join.all = slices.Clone(parts), parts[0] != "start"
 		for i, parameter := range parameters {
 			// A start-date is a day, even where Dialogflow writes it with an hour.
 			if parts[0] == "start" && strings.HasSuffix(normal(parameter), "date") {

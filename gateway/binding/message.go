@@ -21,7 +21,7 @@ func (c *compiler) messageWriter(f protoreflect.FieldDescriptor, path string) wr
 		return writer{wire: protowire.BytesType, whole: known.whole, write: enclosed(known.write(c))}
 	}
 	plan := c.nested(message, path)
-	return writer{wire: protowire.BytesType, write: enclosed(func(b *binder, raw []byte) (bool, *misfit) {
+	return writer{wire: protowire.BytesType, nested: plan, write: enclosed(func(b *binder, raw []byte) (bool, *misfit) {
 		return plan.fromObject(b, raw, message)
 	})}
 }

@@ -52,22 +52,23 @@ func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
 	if err := m.request.write(b, turn); err != nil {
 		return Call{}, err
 	}
-	if m.request.turn == 0 {
+	whole := m.request.turn
+	if whole == nil {
 		request := bytes.Clone(b.b)
 		return Call{Method: m.Name, Request: request, Hashed: request}, nil
 	}
 	fields := len(b.b)
 	message := b.turn(turn, m.Context)
 	if b.err != nil {
-		return Call{}, &ArgumentError{Field: m.request.turnName, Problem: b.err.Error()}
+		return Call{}, &ArgumentError{Field: string(whole.Name()), Problem: b.err.Error()}
 	}
 	inner, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(b.inner[:0], message)
 	if err != nil {
 		return Call{}, fmt.Errorf("marshalling a turn: %w", err)
 	}
-	call := Call{Method: m.Name, Hashed: withTurn(b.b[:fields], m.request.turn, inner)}
+	call := Call{Method: m.Name, Hashed: withTurn(b.b[:fields], whole.Number(), inner)}
 	inner = appendTurnID(inner, turn)
-	call.Request = withTurn(b.b[:fields], m.request.turn, inner)
+	call.Request = withTurn(b.b[:fields], whole.Number(), inner)
 	b.inner = inner
 	return call, nil
 }

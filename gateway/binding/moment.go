@@ -147,14 +147,18 @@ func (p *parser) number(before string, digits int) (n int) {
 	if before != "" && p.take(before) == 0 {
 		p.failed = true
 	}
-	for range digits {
-		c := p.take("0123456789")
-		if c == 0 {
+	if len(p.text) < digits {
+		p.failed = true
+		return 0
+	}
+	for _, c := range p.text[:digits] {
+		if c < '0' || c > '9' {
 			p.failed = true
 			return 0
 		}
 		n = n*10 + int(c-'0')
 	}
+	p.text = p.text[digits:]
 	return n
 }
 
@@ -166,7 +170,12 @@ func (t *moment) valid() bool {
 		if year == 0 {
 			year = 2000 // which had a 29th of February
 		}
-		days = time.Date(year, time.Month(t.month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+		if days = 30 + (t.month+t.month/8)%2; t.month == 2 {
+			days = 28
+			if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+				days = 29
+			}
+		}
 	}
 	return (t.day || t.clock) && t.year <= 9999 && t.month <= 12 && t.date <= days &&
 		t.hour < 24 && t.min < 60 && t.sec < 60 && t.ns < int(time.Second)

@@ -47,17 +47,14 @@ func ownNames(f protoreflect.FieldDescriptor, nested bool) alias {
 	return own
 }
 
-// in returns the value of the first argument that is called so, exactly or normally; nil if none is.
-func (a *alias) in(arguments []argument, exactly bool) []byte {
-	if exactly {
-		for _, name := range a.exact {
-			for i := range arguments {
-				if string(arguments[i].name) == name {
-					return arguments[i].value
-				}
+// in returns the value of the first argument that is called exactly so, or else normally; nil if none is.
+func (a *alias) in(arguments []argument) []byte {
+	for _, name := range a.exact {
+		for i := range arguments {
+			if string(arguments[i].name) == name {
+				return arguments[i].value
 			}
 		}
-		return nil
 	}
 	for i := range arguments {
 		for _, name := range a.normal {
@@ -84,13 +81,25 @@ func ignored(r rune) bool { return r == '-' || r == '_' || r == '.' }
 // isNormally reports whether normal(name) is normal, and does not allocate.
 func isNormally(name []byte, normal string) bool {
 	for len(name) > 0 {
-		r, size := utf8.DecodeRune(name)
-		name = name[size:]
-		if ignored(r) {
+		r, size := rune(name[0]), 1
+		switch {
+		case r >= utf8.RuneSelf:
+			r, size = utf8.DecodeRune(name)
+			r = unicode.ToLower(r)
+		case 'A' <= r && r <= 'Z':
+			r += 'a' - 'A'
+		}
+		if name = name[size:]; ignored(r) {
 			continue
 		}
-		want, size := utf8.DecodeRuneInString(normal)
-		if size == 0 || unicode.ToLower(r) != want {
+		if normal == "" {
+			return false
+		}
+		want, size := rune(normal[0]), 1
+		if want >= utf8.RuneSelf {
+			want, size = utf8.DecodeRuneInString(normal)
+		}
+		if r != want {
 			return false
 		}
 		normal = normal[size:]

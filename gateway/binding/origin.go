@@ -90,10 +90,7 @@ func (c *compiler) source(f protoreflect.FieldDescriptor, o *intentgatev1.Parame
 		return func(b *binder, turn *dialogflow.Turn) []byte {
 			raw := []byte(turn.Channel.Payload)
 			for i := range names {
-				members := b.spread(raw)
-				if raw = names[i].in(members, true); raw == nil {
-					raw = names[i].in(members, false)
-				}
+				raw = names[i].in(b.spread(raw))
 			}
 			return raw
 		}

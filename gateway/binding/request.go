@@ -16,9 +16,8 @@ type requestPlan struct {
 	messagePlan
 
 	platform dialogflow.Platform
-	contexts []string // ES: that parameters are looked for in, as places from 1 on
-	turn     field    // the field that is the whole turn; 0: none is
-	turnName string
+	contexts []string                     // ES: that parameters are looked for in, as places from 1 on
+	turn     protoreflect.FieldDescriptor // the field that is the whole turn; nil: none is
 }
 
 // messagePlan is how a message is written. The fields of a oneof stand side by side.
@@ -28,6 +27,10 @@ type messagePlan struct {
 
 // fieldPlan is where the value of a field comes from, and how it is written.
 type fieldPlan struct {
+	descriptor protoreflect.FieldDescriptor
+	options    *intentgatev1.ParameterOptions
+	nested     *messagePlan // of a message, or of each in a list or map; nil: it is no message, or written in its own way
+
 	name      string
 	oneof     protoreflect.Name // empty: none
 	required  bool
@@ -75,15 +78,17 @@ func (c *compiler) fields(message protoreflect.MessageDescriptor, path string, r
 			continue
 		}
 		plan := fieldPlan{
-			name:      string(f.Name()),
-			required:  f.Cardinality() == protoreflect.Required,
-			sensitive: options.GetSensitive(),
+			descriptor: f,
+			options:    options,
+			name:       string(f.Name()),
+			required:   f.Cardinality() == protoreflect.Required,
+			sensitive:  options.GetSensitive(),
 		}
 		if oneof := f.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
 			plan.oneof = oneof.Name()
 		}
 		c.origin(&plan, f, options, root)
-		if plan.write = c.convert(f, at); plan.write != nil {
+		if plan.write, plan.nested = c.convert(f, at); plan.write != nil {
 			plans = append(plans, plan)
 		}
 	}
@@ -98,12 +103,12 @@ func (c *compiler) turnField(f protoreflect.FieldDescriptor, options *intentgate
 	switch {
 	case f.IsList() || f.IsMap() || f.ContainingOneof() != nil && !f.ContainingOneof().IsSynthetic():
 		c.problem(f, "the whole turn is one, and always there", "let the field be neither repeated nor of a oneof")
-	case root.turn != 0:
-		c.problem(f, fmt.Sprintf("the field %s is the whole turn already", root.turnName), "remove one of them")
+	case root.turn != nil:
+		c.problem(f, fmt.Sprintf("the field %s is the whole turn already", root.turn.Name()), "remove one of them")
 	case from(options) != "":
 		c.problem(f, "a field of type Turn is the whole turn, and has "+from(options), "remove that option")
 	}
-	root.turn, root.turnName = f.Number(), string(f.Name())
+	root.turn = f
 }
 
 // from names the first option that says where a field comes from; empty if none does.

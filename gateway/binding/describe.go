@@ -1,0 +1,114 @@
+package binding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// Description says, for people and for tools, what a method takes of a turn.
+type Description struct {
+	Request []RequestField // in the order of the proto, each message before what is in it
+}
+
+// RequestField is where one field of a request comes from.
+type RequestField struct {
+	Path string // such as order_id or items.quantity
+	Type string // as the proto has it, such as string, repeated shop.orders.v1.Item or google.type.Date
+	// From is the kind of its origin: parameter, join, payload, turn; or a source, such as language or query_text. Within a
+	// message, parameters are members of its object.
+	From string
+	// Names are of its parameters: alternatives, or those that are joined; of payload, the path.
+	Names     []string
+	Places    []string // where parameters are looked for, best first: form, intent, session, or `context NAME`
+	Words     []string // of an enum: the words for its values, without synonyms
+	Required  bool
+	Sensitive bool
+}
+
+// Describe returns what a method takes of a turn.
+func (m *Method) Describe() Description {
+	d := Description{Request: m.request.describe(&m.request.messagePlan, nil, RequestField{})}
+	if turn := m.request.turn; turn != nil {
+		d.Request = append(d.Request, RequestField{Path: string(turn.Name()), Type: string(turnMessage), From: "turn"})
+	}
+	return d
+}
+
+// describe returns the fields of a message, which is the request or that of a field within the messages around it.
+func (r *requestPlan) describe(message *messagePlan, around []*messagePlan, in RequestField) []RequestField {
+	var all []RequestField
+	fields := slices.Clone(message.fields)
+	slices.SortFunc(fields, func(a, b fieldPlan) int { return a.descriptor.Index() - b.descriptor.Index() })
+	around = append(slices.Clip(around), message)
+	for i := range fields {
+		f := &fields[i]
+		d := RequestField{
+			Path: f.name, Type: typeOf(f.descriptor), From: "parameter", Names: f.parameters(),
+			Required: f.required, Sensitive: f.sensitive || in.Sensitive,
+		}
+		if in.Path != "" {
+			d.Path = in.Path + "." + f.name
+		}
+		switch {
+		case f.join != nil:
+			d.From = "join"
+		case f.options.GetPayload() != "":
+			d.From, d.Names = "payload", []string{f.options.GetPayload()}
+		case f.source != nil:
+			d.From = strings.ToLower(strings.TrimPrefix(f.options.GetSource().String(), "SOURCE_"))
+		}
+		if in.Path == "" && f.source == nil {
+			for _, place := range f.places {
+				d.Places = append(d.Places, r.placeName(place))
+			}
+		}
+		if enum := f.descriptor.Enum(); enum != nil {
+			d.Words = shortNames(enum)
+		}
+		all = append(all, d)
+		if f.nested != nil && !slices.Contains(around, f.nested) {
+			all = append(all, r.describe(f.nested, around, d)...)
+		}
+	}
+	return all
+}
+
+// placeName names a place of the turn.
+func (r *requestPlan) placeName(place int) string {
+	switch {
+	case r.platform == dialogflow.CX:
+		return strings.ToLower(strings.TrimPrefix(intentgatev1.ParameterOptions_From(place).String(), "FROM_")) //nolint:gosec // at most 3
+	case place == 0:
+		return "intent"
+	default:
+		return "context " + r.contexts[place-1]
+	}
+}
+
+// typeOf names the type of a field as a proto writes it.
+func typeOf(f protoreflect.FieldDescriptor) string {
+	single := func(f protoreflect.FieldDescriptor) string {
+		switch {
+		case f.Enum() != nil:
+			return string(f.Enum().FullName())
+		case f.Message() != nil:
+			return string(f.Message().FullName())
+		default:
+			return f.Kind().String()
+		}
+	}
+	switch {
+	case f.IsMap():
+		return fmt.Sprintf("map<%s, %s>", f.MapKey().Kind(), single(f.MapValue()))
+	case f.IsList():
+		return "repeated " + single(f)
+	default:
+		return single(f)
+	}
+}

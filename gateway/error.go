@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"google.golang.org/grpc/codes"
@@ -76,6 +77,18 @@ func unauthenticated(refusal *authn.Refusal) *Error {
 // unreadable says where the request is wrong, since whoever reads it wrote it.
 func unreadable(err error) *Error {
 	return &Error{Code: codes.InvalidArgument, Reason: "bad_request", Public: err.Error(), cause: err}
+}
+
+// unfit is a turn whose parameters do not fit the method's request. What the user said stays out of the log.
+func unfit(err error) *Error {
+	argument, ok := errors.AsType[*binding.ArgumentError](err)
+	if !ok {
+		return internal(err)
+	}
+	return &Error{
+		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: argument.Error(),
+		cause: fmt.Errorf("the parameter %q does not fit the field %s", argument.Parameter, argument.Field),
+	}
 }
 
 // tooLong is a request whose session or turn id no metadata holds.

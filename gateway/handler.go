@@ -15,6 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 )
@@ -54,12 +55,15 @@ type Service interface {
 	Invoke(ctx context.Context, method string, request []byte) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed; Tokens only where the webhook asks for one.
+// Config names what a Handler is made of. All of it is needed, but for TimeZone; Tokens only where the webhook asks for one, and
+// Intents where services claim any.
 type Config struct {
 	Webhook   Webhook
 	Tokens    *idtoken.Verifier
 	Router    *router.Router
-	Services  map[string]Service // by name: at least those that the routes name
+	Services  map[string]Service // by name: at least those that the routes name, and those of Intents
+	Intents   *intents.Catalog   // what services claim; nil: nothing
+	TimeZone  string             // of the agent's users, by its name in the IANA database; empty: not known
 	BodyLimit int64              // bytes
 	Telemetry *telemetry.Telemetry
 	Now       func() time.Time
@@ -69,13 +73,31 @@ type Config struct {
 type Handler struct {
 	Config
 
-	destinations map[string]destination // by the service's name
+	view         intents.View
+	destinations map[way]destination // of the declared routes
+}
+
+// way is how a declared route puts turns to a service.
+type way struct {
+	service     string
+	webhookJSON bool
 }
 
 // destination is a service with the way in which turns are put to it.
 type destination struct {
-	service Service
-	binding *binding.IntentService
+	Service
+	Binding
+
+	name    string
+	claimed bool // by the service, and not declared
+}
+
+// Binding is a way in which turns are put to a method. It is safe for concurrent use.
+type Binding interface {
+	Call(turn *dialogflow.Turn) (binding.Call, error)
+	Answer(response []byte) (binding.Answer, error)
+	// Context returns the name of the ES context that keeps what the service remembers, and its lifespan.
+	Context() (name string, lifespan int32)
 }
 
 // NewHandler returns the handler of a webhook.
@@ -89,13 +111,18 @@ func NewHandler(config Config) (*Handler, error) {
 		return nil, fmt.Errorf("gateway: webhook %s: a reserve of %s leaves nothing of a timeout of %s",
 			config.Webhook.Path, config.Webhook.Reserve, config.Webhook.Timeout)
 	}
-	h := &Handler{Config: config, destinations: map[string]destination{}}
+	h := &Handler{
+		Config: config, destinations: map[way]destination{},
+		view: intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
+	}
 	for _, route := range config.Router.Routes() {
 		service := config.Services[route.Service]
 		if service == nil {
 			return nil, fmt.Errorf("gateway: the route %q leads to service %q, which is not there", route.Match, route.Service)
 		}
-		h.destinations[route.Service] = destination{service, binding.NewIntentService(route.Service)}
+		h.destinations[way{route.Service, route.WebhookJSON}] = destination{
+			Service: service, Binding: binding.NewIntentService(route.Service, route.WebhookJSON), name: route.Service,
+		}
 	}
 	return h, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway/authn"
@@ -12,7 +13,6 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
-	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
@@ -51,21 +51,37 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 		return nil, refused(refusal)
 	}
 	t.noteCaller(who)
-	route, ok := t.Router.Find(asked)
+	to, ok := t.find(asked)
 	if !ok {
 		return nil, noRoute()
 	}
-	t.event.Service = route.Service
-	reply, failure := t.ask(ctx, asked, who, route)
-	if failure != nil {
-		return nil, failure
+	t.event.Service = to.name
+	answer, failure := t.ask(ctx, asked, who, to)
+	if failure != nil || answer.JSON != nil {
+		return answer.JSON, failure
 	}
-	answer, dropped, err := dialogflow.Write(asked, reply, dialogflow.WriteOptions{API: t.Webhook.API, Context: route.Service})
+	options := dialogflow.WriteOptions{API: t.Webhook.API}
+	options.Context, options.ContextLifespan = to.Context()
+	body, dropped, err := dialogflow.Write(asked, answer.Reply, options)
 	t.event.Dropped = dropped
 	if err != nil {
 		return nil, unusable(err)
 	}
-	return answer, nil
+	return body, nil
+}
+
+// find returns what answers the turn: the first declared route, unless that is a general one and a service claims the turn.
+func (t *turn) find(asked *dialogflow.Turn) (destination, bool) {
+	route, declared := t.Router.Find(asked)
+	if t.Intents != nil && (!declared || route.General()) {
+		if target, ok := t.Intents.Find(t.view, asked); ok {
+			return destination{Service: t.Services[target.Service], Binding: target.Method, name: target.Service, claimed: true}, true
+		}
+	}
+	if !declared {
+		return destination{}, false
+	}
+	return t.destinations[way{route.Service, route.WebhookJSON}], true
 }
 
 // admit judges the connection's certificate as of now, and the request's credentials; the proof is nil where the webhook
@@ -128,17 +144,17 @@ func readRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, li
 	return nil, failure
 }
 
-// ask calls the route's service with the turn, in the time that is left.
-func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev1.Caller, route *router.Route) (*intentgatev1.Reply, *Error) {
-	destination := t.destinations[route.Service]
-	call, err := destination.binding.Call(asked, route.WebhookJSON)
+// ask calls the method that answers the turn, in the time that is left.
+func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev1.Caller, to destination) (binding.Answer, *Error) {
+	call, err := to.Call(asked)
 	if err != nil {
-		return nil, internal(err)
+		return binding.Answer{}, unfit(err)
 	}
+	t.event.Unknown = append(t.event.Unknown, call.Lost...)
 	ref := &intentgatev1.CallRef{Session: asked.Session.Name, TurnId: asked.ID, RequestId: t.requestID(asked, who, &call)}
 	out, err := caller.NewOutgoingContext(ctx, caller.Outgoing{Caller: who, Ref: ref})
 	if err != nil {
-		return nil, tooLong(err) // certificates are bounded when they are judged
+		return binding.Answer{}, tooLong(err) // certificates are bounded when they are judged
 	}
 	t.event.Method, t.event.RequestID = call.Method, ref.GetRequestId()
 
@@ -146,16 +162,19 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	if deadline, ok := ctx.Deadline(); ok {
 		t.event.BudgetLeft = deadline.Sub(start)
 	}
-	response, err := destination.service.Invoke(out, call.Method, call.Request)
+	response, err := to.Invoke(out, call.Method, call.Request)
 	t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start), status.Code(err)
 	if err != nil {
-		return nil, unanswered(ctx, err)
+		if to.claimed && status.Code(err) == codes.Unimplemented {
+			t.Intents.Refresh(to.name) // it is another build than the one that claimed the turn
+		}
+		return binding.Answer{}, unanswered(ctx, err)
 	}
-	reply, err := destination.binding.Reply(response)
+	answer, err := to.Answer(response)
 	if err != nil {
-		return nil, unusable(err)
+		return binding.Answer{}, unusable(err)
 	}
-	return reply, nil
+	return answer, nil
 }
 
 // requestID names the call: tries of one call have the same.

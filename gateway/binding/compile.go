@@ -55,9 +55,13 @@ func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, er
 		platform: options.Platform,
 		scratch:  sync.Pool{New: func() any { return new(binder) }},
 	}
-	m.Context, m.Lifespan = c.context(method.Parent())
-	m.request = c.request(method.Input())
-	m.answer = compileAnswer(c, method.Output())
+	m.context, m.lifespan = c.context(method.Parent())
+	if m.input, m.output = method.Input(), method.Output(); !c.canonical(m.input, "Request") {
+		m.request = c.request(m.input)
+	}
+	if !c.canonical(m.output, "Response") {
+		m.answer = compileAnswer(c, m.output)
+	}
 	c.unused(method)
 	if len(c.problems) > 0 {
 		return nil, errors.Join(c.problems...)

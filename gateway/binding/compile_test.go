@@ -2,6 +2,7 @@ package binding_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -97,14 +98,14 @@ func TestCompileRefusesInstantsWithoutZone(t *testing.T) {
 func TestCompileReadsAnnotations(t *testing.T) {
 	kinds := compile(t, "KindsService.Kinds", binding.Options{Platform: dialogflow.ES})
 	want := &intentgatev1.IntentOptions{DisplayName: []string{"kinds"}, Tag: []string{"kinds"}}
-	if !proto.Equal(kinds.Intent, want) || kinds.Context != "kinds" || kinds.Lifespan != 3 || kinds.Name != "/kinds.v1.KindsService/Kinds" {
+	if !proto.Equal(kinds.Intent, want) || contextOf(kinds) != "kinds for 3 turns" || kinds.Name != "/kinds.v1.KindsService/Kinds" {
 		t.Errorf("got %+v, want %v", kinds.Method, want)
 	}
 	if intent, err := binding.Intent(descriptor(t, "KindsService.Kinds")); err != nil || !proto.Equal(intent, want) {
 		t.Errorf("got %v, %v; want %v", intent, err, want)
 	}
 	legacy := compile(t, "LegacyService.Legacy", binding.Options{Platform: dialogflow.ES})
-	if legacy.Intent != nil || legacy.Context != "legacy-service" || legacy.Lifespan != 5 {
+	if legacy.Intent != nil || contextOf(legacy) != "legacy-service for 5 turns" {
 		t.Errorf("got %+v, want the defaults", legacy.Method)
 	}
 	if intent, err := binding.Intent(descriptor(t, "LegacyService.Legacy")); err != nil || intent != nil {
@@ -211,4 +212,10 @@ func TestLegacyAndEditions(t *testing.T) {
 	if want := "\x1a\x01r\"\x02\x01\x02(\x03(\x04"; err != nil || string(call.Request) != want {
 		t.Errorf("got %q, %v, want %q", call.Request, err, want)
 	}
+}
+
+// contextOf says which context a method's service has.
+func contextOf(m interface{ Context() (string, int32) }) string {
+	name, lifespan := m.Context()
+	return fmt.Sprintf("%s for %d turns", name, lifespan)
 }

@@ -24,11 +24,11 @@ func TestCallGolden(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d turns, %v", len(files), err)
 	}
-	orders := binding.NewIntentService("shop-orders")
+	orders := binding.NewIntentService("shop-orders", false)
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), suffix)
 		t.Run(name, func(t *testing.T) {
-			call, err := orders.Call(read(t, platformOf(name), string(readFile(t, file))), false)
+			call, err := orders.Call(read(t, platformOf(name), string(readFile(t, file))))
 			if err != nil {
 				t.Fatal(err)
 			}

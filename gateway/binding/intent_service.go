@@ -18,11 +18,20 @@ type Call struct {
 	// Hashed is Request without what differs between two tries of one turn, or only repeats it: the turn's id and the
 	// webhook's JSON. It goes into the request id.
 	Hashed []byte
+	// Lost names what of the webhook's JSON the request has no place for; only where that is Dialogflow's own message.
+	Lost []string
+}
+
+// Answer is what a method answers: a reply to be written, perhaps nil, or else Dialogflow's JSON already.
+type Answer struct {
+	Reply *intentgatev1.Reply
+	JSON  []byte
 }
 
 // IntentService binds turns to IntentService.Fulfill. It is safe for concurrent use.
 type IntentService struct {
 	contextName string
+	webhookJSON bool
 	scratch     sync.Pool // of *scratch
 }
 
@@ -32,11 +41,14 @@ type scratch struct {
 	turn   []byte
 }
 
-// NewIntentService returns the binding of one service. The name is that of the ES context that holds the service's
-// session parameters.
-func NewIntentService(contextName string) *IntentService {
-	return &IntentService{contextName: contextName, scratch: sync.Pool{New: func() any { return new(scratch) }}}
+// NewIntentService returns the binding of one service, with the webhook's JSON in each request if that is asked for. The
+// name is that of the ES context that holds the service's session parameters.
+func NewIntentService(contextName string, webhookJSON bool) *IntentService {
+	return &IntentService{contextName: contextName, webhookJSON: webhookJSON, scratch: sync.Pool{New: func() any { return new(scratch) }}}
 }
+
+// Context returns the name of the ES context that keeps what the service remembers. Its lifespan is Dialogflow's choice.
+func (s *IntentService) Context() (name string, lifespan int32) { return s.contextName, 0 }
 
 // The fields of FulfillRequest, and the one of Turn that stays out of Hashed.
 const (
@@ -46,13 +58,13 @@ const (
 	turnID             field = 2
 )
 
-// Call makes the request for a turn, with the webhook's JSON in it if that is asked for. Equal turns give equal bytes.
+// Call makes the request for a turn. Equal turns give equal bytes.
 // The error names the value that cannot be converted, which a turn from dialogflow.Read never has.
 //
 // The turn is built and marshalled once, without its id. Fields of a message may come in any order, so that the id is
 // put after the rest of the turn and the JSON after the rest of the request, and Hashed is what stands there without
 // them.
-func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call, error) {
+func (s *IntentService) Call(turn *dialogflow.Turn) (Call, error) {
 	scratch, _ := s.scratch.Get().(*scratch)
 	defer s.scratch.Put(scratch)
 	c := &scratch.values
@@ -72,7 +84,7 @@ func (s *IntentService) Call(turn *dialogflow.Turn, withWebhookJSON bool) (Call,
 
 	inner = appendTurnID(inner, turn)
 	scratch.turn = inner
-	if !withWebhookJSON {
+	if !s.webhookJSON {
 		call.Request = request(inner, parameters, 0)
 		return call, nil
 	}
@@ -102,12 +114,12 @@ func request(turn, parameters []byte, more int) []byte {
 	return append(b, parameters...)
 }
 
-// Reply reads a FulfillResponse. The reply is nil if the service gave none; bytes that are no FulfillResponse are an
+// Answer reads a FulfillResponse. The reply is nil if the service gave none; bytes that are no FulfillResponse are an
 // error, and the service's fault.
-func (s *IntentService) Reply(response []byte) (*intentgatev1.Reply, error) {
+func (s *IntentService) Answer(response []byte) (Answer, error) {
 	message := new(intentgatev1.FulfillResponse)
 	if err := proto.Unmarshal(response, message); err != nil {
-		return nil, fmt.Errorf("response of %d bytes is no %s: %w", len(response), message.ProtoReflect().Descriptor().FullName(), err)
+		return Answer{}, fmt.Errorf("response of %d bytes is no %s: %w", len(response), message.ProtoReflect().Descriptor().FullName(), err)
 	}
-	return message.GetReply(), nil
+	return Answer{Reply: message.GetReply()}, nil
 }

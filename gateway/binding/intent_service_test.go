@@ -12,11 +12,11 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-var service = binding.NewIntentService("Shop-Orders")
+var service = binding.NewIntentService("Shop-Orders", false)
 
 func call(tb testing.TB, turn *dialogflow.Turn, withWebhookJSON bool) binding.Call {
 	tb.Helper()
-	call, err := service.Call(turn, withWebhookJSON)
+	call, err := binding.NewIntentService("Shop-Orders", withWebhookJSON).Call(turn)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -187,26 +187,26 @@ func TestCallRefuses(t *testing.T) {
 		"bad text":    {Language: "\xff"},
 		"bad payload": {Channel: dialogflow.Channel{Payload: dialogflow.Value(`{`)}},
 	} {
-		if got, err := service.Call(turn, false); err == nil {
+		if got, err := service.Call(turn); err == nil {
 			t.Errorf("%s: got %q, want an error", name, got.Request)
 		}
 	}
 }
 
-func TestReply(t *testing.T) {
+func TestAnswer(t *testing.T) {
 	want := &intentgatev1.Reply{Texts: []string{"Hello"}}
 	wire, err := proto.Marshal(&intentgatev1.FulfillResponse{Reply: want})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := service.Reply(wire); err != nil || !proto.Equal(got, want) {
+	if got, err := service.Answer(wire); err != nil || !proto.Equal(got.Reply, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
-	if got, err := service.Reply(nil); err != nil || got != nil {
+	if got, err := service.Answer(nil); err != nil || got.Reply != nil {
 		t.Errorf("no bytes: got %v, %v; want no reply", got, err)
 	}
 	for _, malformed := range []string{"\x0a", "\x0a\x05ab", "not protobuf", "\x0a\x03\x0a\x01\xff"} {
-		if got, err := service.Reply([]byte(malformed)); err == nil {
+		if got, err := service.Answer([]byte(malformed)); err == nil {
 			t.Errorf("%q: got %v, want an error", malformed, got)
 		}
 	}
@@ -221,7 +221,7 @@ func BenchmarkCall(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := service.Call(turn, false); err != nil {
+				if _, err := service.Call(turn); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -14,16 +15,20 @@ import (
 
 // Method binds turns to one unary RPC of a service's own. It is safe for concurrent use, and not to be changed.
 type Method struct {
-	Name     string                      // full, such as /shop.orders.v1.OrderService/TrackOrder
-	Intent   *intentgatev1.IntentOptions // which turns it answers; nil: it does not say
-	Context  string                      // the name of the ES context that keeps what the service remembers
-	Lifespan int32                       // of that context, in turns
+	Name   string                      // full, such as /shop.orders.v1.OrderService/TrackOrder
+	Intent *intentgatev1.IntentOptions // which turns it answers; nil: it does not say
 
-	platform dialogflow.Platform
-	request  *requestPlan
-	answer   *answer
-	scratch  sync.Pool // of *binder
+	context       string // of ES, that keeps what the service remembers
+	lifespan      int32  // of that context, in turns
+	platform      dialogflow.Platform
+	input, output protoreflect.MessageDescriptor
+	request       *requestPlan // nil: it takes Dialogflow's own request
+	answer        *answer      // nil: it answers with Dialogflow's own response
+	scratch       sync.Pool    // of *binder
 }
+
+// Context returns the name of the ES context that keeps what the service remembers, and for how many turns.
+func (m *Method) Context() (name string, lifespan int32) { return m.context, m.lifespan }
 
 // ArgumentError says which field of a request cannot be made of a turn.
 type ArgumentError struct {
@@ -46,6 +51,9 @@ func (e *ArgumentError) Error() string {
 //
 // A Turn among the request's fields goes last, and its id last in it, so that Hashed is what there is without them.
 func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
+	if m.request == nil {
+		return m.canonicalCall(turn)
+	}
 	b, _ := m.scratch.Get().(*binder)
 	defer m.scratch.Put(b)
 	b.reset()
@@ -58,7 +66,7 @@ func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
 		return Call{Method: m.Name, Request: request, Hashed: request}, nil
 	}
 	fields := len(b.b)
-	message := b.turn(turn, m.Context)
+	message := b.turn(turn, m.context)
 	if b.err != nil {
 		return Call{}, &ArgumentError{Field: string(whole.Name()), Problem: b.err.Error()}
 	}

@@ -25,7 +25,8 @@ func TestMethodTakesTheTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, err := binding.NewIntentService(method.Context).Call(turn, false)
+		name, _ := method.Context()
+		whole, err := binding.NewIntentService(name, false).Call(turn)
 		if err != nil {
 			t.Fatal(err)
 		}

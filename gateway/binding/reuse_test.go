@@ -15,24 +15,24 @@ func TestCallsShareNothing(t *testing.T) {
 	var want []binding.Call
 	for range 20 {
 		for _, turn := range []*dialogflow.Turn{read(t, dialogflow.ES, esBody), read(t, dialogflow.CX, cxBody)} {
-			call, err := binding.NewIntentService("shop-orders").Call(turn, true)
+			call, err := binding.NewIntentService("shop-orders", true).Call(turn)
 			if err != nil {
 				t.Fatal(err)
 			}
 			turns, want = append(turns, turn), append(want, call)
 		}
 	}
-	orders := binding.NewIntentService("shop-orders")
+	orders := binding.NewIntentService("shop-orders", true)
 	broken := &dialogflow.Turn{Parameters: dialogflow.Parameters{{Name: "broken", Value: dialogflow.Value("{")}}}
 	got := make([]binding.Call, len(turns))
 	var calls sync.WaitGroup
 	for i, turn := range turns {
 		calls.Go(func() {
-			if _, err := orders.Call(broken, false); err == nil {
+			if _, err := orders.Call(broken); err == nil {
 				t.Error("no error for a value that is no JSON")
 			}
 			var err error
-			if got[i], err = orders.Call(turn, true); err != nil {
+			if got[i], err = orders.Call(turn); err != nil {
 				t.Error(err)
 			}
 		})

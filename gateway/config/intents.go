@@ -76,15 +76,3 @@ func (r *report) timeZone(at, name string) {
 		r.field(at, "%s is no time zone; want one of the IANA database, such as Europe/Berlin", quote(name))
 	}
 }
-
-// Location returns the time zone of a webhook; nil where it has none.
-func Location(webhook *gatewayv1.Webhook) *time.Location {
-	if webhook.GetTimeZone() == "" {
-		return nil
-	}
-	location, err := time.LoadLocation(webhook.GetTimeZone())
-	if err != nil {
-		return nil // checked when the configuration was loaded
-	}
-	return location
-}

@@ -18,6 +18,9 @@ type Route struct {
 	WebhookJSON bool
 }
 
+// General says that the route asks for no intent, action or tag: it gives way to a method that claims the turn.
+func (r *Route) General() bool { return r.Intent == "" && r.Action == "" && r.Tag == "" }
+
 // Router holds the routes in their order. It is safe for concurrent use.
 type Router struct {
 	routes []Route

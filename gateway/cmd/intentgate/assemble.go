@@ -19,6 +19,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/expiry"
+	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -39,7 +40,7 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{a.routes, a.services, a.trust, a.idTokens, a.secrets, a.listen, a.expiry, a.operators} {
+	for _, step := range []func(context.Context) error{a.routes, a.intents, a.services, a.trust, a.idTokens, a.secrets, a.listen, a.expiry, a.operators} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -58,7 +59,9 @@ type assembly struct {
 	tokens      *idtoken.Verifier     // nil where no webhook asks for a token
 	keys        func() idtoken.Status // likewise
 	credentials []*secret.Set         // by the index of the webhook; nil where it has none
+	catalog     *intents.Catalog      // nil where no service claims anything
 	clients     map[string]gateway.Service
+	describers  map[string]func(context.Context) ([]byte, error) // services, asked for their descriptors
 	states      []admin.Service
 	profiles    *authn.Trust
 	own         []ownCertificate
@@ -72,6 +75,7 @@ func (a *assembly) routes(context.Context) (err error) {
 // services begins to connect to each service. One that is not there is tried again and holds up nothing.
 func (a *assembly) services(context.Context) error {
 	a.clients = map[string]gateway.Service{}
+	a.describers = map[string]func(context.Context) ([]byte, error){}
 	var problems []error
 	for _, service := range a.settings.GetServices() {
 		files := service.GetTls()
@@ -84,7 +88,7 @@ func (a *assembly) services(context.Context) error {
 		}
 		client, err = backend.Dial(backend.Config{ //nolint:contextcheck // it lives until it is closed
 			Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
-			Credentials: identity.ClientCredentials, Logger: a.logger,
+			Credentials: identity.ClientCredentials, Logger: a.logger, Connected: a.connected(service.GetName()),
 		})
 		if err != nil {
 			problems = append(problems, err)
@@ -94,6 +98,7 @@ func (a *assembly) services(context.Context) error {
 		a.closers = append(a.closers, client.Close)
 		a.own = append(a.own, ownCertificate{expiry.Service, service.GetName(), identity.Certificate})
 		a.clients[service.GetName()] = client
+		a.describers[service.GetName()] = client.Descriptors
 		a.states = append(a.states, admin.Service{
 			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
 		})
@@ -112,7 +117,7 @@ func (a *assembly) listen(ctx context.Context) error {
 	for i, webhook := range a.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook, a.credentials[i]), Tokens: a.tokens, Router: a.router, Services: a.clients,
-			BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
+			Intents: a.catalog, TimeZone: webhook.GetTimeZone(), BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
 		})
 		if err != nil {
 			return err

@@ -151,7 +151,7 @@ func fixedCall(b *testing.B, dir, service string) func(context.Context) error {
 	if err != nil {
 		b.Fatal(err)
 	}
-	call, err := binding.NewIntentService("orders").Call(turn, false)
+	call, err := binding.NewIntentService("orders", false).Call(turn)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/intents"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// intents begins to learn what services claim: from files now, and from the services themselves once the gateway runs.
+func (a *assembly) intents(ctx context.Context) error {
+	settings := intents.Config{Views: views(a.settings), Logger: a.logger, Now: a.now}
+	for _, service := range a.settings.GetServices() {
+		if service.GetIntents() != nil {
+			settings.Services = append(settings.Services, claimant(service, a.describe))
+		}
+	}
+	if len(settings.Services) == 0 {
+		return nil
+	}
+	var err error
+	if a.catalog, err = intents.New(settings); err != nil {
+		return err
+	}
+	var problems []error
+	for _, service := range a.settings.GetServices() {
+		name, setting := service.GetName(), service.GetIntents()
+		switch {
+		case setting.GetDescriptorSet() != "":
+			_, err := a.catalog.Load(ctx, name)
+			problems = append(problems, err)
+			a.watch("services."+name+".intents", []string{setting.GetDescriptorSet()}, func() (bool, error) {
+				return a.catalog.Load(context.Background(), name) // a file
+			})
+		case setting.GetReflection() != nil:
+			every := setting.GetReflection().GetRefresh().AsDuration()
+			a.beside = append(a.beside, func(ctx context.Context) error { return a.catalog.Follow(ctx, name, every) })
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// connected returns what is to be done after each connection to a service: it may be a new build that claims other intents.
+func (a *assembly) connected(service string) func() {
+	if a.catalog == nil {
+		return nil
+	}
+	return func() { a.catalog.Refresh(service) }
+}
+
+// describe asks a service of this gateway what it serves.
+func (a *assembly) describe(ctx context.Context, service string) ([]byte, error) {
+	return a.describers[service](ctx)
+}
+
+// views returns what the plans of methods depend on, of all webhooks.
+func views(settings *gatewayv1.Config) []intents.View {
+	var all []intents.View
+	for _, webhook := range settings.GetWebhooks() {
+		all = append(all, intents.View{Platform: config.Platform(webhook.GetPlatform()), TimeZone: webhook.GetTimeZone()})
+	}
+	return all
+}
+
+// claimant returns what the catalog needs of a service. A service that is to be asked itself is asked by describe.
+func claimant(service *gatewayv1.Service, describe func(ctx context.Context, service string) ([]byte, error)) intents.Service {
+	setting, allow := service.GetIntents(), service.GetIntents().GetAllow()
+	claims := intents.Service{
+		Name: service.GetName(),
+		Allow: intents.Allow{
+			Intents: allow.GetIntents(), Actions: allow.GetActions(), Tags: allow.GetTags(),
+			Services: allow.GetServices(), Agents: allow.GetAgents(), Environments: allow.GetEnvironments(),
+		},
+		Bindings: map[string]*binding.Annotations{},
+	}
+	if claims.Source = setting.GetDescriptorSet(); claims.Source != "" {
+		claims.Load = func(context.Context) ([]byte, error) { return readDescriptors(claims.Source) }
+	} else {
+		claims.Source = service.GetTarget()
+		claims.Load = func(ctx context.Context) ([]byte, error) { return describe(ctx, service.GetName()) }
+	}
+	for _, method := range setting.GetMethods() {
+		annotations := &binding.Annotations{
+			Intent: &intentgatev1.IntentOptions{DisplayName: method.GetIntents(), Action: method.GetActions(), Tag: method.GetTags()},
+			Fields: map[string]*intentgatev1.ParameterOptions{},
+		}
+		for _, field := range method.GetFields() {
+			annotations.Fields[field.GetField()] = field.GetOptions()
+		}
+		claims.Bindings[method.GetMethod()] = annotations
+	}
+	return claims
+}
+
+// readDescriptors reads a descriptor set, unless it is larger than any that is used.
+func readDescriptors(path string) (_ []byte, err error) {
+	file, err := os.Open(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	set, err := io.ReadAll(io.LimitReader(file, intents.MaxDescriptors+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return set, nil
+}

@@ -14,6 +14,7 @@ const help = `%[1]s answers intents over gRPC and mutual TLS. It talks to the ca
 
 Usage:
   %[1]s --cert FILE --key FILE --ca FILE --assert NAME [--allow NAME]... [flags]
+  %[1]s --descriptors FILE
 
 Example:
   %[1]s --cert %[1]s.pem --key %[1]s.key --ca internal-ca.pem --assert dns:gateway.internal
@@ -29,13 +30,16 @@ Flags:
   --assert NAME         a caller that may say for whom it calls: the gateway; may be given more than once
   --allow NAME          a caller that calls for itself: another program of yours; may be given more than once
   --log-format FORMAT   text or json (default text)
+  --descriptors FILE    write the descriptors of the service's methods there, and exit: with them the gateway knows the
+                        service's intents (intents.descriptor_set in intentgate.yaml)
 
 A NAME is dns:<name> or uri:<id>, exactly as it stands among the subject alternative names of the caller's certificate.
 Files are PEM, and are read again when they change.
 `
 
-// parse reads the command line into the configuration. The error is flag.ErrHelp or a *UsageError.
-func parse(args []string, config *Config) (logFormat string, err error) {
+// parse reads the command line into the configuration. descriptors is the file to write instead of serving, or empty. The
+// error is flag.ErrHelp or a *UsageError.
+func parse(args []string, config *Config) (logFormat, descriptors string, err error) {
 	if config.Listen == "" {
 		config.Listen = ":8443"
 	}
@@ -48,18 +52,19 @@ func parse(args []string, config *Config) (logFormat string, err error) {
 	flags.Func("assert", "", appendTo(&config.Asserting))
 	flags.Func("allow", "", appendTo(&config.Allowed))
 	flags.StringVar(&logFormat, "log-format", "text", "")
+	flags.StringVar(&descriptors, "descriptors", "", "")
 
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return "", err
+		return "", "", err
 	case err != nil:
-		return "", &UsageError{err.Error()}
+		return "", "", &UsageError{err.Error()}
 	case flags.NArg() > 0:
-		return "", &UsageError{fmt.Sprintf("unexpected argument %q: want flags only", flags.Arg(0))}
+		return "", "", &UsageError{fmt.Sprintf("unexpected argument %q: want flags only", flags.Arg(0))}
 	case logFormat != "text" && logFormat != "json":
-		return "", &UsageError{fmt.Sprintf("--log-format is %q: want text or json", logFormat)}
+		return "", "", &UsageError{fmt.Sprintf("--log-format is %q: want text or json", logFormat)}
 	}
-	return logFormat, nil
+	return logFormat, descriptors, nil
 }
 
 // appendTo returns a flag's function that adds the name of a caller to a list.

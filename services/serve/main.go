@@ -45,16 +45,19 @@ type UsageError struct {
 func (e *UsageError) Error() string { return e.Problem }
 
 // Run is Main for those who bring their own context, arguments and writers: help goes to stdout, the log to stderr. It
-// returns when the context has ended and calls in flight are done. The error is a *UsageError where the arguments are
-// wrong.
+// returns when the context has ended and calls in flight are done, or at once when only the descriptors were asked for. The
+// error is a *UsageError where the arguments are wrong.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, config Config) error {
-	logFormat, err := parse(args, &config)
+	logFormat, descriptors, err := parse(args, &config)
 	if errors.Is(err, flag.ErrHelp) {
 		_, err = fmt.Fprintf(stdout, help, config.Name)
 		return err
 	}
 	if err != nil {
 		return err
+	}
+	if descriptors != "" {
+		return writeDescriptors(descriptors, config)
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(newHandler(logFormat, stderr))

@@ -39,7 +39,7 @@ func TestRunHelps(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Example:", "orders --cert orders.pem", "--listen", "--cert", "--key", "--ca", "--assert", "--allow", "--log-format",
+		"Example:", "orders --cert orders.pem", "--listen", "--cert", "--key", "--ca", "--assert", "--allow", "--log-format", "--descriptors",
 	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("help does not mention %s", want)

@@ -49,6 +49,12 @@ func (p *PKI) makeInternal(o Options) (err error) {
 	p.Orders, err = p.InternalCA.Issue(devca.Leaf{
 		Subject: pkix.Name{CommonName: prefix + "orders"}, DNS: []string{OrdersName, "localhost"}, ExtKeyUsage: bothAuth,
 	})
+	if err != nil {
+		return err
+	}
+	p.CallCenter, err = p.InternalCA.Issue(devca.Leaf{
+		Subject: pkix.Name{CommonName: prefix + "callcenter"}, DNS: []string{CallCenterName}, ExtKeyUsage: clientAuth,
+	})
 	return err
 }
 

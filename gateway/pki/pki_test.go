@@ -127,6 +127,7 @@ func TestServersAndHop(t *testing.T) {
 		verify(p.Edge, p.EdgeCA, host, x509.ExtKeyUsageServerAuth)
 	}
 	verify(p.Gateway, p.InternalCA, pki.GatewayName, x509.ExtKeyUsageClientAuth)
+	verify(p.CallCenter, p.InternalCA, pki.CallCenterName, x509.ExtKeyUsageClientAuth)
 	verify(p.Orders, p.InternalCA, pki.OrdersName, x509.ExtKeyUsageServerAuth)
 	verify(p.Orders, p.InternalCA, "localhost", x509.ExtKeyUsageServerAuth)
 }

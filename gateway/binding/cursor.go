@@ -2,6 +2,7 @@ package binding
 
 import (
 	"bytes"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -84,14 +85,16 @@ func (c *cursor) skip() {
 	c.i = min(c.i+1, len(c.b))
 }
 
-// unquoted returns what a JSON string says, a part of it or what was appended to b.
-func unquoted(b, raw []byte) (text, appended []byte) {
-	if bytes.IndexByte(raw, '\\') < 0 && len(raw) >= len(`""`) {
-		return raw[1 : len(raw)-1], b
+// unquoted returns what a JSON string says: a part of it, or of b, to which it was appended. Of what is no string, or no
+// UTF-8, it is as much as can be said, and not ok.
+func unquoted(b, raw []byte) (text, appended []byte, ok bool) {
+	last := len(raw) - 1
+	if last > 0 && raw[0] == '"' && raw[last] == '"' && bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return raw[1:last], b, true
 	}
 	at := len(b)
-	b, _ = jsontext.AppendUnquote(b, raw) // of what is no string, as much as can be read
-	return b[at:len(b):len(b)], b
+	b, err := jsontext.AppendUnquote(b, raw)
+	return b[at:len(b):len(b)], b, err == nil
 }
 
 // kind returns the first byte of a value: one of {["tfn-0123456789, or 0 of nothing.

@@ -50,8 +50,7 @@ func (b *binder) spread(raw []byte) []argument {
 	from, in := len(b.arguments), cursor{b: raw}
 	in.enter()
 	for in.more() {
-		var name []byte
-		name, b.kept = unquoted(b.kept, in.value())
+		name := b.unquote(in.value())
 		b.arguments = append(b.arguments, argument{name, in.value()})
 	}
 	return b.arguments[from:len(b.arguments):len(b.arguments)]

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -83,7 +82,7 @@ func (b *binder) unquote(raw []byte) []byte {
 	if kind(raw) != '"' {
 		return nil
 	}
-	text, kept := unquoted(b.kept, raw)
+	text, kept, _ := unquoted(b.kept, raw)
 	b.kept = kept
 	return text
 }
@@ -145,11 +144,14 @@ func writeBool(b *binder, raw []byte) (bool, *misfit) {
 // writeString writes a text. A number is written as it is, but for a whole one, which Dialogflow spells 24795.0; of an
 // object that stands for a name or for words of the user's, those.
 func writeString(b *binder, raw []byte) (bool, *misfit) {
-	text := raw
+	var text []byte
 	switch kind(raw) {
 	case '"':
 		text = b.unquote(raw)
-	case 't', 'f':
+	case 't':
+		text = []byte("true")
+	case 'f':
+		text = []byte("false")
 	case '{':
 		members := b.spread(raw)
 		word := part(members, "original")
@@ -165,9 +167,6 @@ func writeString(b *binder, raw []byte) (bool, *misfit) {
 			return false, unfit(raw, "a text")
 		}
 		text = b.keep(appendPlain(b.kept, string(raw)))
-	}
-	if !utf8.Valid(text) {
-		return false, unfit(raw, "a text")
 	}
 	b.b = protowire.AppendBytes(b.b, text)
 	return true, nil

@@ -2,7 +2,6 @@ package binding
 
 import (
 	"fmt"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -107,10 +106,10 @@ func (c *values) json(in *cursor) (ok bool) {
 
 // quoted writes what a string says as field n, and reports whether it is text.
 func (c *values) quoted(n field, raw []byte) bool {
-	var text []byte
-	text, c.unescaped = unquoted(c.unescaped[:0], raw)
+	text, unescaped, ok := unquoted(c.unescaped[:0], raw)
+	c.unescaped = unescaped
 	c.bytes(n, text)
-	return utf8.Valid(text)
+	return ok
 }
 
 // fields writes the members of an object as the inside of a Struct.

@@ -121,7 +121,7 @@ func (l *losses) message(c *cursor, message protoreflect.MessageDescriptor, path
 		return
 	}
 	for c.enter(); c.more(); {
-		name, _ := unquoted(nil, c.value())
+		name, _, _ := unquoted(nil, c.value())
 		field := message.Fields().ByJSONName(string(name))
 		if field == nil {
 			field = message.Fields().ByName(protoreflect.Name(name))
@@ -157,7 +157,7 @@ func (l *losses) element(c *cursor, field protoreflect.FieldDescriptor, path str
 	case field.Message() != nil:
 		l.message(c, field.Message(), path)
 	case field.Enum() != nil && c.next() == '"':
-		if name, _ := unquoted(nil, c.value()); field.Enum().Values().ByName(protoreflect.Name(name)) == nil {
+		if name, _, _ := unquoted(nil, c.value()); field.Enum().Values().ByName(protoreflect.Name(name)) == nil {
 			l.add(path)
 		}
 	default:

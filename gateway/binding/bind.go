@@ -3,7 +3,6 @@ package binding
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -32,63 +31,49 @@ func (b *binder) keep(appended []byte) []byte {
 	return appended[at:len(appended):len(appended)]
 }
 
-// add adds an argument of the turn.
-func (b *binder) add(name string, value []byte) {
-	b.arguments = append(b.arguments, argument{b.keep(append(b.kept, name...)), value})
-}
-
-// place ends the place whose arguments are those from a number on.
-func (b *binder) place(from int) {
-	to := len(b.arguments)
-	b.places = append(b.places, b.arguments[from:to:to])
-}
-
-// load lays out the parameters of a turn. What has no value is left out, so that the next place is looked at: null, and
-// on ES also the empty text and list that stand there for what is not filled.
+// load lays out the parameters of a turn by place. What has no value is left out, so that the next place is looked at:
+// null, and on ES also the empty text and list that stand there for what is not filled.
 func (b *binder) load(turn *dialogflow.Turn, platform dialogflow.Platform, contexts []string) {
-	if platform != dialogflow.CX {
-		b.addFilled(turn.Parameters)
-		for _, name := range contexts {
-			i := slices.IndexFunc(turn.Contexts, func(c dialogflow.Context) bool { return strings.EqualFold(c.Name, name) })
-			if i < 0 {
-				b.addFilled(nil)
-			} else {
-				b.addFilled(turn.Contexts[i].Parameters)
+	value := func(p *dialogflow.Parameter) (string, []byte) { return p.Name, p.Value }
+	if platform == dialogflow.CX {
+		b.places = append(b.places, nil)
+		place(b, turn.Page.Form, func(f *dialogflow.FormParameter) (string, []byte) {
+			if f.State == "EMPTY" {
+				return f.Name, nil
 			}
-		}
+			return f.Name, f.Value
+		})
+		place(b, turn.Intent.Parameters, func(p *dialogflow.IntentParameter) (string, []byte) { return p.Name, p.Resolved })
+		place(b, turn.SessionParameters, value)
 		return
 	}
-	b.place(0)
-	for i := range turn.Page.Form {
-		if f := &turn.Page.Form[i]; f.State != "EMPTY" && !isNull(f.Value) {
-			b.add(f.Name, f.Value)
+	filled := func(p *dialogflow.Parameter) (string, []byte) {
+		if value, one := only(p.Value); one && unset(value) {
+			return p.Name, nil
 		}
+		return p.Name, p.Value
 	}
-	b.place(0)
-	from := len(b.arguments)
-	for i := range turn.Intent.Parameters {
-		if p := &turn.Intent.Parameters[i]; !isNull(p.Resolved) {
-			b.add(p.Name, p.Resolved)
+	place(b, turn.Parameters, filled)
+	for _, name := range contexts {
+		var parameters dialogflow.Parameters
+		for i := range turn.Contexts {
+			if strings.EqualFold(turn.Contexts[i].Name, name) {
+				parameters = turn.Contexts[i].Parameters
+			}
 		}
+		place(b, parameters, filled)
 	}
-	b.place(from)
-	from = len(b.arguments)
-	for i := range turn.SessionParameters {
-		if p := &turn.SessionParameters[i]; !isNull(p.Value) {
-			b.add(p.Name, p.Value)
-		}
-	}
-	b.place(from)
 }
 
-func (b *binder) addFilled(parameters dialogflow.Parameters) {
+// place adds a place of the turn with those of its parameters that have a value.
+func place[T any](b *binder, all []T, of func(*T) (name string, value []byte)) {
 	from := len(b.arguments)
-	for i := range parameters {
-		if value, one := only(parameters[i].Value); !one || !unset(value) {
-			b.add(parameters[i].Name, parameters[i].Value)
+	for i := range all {
+		if name, value := of(&all[i]); !isNull(value) {
+			b.arguments = append(b.arguments, argument{b.keep(append(b.kept, name...)), value})
 		}
 	}
-	b.place(from)
+	b.places = append(b.places, b.arguments[from:len(b.arguments):len(b.arguments)])
 }
 
 // write writes the request for a turn.

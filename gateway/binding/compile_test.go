@@ -42,7 +42,7 @@ func TestCompileRefuses(t *testing.T) {
 		"RefusedService":             {"is no name of a context", "-1 turns"},
 		"RefusedService.Refused":     {"streams"},
 		"RefusedRequest.grouped":     {"group"},
-		"RefusedRequest.two_origins": {"more than one of"},
+		"RefusedRequest.two_origins": {"parameter and payload"},
 		"RefusedRequest.joined_text": {"not made of several"}, "RefusedRequest.joined_date": {"not made of several"},
 		"RefusedRequest.joined_once":     {"names one parameter"},
 		"RefusedRequest.joined_thrice":   {"names 3 parameters"},

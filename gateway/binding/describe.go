@@ -31,8 +31,11 @@ type RequestField struct {
 	Sensitive bool
 }
 
-// Describe returns what a method takes of a turn.
+// Describe returns what a method takes of a turn; nothing where it takes Dialogflow's own request.
 func (m *Method) Describe() Description {
+	if m.request == nil {
+		return Description{}
+	}
 	d := Description{Request: m.request.describe(&m.request.messagePlan, nil, RequestField{})}
 	if turn := m.request.turn; turn != nil {
 		d.Request = append(d.Request, RequestField{Path: string(turn.Name()), Type: string(turnMessage), From: "turn"})

@@ -1,5 +1,7 @@
 // Package binding makes a turn of a conversation into the request of a gRPC method, and what the method answers into a
 // reply or an HTTP status.
 //
-// There is one way in so far: the method that takes every turn whole, IntentService.Fulfill.
+// There are two ways in: IntentService.Fulfill, which takes every turn whole, and a method of a service's own, whose
+// fields are parameters of Dialogflow's. A method's descriptor is compiled once, for one webhook, into plans that write
+// the wire bytes of its request straight from the raw JSON values, without a message in between.
 package binding

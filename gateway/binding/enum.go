@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -58,16 +56,11 @@ func shortNames(enum protoreflect.EnumDescriptor) []string {
 }
 
 // number returns the value that a text stands for.
-func (w *words) number(b *binder, text []byte) (protoreflect.EnumNumber, bool) {
+func (w *words) number(text []byte) (protoreflect.EnumNumber, bool) {
 	if number, ok := w.exact[string(text)]; ok {
 		return number, true
 	}
-	folded := b.kept
-	for text = bytes.TrimSpace(text); len(text) > 0; {
-		r, size := utf8.DecodeRune(text)
-		folded, text = utf8.AppendRune(folded, unicode.ToLower(r)), text[size:]
-	}
-	number, ok := w.folded[string(b.keep(folded))]
+	number, ok := w.folded[strings.ToLower(string(bytes.TrimSpace(text)))]
 	return number, ok
 }
 
@@ -79,7 +72,7 @@ func (c *compiler) enumWriter(enum protoreflect.EnumDescriptor) writer {
 		wanted += ", …"
 	}
 	return writer{wire: protowire.VarintType, write: func(b *binder, raw []byte) (bool, *misfit) {
-		number, ok := w.number(b, b.unquote(raw))
+		number, ok := w.number(b.unquote(raw))
 		if !ok {
 			v, whole := b.integer(raw, 32, true)
 			number = protoreflect.EnumNumber(int64(v)) //nolint:gosec // 32 bits, as was asked for

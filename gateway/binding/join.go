@@ -59,12 +59,9 @@ func (f *fieldPlan) joined(b *binder, places [][]argument) (raw []byte, found bo
 	}
 	joined := append(b.kept, brackets[0])
 	for i := range f.names {
-		value, one := only(f.find(&f.names[i], places))
-		if one && unset(value) {
+		value := f.find(&f.names[i], places)
+		if element, one := only(value); one && unset(element) {
 			continue
-		}
-		if !one {
-			value = f.find(&f.names[i], places)
 		}
 		if count++; count > 1 {
 			joined = append(joined, ',')

@@ -239,7 +239,7 @@ var times = map[string][][2]string{
 	"time": {
 		{`"2026-11-22T15:30:05.25+01:00"`, `{"hours": 15, "minutes": 30, "seconds": 5, "nanos": 250000000}`}, {`"15:30"`, `{"hours": 15, "minutes": 30}`}, {`"15:30:05.000000001"`, `{"hours": 15, "minutes": 30, "seconds": 5, "nanos": 1}`},
 		{`{"hours": 15.0, "minutes": 30.0, "seconds": 0.0, "nanos": 0.0}`, `{"hours": 15, "minutes": 30}`}, {`{"hours": 0}`, `{}`}, {`"00:00"`, `{}`}, {`"15:30:00Z"`, `{"hours": 15, "minutes": 30}`},
-		{`"24:00"`, refused}, {`"15:60"`, refused}, {`"15:30:60"`, refused}, {`"15"`, refused}, {`"15h"`, refused}, {`"2026-11-22"`, refused}, {`{"hours": 24}`, refused}, {`{"nanos": 1}`, refused}, {`""`, ``}, {`"noon"`, refused},
+		{`"24:00"`, refused}, {`"15:60"`, refused}, {`"15:30:60"`, refused}, {`"15"`, refused}, {`"15h"`, refused}, {`"2026-11-22"`, refused}, {`{"hours": 24}`, refused}, {`""`, ``}, {`"noon"`, refused},
 	},
 	"date_time": {
 		{`"2026-11-22T15:30:00-05:30"`, `{"year": 2026, "month": 11, "day": 22, "hours": 15, "minutes": 30, "utcOffset": "-19800s"}`}, {`"2026-11-22T15:30:00Z"`, `{"year": 2026, "month": 11, "day": 22, "hours": 15, "minutes": 30, "utcOffset": "0s"}`},

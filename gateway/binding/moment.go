@@ -27,61 +27,40 @@ func (b *binder) moment(raw []byte) (moment, bool) {
 	}
 }
 
-func (b *binder) momentOf(raw []byte) (moment, bool) {
-	var t moment
-	in := cursor{b: raw}
-	in.enter()
-	for in.more() {
-		name, value := b.unquote(in.value()), in.value()
-		if one, ok := only(value); ok && unset(one) {
-			continue
+func (b *binder) momentOf(raw []byte) (t moment, ok bool) {
+	members := b.spread(raw)
+	if both := part(members, "datetime"); both != nil {
+		return b.moment(both)
+	}
+	if day, clock := part(members, "date"), part(members, "time"); day != nil && clock != nil {
+		day, isDay := b.moment(day)
+		clock, isClock := b.moment(clock)
+		if !clock.zone {
+			clock.zone, clock.offset = day.zone, day.offset
 		}
-		var into *int
-		switch string(b.normal(name)) {
-		case "datetime":
-			return b.moment(value)
-		case "date":
-			date, ok := b.moment(value)
-			if !ok || !date.day {
+		clock.day, clock.year, clock.month, clock.date = true, day.year, day.month, day.date
+		return clock, isDay && isClock && day.day && clock.clock
+	}
+	for _, p := range [...]struct {
+		name string
+		into *int
+		of   *bool
+	}{
+		{"year", &t.year, &t.day},
+		{"month", &t.month, &t.day},
+		{"day", &t.date, &t.day},
+		{"hours", &t.hour, &t.clock},
+		{"minutes", &t.min, &t.clock},
+		{"seconds", &t.sec, &t.clock},
+		{"nanos", &t.ns, &t.clock},
+	} {
+		if value := part(members, p.name); value != nil {
+			v, whole := b.integer(value, 31, false)
+			if !whole {
 				return t, false
 			}
-			t.day, t.year, t.month, t.date = true, date.year, date.month, date.date
-			if !t.zone {
-				t.zone, t.offset = date.zone, date.offset
-			}
-			continue
-		case "time":
-			clock, ok := b.moment(value)
-			if !ok || !clock.clock {
-				return t, false
-			}
-			t.clock, t.hour, t.min, t.sec, t.ns = true, clock.hour, clock.min, clock.sec, clock.ns
-			if clock.zone {
-				t.zone, t.offset = true, clock.offset
-			}
-			continue
-		case "year":
-			t.day, into = true, &t.year
-		case "month":
-			t.day, into = true, &t.month
-		case "day":
-			t.day, into = true, &t.date
-		case "hours":
-			t.clock, into = true, &t.hour
-		case "minutes":
-			t.clock, into = true, &t.min
-		case "seconds":
-			t.clock, into = true, &t.sec
-		case "nanos":
-			into = &t.ns
-		default:
-			continue
+			*p.into, *p.of = int(v), true //nolint:gosec // of 31 bits
 		}
-		v, ok := b.integer(value, 31, false)
-		if !ok {
-			return t, false
-		}
-		*into = int(v) //nolint:gosec // of 31 bits
 	}
 	return t, t.valid()
 }

@@ -106,15 +106,3 @@ func isNormally(name []byte, normal string) bool {
 	}
 	return normal == ""
 }
-
-// normal returns the normal form of a name of the turn's.
-func (b *binder) normal(name []byte) []byte {
-	lower := b.kept
-	for len(name) > 0 {
-		r, size := utf8.DecodeRune(name)
-		if name = name[size:]; !ignored(r) {
-			lower = utf8.AppendRune(lower, unicode.ToLower(r))
-		}
-	}
-	return b.keep(lower)
-}

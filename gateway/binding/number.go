@@ -2,7 +2,6 @@ package binding
 
 import (
 	"bytes"
-	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -94,28 +93,6 @@ func isNumber[T string | []byte](text T) bool {
 		}
 	}
 	return i == len(text)
-}
-
-// whole returns the magnitude of a number of JSON's that is a whole one of at most 64 bits: 7, 7.0 and 1.616583749E9 are.
-func whole(text []byte) (magnitude uint64, ok bool) {
-	var a [32]byte
-	digits, scale, ok := decimal(a[:0], string(text))
-	if !ok || scale < 0 || len(digits)+scale > len("18446744073709551615") {
-		return 0, false
-	}
-	for i := range len(digits) + scale {
-		digit := uint64(0)
-		if i < len(digits) {
-			digit = uint64(digits[i] - '0')
-		}
-		high, low := bits.Mul64(magnitude, 10)
-		sum, carry := bits.Add64(low, digit, 0)
-		if high != 0 || carry != 0 {
-			return 0, false
-		}
-		magnitude = sum
-	}
-	return magnitude, true
 }
 
 // maxPlain is how many digits a whole number may have to be written out.

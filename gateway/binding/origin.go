@@ -19,20 +19,14 @@ const cxPlaces = int(intentgatev1.ParameterOptions_FROM_SESSION)
 
 // origin compiles where a field comes from.
 func (c *compiler) origin(plan *fieldPlan, f protoreflect.FieldDescriptor, o *intentgatev1.ParameterOptions, root *requestPlan) {
-	origins := 0
-	for _, given := range []bool{len(o.GetParameter()) > 0, len(o.GetJoin()) > 0, o.GetSource() != 0, o.GetPayload() != ""} {
-		if given {
-			origins++
-		}
-	}
-	elsewhere := o.GetSource() != 0 || o.GetPayload() != ""
-	switch {
-	case origins > 1:
-		c.problem(f, "more than one of parameter, join, source and payload is given", "say one of them")
-	case elsewhere && placed(o) != "":
-		c.problem(f, placed(o)+" is given for a field that is no parameter", "remove it")
-	case root == nil && (elsewhere || placed(o) != ""):
-		c.problem(f, "source, payload, from or from_context is given within a nested message", "only fields of the request itself come from elsewhere")
+	elsewhere, placed := o.GetSource() != 0 || o.GetPayload() != "", placing(o)
+	switch given := origins(o); {
+	case len(given) > 1:
+		c.problem(f, strings.Join(given, " and ")+" are given", "say where it comes from in one way")
+	case elsewhere && len(placed) > 0:
+		c.problem(f, placed[0]+" is given for a field that is no parameter", "remove it")
+	case root == nil && (elsewhere || len(placed) > 0):
+		c.problem(f, append(given, placed...)[0]+" is given within a nested message", "only fields of the request itself come from elsewhere")
 	}
 	if elsewhere {
 		plan.source = c.source(f, o)
@@ -51,6 +45,34 @@ func (c *compiler) origin(plan *fieldPlan, f protoreflect.FieldDescriptor, o *in
 	if root != nil {
 		plan.places = c.places(f, o)
 	}
+}
+
+// origins names the options given that say where a field comes from.
+func origins(o *intentgatev1.ParameterOptions) (names []string) {
+	if len(o.GetParameter()) > 0 {
+		names = append(names, "parameter")
+	}
+	if len(o.GetJoin()) > 0 {
+		names = append(names, "join")
+	}
+	if o.GetSource() != 0 {
+		names = append(names, "source")
+	}
+	if o.GetPayload() != "" {
+		names = append(names, "payload")
+	}
+	return names
+}
+
+// placing names those that say in which places of the turn.
+func placing(o *intentgatev1.ParameterOptions) (names []string) {
+	if len(o.GetFrom()) > 0 {
+		names = append(names, "from")
+	}
+	if len(o.GetFromContext()) > 0 {
+		names = append(names, "from_context")
+	}
+	return names
 }
 
 // places are where a field of the request looks for parameters, best first.

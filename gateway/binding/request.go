@@ -105,36 +105,8 @@ func (c *compiler) turnField(f protoreflect.FieldDescriptor, options *intentgate
 		c.problem(f, "the whole turn is one, and always there", "let the field be neither repeated nor of a oneof")
 	case root.turn != nil:
 		c.problem(f, fmt.Sprintf("the field %s is the whole turn already", root.turn.Name()), "remove one of them")
-	case from(options) != "":
-		c.problem(f, "a field of type Turn is the whole turn, and has "+from(options), "remove that option")
+	case len(origins(options))+len(placing(options)) > 0:
+		c.problem(f, "a field of type Turn is the whole turn, and comes from nowhere else", "remove its options")
 	}
 	root.turn = f
-}
-
-// from names the first option that says where a field comes from; empty if none does.
-func from(o *intentgatev1.ParameterOptions) string {
-	switch {
-	case len(o.GetParameter()) > 0:
-		return "parameter"
-	case len(o.GetJoin()) > 0:
-		return "join"
-	case o.GetSource() != 0:
-		return "source"
-	case o.GetPayload() != "":
-		return "payload"
-	default:
-		return placed(o)
-	}
-}
-
-// placed names the first option that says in which places parameters are looked for.
-func placed(o *intentgatev1.ParameterOptions) string {
-	switch {
-	case len(o.GetFrom()) > 0:
-		return "from"
-	case len(o.GetFromContext()) > 0:
-		return "from_context"
-	default:
-		return ""
-	}
 }

@@ -3,6 +3,7 @@ package binding
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"math"
 	"strconv"
 
@@ -13,45 +14,13 @@ import (
 // scalarWriter returns the writer of a kind that is neither enum nor message. It takes a text in quotes, a number, true
 // and false, of which it writes what fits.
 func scalarWriter(kind protoreflect.Kind) writer {
-	integer := func(wire protowire.Type, bits int, signed bool, write func(b []byte, v uint64) []byte) writer {
-		wanted := "a whole number of " + strconv.Itoa(bits) + " bits"
-		if !signed {
-			wanted += ", not negative"
-		}
-		return writer{wire: wire, write: func(b *binder, raw []byte) (bool, *misfit) {
-			v, ok := b.integer(raw, bits, signed)
-			if !ok {
-				return false, unfit(raw, wanted)
-			}
-			b.b = write(b.b, v)
-			return true, nil
-		}}
-	}
-	zigzag := func(b []byte, v uint64) []byte { return protowire.AppendVarint(b, protowire.EncodeZigZag(int64(v))) } //nolint:gosec // two's complement
-	fixed32 := func(b []byte, v uint64) []byte { return protowire.AppendFixed32(b, uint32(v)) }                      //nolint:gosec // the lower half is meant
 	switch kind {
 	case protoreflect.BoolKind:
 		return writer{wire: protowire.VarintType, write: writeBool}
-	case protoreflect.Int32Kind:
-		return integer(protowire.VarintType, 32, true, protowire.AppendVarint)
-	case protoreflect.Int64Kind:
-		return integer(protowire.VarintType, 64, true, protowire.AppendVarint)
-	case protoreflect.Uint32Kind:
-		return integer(protowire.VarintType, 32, false, protowire.AppendVarint)
-	case protoreflect.Uint64Kind:
-		return integer(protowire.VarintType, 64, false, protowire.AppendVarint)
-	case protoreflect.Sint32Kind:
-		return integer(protowire.VarintType, 32, true, zigzag)
-	case protoreflect.Sint64Kind:
-		return integer(protowire.VarintType, 64, true, zigzag)
-	case protoreflect.Sfixed32Kind:
-		return integer(protowire.Fixed32Type, 32, true, fixed32)
-	case protoreflect.Sfixed64Kind:
-		return integer(protowire.Fixed64Type, 64, true, protowire.AppendFixed64)
-	case protoreflect.Fixed32Kind:
-		return integer(protowire.Fixed32Type, 32, false, fixed32)
-	case protoreflect.Fixed64Kind:
-		return integer(protowire.Fixed64Type, 64, false, protowire.AppendFixed64)
+	case protoreflect.StringKind:
+		return writer{wire: protowire.BytesType, write: writeString}
+	case protoreflect.BytesKind:
+		return writer{wire: protowire.BytesType, write: writeBytes}
 	case protoreflect.FloatKind:
 		return writer{wire: protowire.Fixed32Type, write: func(b *binder, raw []byte) (bool, *misfit) {
 			f, ok := b.float(raw, 32)
@@ -70,11 +39,40 @@ func scalarWriter(kind protoreflect.Kind) writer {
 			b.b = protowire.AppendFixed64(b.b, math.Float64bits(f))
 			return true, nil
 		}}
-	case protoreflect.BytesKind:
-		return writer{wire: protowire.BytesType, write: writeBytes}
 	default:
-		return writer{wire: protowire.BytesType, write: writeString}
+		return integerWriter(kind)
 	}
+}
+
+func integerWriter(kind protoreflect.Kind) writer {
+	wire, bits, signed, wanted := protowire.VarintType, 64, true, ""
+	switch kind {
+	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
+		signed, wanted = false, ", not negative"
+	}
+	switch kind {
+	case protoreflect.Int32Kind, protoreflect.Uint32Kind, protoreflect.Sint32Kind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		bits = 32
+	}
+	write := protowire.AppendVarint
+	switch kind {
+	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
+		write = func(b []byte, v uint64) []byte { return protowire.AppendVarint(b, protowire.EncodeZigZag(int64(v))) } //nolint:gosec // two's complement
+	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		wire = protowire.Fixed32Type
+		write = func(b []byte, v uint64) []byte { return protowire.AppendFixed32(b, uint32(v)) } //nolint:gosec // the lower half is meant
+	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+		wire, write = protowire.Fixed64Type, protowire.AppendFixed64
+	}
+	wanted = fmt.Sprintf("a whole number of %d bits%s", bits, wanted)
+	return writer{wire: wire, write: func(b *binder, raw []byte) (bool, *misfit) {
+		v, ok := b.integer(raw, bits, signed)
+		if !ok {
+			return false, unfit(raw, wanted)
+		}
+		b.b = write(b.b, v)
+		return true, nil
+	}}
 }
 
 // unquote returns what a JSON string says; of other values, nothing.
@@ -98,24 +96,19 @@ func (b *binder) digits(raw []byte) []byte {
 	return raw
 }
 
-// integer returns a whole number that bits hold, as two's complement of 64 bits.
-func (b *binder) integer(raw []byte, bits int, signed bool) (v uint64, ok bool) {
+// integer returns a whole number that so many bits hold, as two's complement of 64: 7, 7.0 and 1.616583749E9 are whole.
+func (b *binder) integer(raw []byte, bits int, signed bool) (uint64, bool) {
 	digits := b.digits(raw)
 	if digits == nil {
 		return 0, false
 	}
-	magnitude, ok := whole(digits)
-	if !ok {
-		return 0, false
-	}
-	limit := uint64(math.MaxUint64) >> (64 - bits)
+	plain := string(b.keep(appendPlain(b.kept, string(digits))))
 	if signed {
-		limit >>= 1
+		v, err := strconv.ParseInt(plain, 10, bits)
+		return uint64(v), err == nil //nolint:gosec // two's complement
 	}
-	if digits[0] != '-' {
-		return magnitude, magnitude <= limit
-	}
-	return -magnitude, magnitude == 0 || signed && magnitude <= limit+1
+	v, err := strconv.ParseUint(plain, 10, bits)
+	return v, err == nil
 }
 
 // float returns a number that a float or a double holds, rounded.

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"bytes"
+	"strings"
 	"time"
 )
 
@@ -152,7 +153,7 @@ func writeDuration(b *binder, raw []byte) (bool, *misfit) {
 		unit = []byte("s")
 	}
 	units, nanos, exact := exactly(amount)
-	seconds, ns, known := lasting(units, int64(nanos), string(b.normal(unit)))
+	seconds, ns, known := lasting(units, int64(nanos), strings.ToLower(string(unit)))
 	if !ok || !exact || !known || seconds > maxDuration || seconds < -maxDuration {
 		return false, unfit(raw, "a duration in seconds, minutes, hours, days or weeks")
 	}

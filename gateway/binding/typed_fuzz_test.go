@@ -27,7 +27,7 @@ func FuzzTypedCall(f *testing.F) {
 			}
 		}
 	}
-	f.Add(trackOrder)
+	f.Add(returnOrder)
 	f.Add(`{"date": {"year": 2026, "month": 11, "day": 22}, "interval": {"startTime": "2026-11-22T12:00:00Z", "endTime": "2026-11-22T12:00:00.5Z"}}`)
 	f.Add(`{"day": "2026-11-22T12:00:00Z", "time": "15:30", "line1": ["a"], "line2": {"name": "b"}, "start-date": {"year": 2026}, "price": "1", "coin": "eur"}`)
 	type on struct {

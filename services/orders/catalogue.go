@@ -40,35 +40,51 @@ func catalogue(today time.Time) map[string]*order {
 	day := func(n int) time.Time { return today.AddDate(0, 0, n) }
 	orders := []order{
 		{
-			"A-1042", text{"two stoneware mugs", "zwei Steingutbecher"}, []goods{{"mug", 2, 1290}},
+			"A-1042",
+			text{"two stoneware mugs", "zwei Steingutbecher"},
+			[]goods{{"mug", 2, 1290}},
 			packing, "DHL", day(-1), day(3), "bay 4, fragile",
 		},
 		{
-			"A-1043", text{"a walnut chopping board", "ein Schneidebrett aus Nussholz"}, []goods{{"chopping-board", 1, 4900}},
+			"A-1043",
+			text{"a walnut chopping board", "ein Schneidebrett aus Nussholz"},
+			[]goods{{"chopping-board", 1, 4900}},
 			shipped, "DHL", day(-3), day(1), "",
 		},
 		{
-			"A-1044", text{"a linen table cloth", "eine Tischdecke aus Leinen"}, []goods{{"table-cloth", 1, 5950}},
+			"A-1044",
+			text{"a linen table cloth", "eine Tischdecke aus Leinen"},
+			[]goods{{"table-cloth", 1, 5950}},
 			delivered, "UPS", day(-6), day(-2), "left with the neighbour",
 		},
 		{
-			"A-1045", text{"six wine glasses", "sechs Weingläser"}, []goods{{"wine-glass", 6, 890}},
+			"A-1045",
+			text{"six wine glasses", "sechs Weingläser"},
+			[]goods{{"wine-glass", 6, 890}},
 			cancelled, "UPS", day(-7), day(-5), "",
 		},
 		{
-			"B-2001", text{"a cast-iron pan", "eine gusseiserne Pfanne"}, []goods{{"pan", 1, 6900}},
+			"B-2001",
+			text{"a cast-iron pan", "eine gusseiserne Pfanne"},
+			[]goods{{"pan", 1, 6900}},
 			packing, "Hermes", day(-1), day(4), "needs two people",
 		},
 		{
-			"B-2002", text{"a pair of oven gloves", "ein Paar Ofenhandschuhe"}, []goods{{"oven-gloves", 1, 1990}},
+			"B-2002",
+			text{"a pair of oven gloves", "ein Paar Ofenhandschuhe"},
+			[]goods{{"oven-gloves", 1, 1990}},
 			packing, "DHL", day(0), day(2), "",
 		},
 		{
-			"B-2003", text{"a teapot and a strainer", "eine Teekanne und ein Sieb"}, []goods{{"teapot", 1, 3900}, {"strainer", 1, 750}},
+			"B-2003",
+			text{"a teapot and a strainer", "eine Teekanne und ein Sieb"},
+			[]goods{{"teapot", 1, 3900}, {"strainer", 1, 750}},
 			shipped, "Hermes", day(-2), day(2), "",
 		},
 		{
-			"C-3100", text{"six soup bowls and a ladle", "sechs Suppenteller und eine Kelle"}, []goods{{"soup-bowl", 6, 1450}, {"ladle", 1, 2200}},
+			"C-3100",
+			text{"six soup bowls and a ladle", "sechs Suppenteller und eine Kelle"},
+			[]goods{{"soup-bowl", 6, 1450}, {"ladle", 1, 2200}},
 			delivered, "UPS", day(-14), day(-9), "",
 		},
 	}

@@ -11,13 +11,10 @@ import (
 
 // Fulfill answers the turns that are routed to the shop in general: it greets, and where nobody understands the user it says
 // what they can ask.
-func (s *Service) Fulfill(ctx context.Context, req *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
+func (s *Service) Fulfill(_ context.Context, req *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
 	t := req.GetTurn()
 	if t == nil {
 		return nil, status.Error(codes.InvalidArgument, "the request has no turn")
-	}
-	if reply, err := s.untyped(ctx, req); reply != nil || err != nil {
-		return &intentgatev1.FulfillResponse{Reply: reply}, err
 	}
 	words := notUnderstood
 	if isWelcome(t) {

@@ -11,11 +11,11 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// fulfill asks the IntentService about a turn and returns the reply. Both are JSON.
-func (s shop) fulfill(t *testing.T, turn, parameters string) (*intentgatev1.Reply, error) {
+// fulfill asks the IntentService about a turn, which is JSON, and returns the reply.
+func (s shop) fulfill(t *testing.T, turn string) (*intentgatev1.Reply, error) {
 	t.Helper()
 	req := &intentgatev1.FulfillRequest{}
-	if err := protojson.Unmarshal([]byte(`{"turn": `+turn+`, "parameters": `+parameters+`}`), req); err != nil {
+	if err := protojson.Unmarshal([]byte(`{"turn": `+turn+`}`), req); err != nil {
 		t.Fatal(err)
 	}
 	ctx, conn := s.as(t, req.GetTurn().GetPlatform(), "1.general")
@@ -43,7 +43,7 @@ func TestFulfill(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := shop.fulfill(t, c.turn, `{}`)
+			got, err := shop.fulfill(t, c.turn)
 			if want := (&intentgatev1.Reply{Texts: []string{c.want}}); err != nil || !proto.Equal(got, want) {
 				t.Errorf("got %v, %v, want %v", got, err, want)
 			}
@@ -51,45 +51,8 @@ func TestFulfill(t *testing.T) {
 	}
 }
 
-// TestUntyped asks for what methods claim by a gateway that was not told of them.
-func TestUntyped(t *testing.T) {
-	shop := open(t)
-	for _, c := range []struct{ turn, parameters, want string }{
-		{
-			`{"platform": "PLATFORM_ES", "action": "order.track"}`, `{"order_id": "A-1045"}`,
-			`{"texts": ["Order A-1045, six wine glasses, has been cancelled."]}`,
-		},
-		{
-			`{"platform": "PLATFORM_CX", "tag": "track-order"}`, `{"order_id": "Z-9"}`,
-			`{"texts": ["I can't find an order with that number. It is a letter, a dash and four digits, such as A-1042."]}`,
-		},
-		{
-			`{"platform": "PLATFORM_ES", "action": "order.cancel"}`, `{"order_id": "A-1042"}`,
-			`{"texts": ["Order A-1042, two stoneware mugs, has not left us yet. Shall I cancel it?"],
-			  "sessionParameters": {"order_to_cancel": "A-1042"}, "contexts": [{"name": "order-cancel-confirm", "lifespan": 2}]}`,
-		},
-		{
-			`{"platform": "PLATFORM_CX", "tag": "deny-cancel", "sessionParameters": {"order_to_cancel": "A-1042"}}`, `{}`,
-			`{"texts": ["All right, order A-1042 stays as it is."], "sessionParameters": {"order_to_cancel": null}}`,
-		},
-		{
-			`{"platform": "PLATFORM_ES", "intent": {"displayName": "order.cancel - yes"}, "sessionParameters": {"order_to_cancel": "A-1042"}}`, `{}`,
-			`{"texts": ["Done: order A-1042 is cancelled, and you will get your money back."],
-			  "sessionParameters": {"order_to_cancel": null}, "contexts": [{"name": "order-cancel-confirm"}]}`,
-		},
-	} {
-		want := &intentgatev1.Reply{}
-		if err := protojson.Unmarshal([]byte(c.want), want); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := shop.fulfill(t, c.turn, c.parameters); err != nil || !proto.Equal(got, want) {
-			t.Errorf("got %v, %v, want %v", got, err, want)
-		}
-	}
-}
-
 func TestNoTurn(t *testing.T) {
-	if _, err := open(t).fulfill(t, `null`, `{}`); status.Code(err) != codes.InvalidArgument {
+	if _, err := open(t).fulfill(t, `null`); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("got %v, want INVALID_ARGUMENT", err)
 	}
 }

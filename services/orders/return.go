@@ -30,7 +30,7 @@ func (s *Service) ReturnOrder(ctx context.Context, req *ordersv1.ReturnOrderRequ
 		return &ordersv1.ReturnOrderResponse{
 			Text: strings.ReplaceAll(o.say(returnDone, lang), "{refund}", euros(cents, lang)),
 			// Nanos are billionths.
-			Refund: &money.Money{CurrencyCode: "EUR", Units: cents / 100, Nanos: int32(cents%100) * 10_000_000}, //nolint:gosec // below 100
+			Refund: &money.Money{CurrencyCode: "EUR", Units: cents / 100, Nanos: int32(cents%100) * 10_000_000},
 		}, nil
 	})
 	if err != nil {

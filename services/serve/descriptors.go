@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -17,7 +16,7 @@ import (
 // google.protobuf.FileDescriptorSet in which imports stand before the files that import them.
 func writeDescriptors(path string, config Config) error {
 	if config.Register == nil {
-		return errors.New("Register is missing: there is nothing to describe")
+		return fmt.Errorf("configuration of service %q: Register is missing: there is nothing to describe", config.Name)
 	}
 	var services names
 	config.Register(&services)

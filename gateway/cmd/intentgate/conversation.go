@@ -10,9 +10,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -23,28 +25,51 @@ import (
 	"github.com/intentgate/intentgate/services/caller"
 )
 
-// recorder stands before the orders service and notes what reaches it.
+// recorder registers services in a way that notes the calls that reach them.
 type recorder struct {
-	intentgatev1.IntentServiceServer
+	grpc.ServiceRegistrar
 
 	calls chan<- call
 }
 
-func (r *recorder) Fulfill(ctx context.Context, request *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
-	if c, ok := caller.FromContext(ctx); ok {
-		select {
-		case r.calls <- call{caller: c.Caller, ref: c.Ref, request: request}:
-		default: // the conversation is over, or somebody else calls beside it
+// RegisterService registers a service whose methods tell of their calls.
+func (r recorder) RegisterService(desc *grpc.ServiceDesc, implementation any) {
+	recorded := *desc
+	recorded.Methods = slices.Clone(desc.Methods)
+	for i, method := range desc.Methods {
+		recorded.Methods[i].Handler = func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+			return method.Handler(srv, ctx, decode, func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+				return intercept(ctx, request, info, func(ctx context.Context, request any) (any, error) {
+					response, err := next(ctx, request)
+					r.note(ctx, info.FullMethod, request, response)
+					return response, err
+				})
+			})
 		}
 	}
-	return r.IntentServiceServer.Fulfill(ctx, request)
+	r.ServiceRegistrar.RegisterService(&recorded, implementation)
 }
 
-// call is a call that reached the service.
+func (r recorder) note(ctx context.Context, method string, request, response any) {
+	from, ok := caller.FromContext(ctx)
+	if !ok {
+		return
+	}
+	c := call{caller: from.Caller, ref: from.Ref, method: method}
+	c.request, _ = request.(proto.Message)
+	c.response, _ = response.(proto.Message)
+	select {
+	case r.calls <- c:
+	default: // the conversation is over, or somebody else calls beside it
+	}
+}
+
+// call is a call that reached a service.
 type call struct {
-	caller  *intentgatev1.Caller
-	ref     *intentgatev1.CallRef
-	request *intentgatev1.FulfillRequest
+	caller            *intentgatev1.Caller
+	ref               *intentgatev1.CallRef
+	method            string
+	request, response proto.Message
 }
 
 // demo plays the conversation and shows it.
@@ -62,7 +87,7 @@ type line struct {
 	hears string
 }
 
-// script is a conversation about an order, which must be one that can be cancelled.
+// script is a conversation about an order, which must be one that can be cancelled. Once named, it is remembered.
 func script(order string) []line {
 	return []line{
 		{simulator.Utterance{
@@ -74,11 +99,14 @@ func script(order string) []line {
 		}, order},
 		{simulator.Utterance{
 			Text: "Cancel it", Intent: "order.cancel", Action: "order.cancel", Tag: "cancel-order",
-			Parameters: map[string]any{"order_id": order},
 		}, "Shall I cancel it?"},
 		{simulator.Utterance{
 			Text: "Yes", Intent: "order.cancel - yes", Action: "order.cancel.confirm", Tag: "confirm-cancel",
 		}, order + " is cancelled"},
+		{simulator.Utterance{
+			Text: "And I send back two bowls of C-3100", Intent: "order.return", Action: "order.return", Tag: "return-order",
+			Parameters: map[string]any{"order_id": "C-3100", "items": []any{map[string]any{"product": "soup-bowl", "number": 2}}},
+		}, "€29.00"},
 		{simulator.Utterance{
 			Text: "Sing me a song", Intent: "Default Fallback Intent", Action: "input.unknown", Tag: "fallback",
 		}, "order"},
@@ -133,8 +161,9 @@ func (d *demo) say(ctx context.Context, conversation *simulator.Conversation, li
 	d.printf("\nDialogflow → gateway   POST %s%s\n%s\n", d.edge, path, indented(exchange.Request))
 	select {
 	case c := <-d.calls:
-		d.printf("\ngateway → orders   %s\n", intentgatev1.IntentService_Fulfill_FullMethodName)
-		d.printf("    caller   %s\n    call     %s\n    request  %s\n", compact(c.caller), compact(c.ref), compact(c.request))
+		d.printf("\ngateway → orders   %s\n", c.method)
+		d.printf("    caller    %s\n    call      %s\n    request   %s\n    response  %s\n",
+			compact(c.caller), compact(c.ref), compact(c.request), compact(c.response))
 	default:
 		err = errors.Join(err, errors.New("no call reached the service"))
 	}
@@ -151,18 +180,23 @@ func (d *demo) say(ctx context.Context, conversation *simulator.Conversation, li
 	return nil
 }
 
-// farewell says how to go on.
-func (d *demo) farewell(dir string, at addresses) error {
+// farewell says how to go on, with the gateway and with the service at target.
+func (d *demo) farewell(dir string, at addresses, target string) error {
 	program, err := os.Executable() // `go run` puts it where no shell finds it
 	if err != nil {
 		return err
 	}
-	settings := filepath.Join(dir, configFile)
+	settings, certs := filepath.Join(dir, configFile), filepath.Join(dir, certsFolder)
 	d.printf(`
 ━━ Everything stays up. Be Dialogflow yourself:
 
 %s simulate --config %s --dev %s %s%s \
   --intent order.track --param order_id=A-1043
+
+Or be another program of the shop, which calls the same RPC. In a checkout:
+
+go run ./services/callcenter/cmd/callcenter --target %s --server-name %s \
+  --ca %s --cert %s --key %s A-1043
 
     metrics   %s/metrics
     health    %s/readyz
@@ -172,7 +206,8 @@ func (d *demo) farewell(dir string, at addresses) error {
     log       %s
 
 Stop with Ctrl-C: the folder goes with it.
-`, program, settings, filepath.Join(dir, certsFolder), at.Edge, demoES,
+`, program, settings, certs, at.Edge, demoES,
+		target, pki.OrdersName, filepath.Join(certs, pki.InternalCA), filepath.Join(certs, pki.CallCenterCert), filepath.Join(certs, pki.CallCenterKey),
 		at.Status, at.Status, at.Admin, at.Admin, settings, filepath.Join(dir, logFile))
 	return nil
 }

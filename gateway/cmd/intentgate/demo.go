@@ -17,6 +17,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/pki"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/orders"
 	"github.com/intentgate/intentgate/services/serve"
@@ -59,6 +60,7 @@ type demoOptions struct {
 const (
 	certsFolder = "certs"
 	configFile  = "intentgate.yaml"
+	descriptors = "orders.binpb"
 	logFile     = "log.jsonl"
 )
 
@@ -102,7 +104,7 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 	if err := demo.play(ctx); err != nil || o.once {
 		return err
 	}
-	if err := demo.farewell(dir, at); err != nil {
+	if err := demo.farewell(dir, at, target); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -124,17 +126,24 @@ type stage struct {
 	calls       chan call
 }
 
-// service starts the example service and returns its address.
+// service starts the example service, has it tell of its methods, and returns its address.
 func (s *stage) service(ctx context.Context, group *errgroup.Group) (string, error) {
 	file := func(name string) string { return filepath.Join(s.dir, certsFolder, name) }
-	server, err := serve.New(ctx, serve.Config{
+	shop := orders.New(time.Now())
+	config := serve.Config{
 		Name: "orders", Listen: "127.0.0.1:0", Logger: s.logger.With("process", "orders"),
 		TLS:       mtls.Files{Cert: file(pki.OrdersCert), Key: file(pki.OrdersKey), CA: file(pki.InternalCA)},
-		Asserting: []string{"dns:" + pki.GatewayName},
+		Asserting: []string{"dns:" + pki.GatewayName}, Allowed: []string{"dns:" + pki.CallCenterName},
 		Register: func(r grpc.ServiceRegistrar) {
-			intentgatev1.RegisterIntentServiceServer(r, &recorder{IntentServiceServer: orders.New(time.Now()), calls: s.calls})
+			r = recorder{r, s.calls}
+			ordersv1.RegisterOrderServiceServer(r, shop)
+			intentgatev1.RegisterIntentServiceServer(r, shop)
 		},
-	})
+	}
+	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(s.dir, descriptors)}, io.Discard, io.Discard, config); err != nil {
+		return "", err
+	}
+	server, err := serve.New(ctx, config)
 	if err != nil {
 		return "", err
 	}
@@ -186,11 +195,18 @@ services:
     target: %q
     tls: {ca: certs/%s, cert: certs/%s, key: certs/%s, server_name: %s}
     required: true
+    intents:
+      descriptor_set: %s   # written by: orders --descriptors FILE
+      allow:
+        intents: ["order.*"]
+        actions: ["order.*"]
+        tags: [track-order, list-orders, cancel-order, confirm-cancel, deny-cancel, return-order]
+        services: [%s]
 routes:
-  - {service: orders}
+  - {service: orders}   # what no method claims: the welcome, and what nobody understands
 status: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
 `, listen, pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.GTSRoot,
 		webhookURL+demoES, shopNumber, webhookURL+demoCX, shopNumber, pki.JWKS, target,
-		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName)
+		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName, descriptors, ordersv1.OrderService_ServiceDesc.ServiceName)
 }

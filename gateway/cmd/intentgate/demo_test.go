@@ -27,18 +27,22 @@ func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked f
 		t.Fatalf("%v\n%s", err, stdout)
 	}
 	turns := strings.Split(stdout, "\n━━ Dialogflow ")[1:]
-	if len(turns) != 10 {
-		t.Fatalf("%d turns, want 10:\n%s", len(turns), stdout)
+	methods := []string{
+		"intentgate.v1.IntentService/Fulfill", "shop.orders.v1.OrderService/TrackOrder", "shop.orders.v1.OrderService/CancelOrder",
+		"shop.orders.v1.OrderService/ConfirmCancellation", "shop.orders.v1.OrderService/ReturnOrder", "intentgate.v1.IntentService/Fulfill",
+	}
+	if len(turns) != 2*len(methods) {
+		t.Fatalf("%d turns, want %d:\n%s", len(turns), 2*len(methods), stdout)
 	}
 	for i, turn := range turns {
 		platform, question, answer := "ES", `"queryText": `, `"fulfillmentText": `
-		if i >= 5 {
+		if i >= len(methods) {
 			platform, question, answer = "CX", `"detectIntentResponseId": `, `"fulfillmentResponse": `
 		}
 		for _, want := range []string{
 			platform + ": ", "Dialogflow → gateway   POST https://127.0.0.1:", question,
-			"gateway → orders   /intentgate.v1.IntentService/Fulfill", `caller   {"platform":"PLATFORM_` + platform,
-			`"projectId":{"value":"shop","proof":"PROOF_ID_TOKEN"}`, `"certificate":{"profile":"dev"`, `"requestId":"1.`, `request  {"turn":{`,
+			"gateway → orders   /" + methods[i%len(methods)] + "\n", `caller    {"platform":"PLATFORM_` + platform,
+			`"projectId":{"value":"shop","proof":"PROOF_ID_TOKEN"}`, `"certificate":{"profile":"dev"`, `"requestId":"1.`, `request   {"`, `response  {"`,
 			"gateway → Dialogflow   HTTP 200 after ", answer, "the user hears: ",
 		} {
 			if !strings.Contains(turn, want) {
@@ -47,6 +51,16 @@ func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked f
 		}
 		if !regexp.MustCompile(`HTTP 200 after [0-9.]+(µs|ms|s)\n`).MatchString(turn) {
 			t.Errorf("turn %d does not tell its time:\n%s", i+1, turn)
+		}
+	}
+	for _, typed := range []string{`request   {"orderId":"A-1042","language":"en"}`, `"warehouseNote":"bay 4, fragile"`, `"refund":{"currencyCode":"EUR","units":"29"}`} {
+		if !strings.Contains(stdout, typed) {
+			t.Errorf("no typed message shows %s:\n%s", typed, stdout)
+		}
+	}
+	for answer := range strings.SplitSeq(stdout, "gateway → Dialogflow") {
+		if answer, _, _ = strings.Cut(answer, "the user hears"); strings.Contains(answer, "HTTP 200") && strings.Contains(answer, "fragile") {
+			t.Errorf("what the warehouse wrote leaves the house:\n%s", answer)
 		}
 	}
 	if strings.Contains(stdout, "simulate") {

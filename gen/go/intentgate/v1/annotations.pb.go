@@ -215,8 +215,9 @@ func (x *IntentOptions) GetTag() []string {
 
 // ParameterOptions says where a field of a request comes from and what becomes of a field of a response.
 //
-// Without it a request's field is the parameter of its own name, and a response's field stays in the house. A name that
-// is equal to the last letter beats one that is equal without regard to case, `-`, `_` and `.`.
+// Without it a request's field is the parameter of its own name, and a response's field stays in the house. Among the
+// parameters of one place a name that is equal to the last letter beats one that is equal without regard to case, `-`,
+// `_` and `.`.
 type ParameterOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Request: the names of the parameter, instead of the field's own. Several are alternatives: two of them that arrive

@@ -132,10 +132,12 @@ func TestCompileWithAnnotations(t *testing.T) {
 		t.Errorf("got %v", m.Intent)
 	}
 	m.play(t, dialogflow.ES, []play{
-		{name: "names", body: string(turnOf(t, dialogflow.ES, `{"string": "no", "text": "yes", "line": {"article": "a", "d": "2026-11-22", "t": "12:00"},
+		{
+			name: "names", body: string(turnOf(t, dialogflow.ES, `{"string": "no", "text": "yes", "line": {"article": "a", "d": "2026-11-22", "t": "12:00"},
 			"tree": {"name": "a", "label": "no", "left": {"label": "b", "name": "no", "left": {"name": "c"}}}}`).Body),
 			want: `{"string": "yes", "strings": ["projects/p/agent/sessions/s"], "line": {"article": "a", "due": {"year": 2026, "month": 11, "day": 22, "hours": 12}},
-			"tree": {"name": "a", "left": {"name": "b", "left": {"name": "c"}}}}`},
+			"tree": {"name": "a", "left": {"name": "b", "left": {"name": "c"}}}}`,
+		},
 	})
 	for _, c := range []struct{ value, shown string }{{`{"children": [{"name": "x"}, {"left": {"name": {"secret": 1}}}]}`, "tree.children[1].left.name"}} {
 		_, err := m.Call(turnOf(t, dialogflow.ES, `{"tree": `+c.value+`}`))
@@ -196,16 +198,20 @@ func TestLegacyAndEditions(t *testing.T) {
 	legacy := compile(t, "LegacyService.Legacy", binding.Options{Platform: dialogflow.ES})
 	body := func(parameters string) string { return string(turnOf(t, dialogflow.ES, parameters).Body) }
 	legacy.play(t, dialogflow.ES, []play{
-		{name: "all", body: body(`{"id": "a", "count": 0, "expanded": [1, 2], "packed": [3, 4], "closed": "two", "inner": {"number": 1}}`),
-			want: `{"id": "a", "count": 0, "expanded": [1, 2], "packed": [3, 4], "closed": "CLOSED_TWO", "inner": {"number": 1}}`},
+		{
+			name: "all", body: body(`{"id": "a", "count": 0, "expanded": [1, 2], "packed": [3, 4], "closed": "two", "inner": {"number": 1}}`),
+			want: `{"id": "a", "count": 0, "expanded": [1, 2], "packed": [3, 4], "closed": "CLOSED_TWO", "inner": {"number": 1}}`,
+		},
 		{name: "required", body: body(`{"count": 1}`), field: "id"},
 		{name: "required within", body: body(`{"id": "a", "inner": {"number": ""}}`), field: "inner.number", parameter: "inner"},
 		{name: "unknown number", body: body(`{"id": "a", "closed": 3}`), field: "closed", parameter: "closed"},
 	})
 	edition := compile(t, "EditionService.Edition", binding.Options{Platform: dialogflow.ES})
 	edition.play(t, dialogflow.ES, []play{
-		{name: "all", body: body(`{"implicit": "", "explicit": 0, "required": "r", "packed": [1, 2], "expanded": [3, 4], "open": 1}`),
-			want: `{"explicit": "0", "required": "r", "packed": [1, 2], "expanded": [3, 4], "open": "OPEN_ONE"}`},
+		{
+			name: "all", body: body(`{"implicit": "", "explicit": 0, "required": "r", "packed": [1, 2], "expanded": [3, 4], "open": 1}`),
+			want: `{"explicit": "0", "required": "r", "packed": [1, 2], "expanded": [3, 4], "open": "OPEN_ONE"}`,
+		},
 		{name: "required", body: body(`{"implicit": "a"}`), field: "required"},
 	})
 	call, err := edition.Call(turnOf(t, dialogflow.ES, `{"required": "r", "packed": [1, 2], "expanded": [3, 4]}`))

@@ -117,7 +117,7 @@ func only(raw []byte) (value []byte, ok bool) {
 	for value = raw; kind(value) == '['; {
 		c := cursor{b: value}
 		c.enter()
-		if value = nil; !c.more() {
+		if !c.more() {
 			return nil, true
 		}
 		value = c.value()

@@ -38,15 +38,15 @@ func TestCallGolden(t *testing.T) {
 }
 
 // document is a message as JSON for people to read. protojson varies its white space on purpose; this does not.
-func document(t testing.TB, message proto.Message) []byte {
-	t.Helper()
+func document(tb testing.TB, message proto.Message) []byte {
+	tb.Helper()
 	text, err := protojson.Marshal(message)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var out bytes.Buffer
 	if err := json.Indent(&out, text, "", "  "); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out.WriteByte('\n')
 	return out.Bytes()

@@ -82,8 +82,10 @@ func TestArgumentErrors(t *testing.T) {
 		{"Kinds", `{"uint64": [1, 2]}`, `field uint64, from parameter "uint64": saw a list, wanted one value`},
 		{"Kinds", `{"size": "huge"}`, `field size, from parameter "size": saw "huge", wanted one of UNSPECIFIED, SMALL, LARGE, BELOW`},
 		{"Kinds", `{"size": "` + long + `"}`, `field size, from parameter "size": saw "` + long[:62] + `…, wanted one of UNSPECIFIED, SMALL, LARGE, BELOW`},
-		{"Kinds", `{"items": [{"sku": "a"}, {"price": {"amount": true}}]}`,
-			`field items[1].price, from parameter "items": saw an object, wanted an amount of at most 9 decimals and a currency of three letters`},
+		{
+			"Kinds", `{"items": [{"sku": "a"}, {"price": {"amount": true}}]}`,
+			`field items[1].price, from parameter "items": saw an object, wanted an amount of at most 9 decimals and a currency of three letters`,
+		},
 		{"Kinds", `{"by_flag": {"true": {"count": "x"}}}`, `field by_flag["true"].count, from parameter "by_flag": saw "x", wanted a whole number of 32 bits`},
 		{"Kinds", `{"item": {"size": 1}}`, `field item, from parameter "item": saw an object, wanted an object with members of Item`},
 		{"Kinds", `{"phone": 0, "email": "a@b"}`, `field phone: email is given as well, wanted one of oneof contact`},

@@ -1,9 +1,6 @@
 package binding
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // moment is a day, a time, or both, as Dialogflow says it.
 type moment struct {
@@ -19,7 +16,7 @@ func (b *binder) moment(raw []byte) (moment, bool) {
 	raw, _ = only(raw)
 	switch kind(raw) {
 	case '"':
-		return parseMoment(b.unquote(raw))
+		return parseMoment(string(b.unquote(raw)))
 	case '{':
 		return b.momentOf(raw)
 	default:
@@ -65,81 +62,39 @@ func (b *binder) momentOf(raw []byte) (t moment, ok bool) {
 	return t, t.valid()
 }
 
-// parseMoment reads RFC 3339, or of it the date alone, the time alone, or both without a zone; without seconds, too.
-func parseMoment(text []byte) (moment, bool) {
-	var t moment
-	p := parser{text: text}
-	if len(text) > len("2026") && text[len("2026")] == '-' {
-		t.day = true
-		t.year, t.month, t.date = p.number("", 4), p.number("-", 2), p.number("-", 2)
-		if t.year == 0 || t.month == 0 || t.date == 0 {
-			return t, false
-		}
-		if len(p.text) == 0 {
-			return t, !p.failed && t.valid()
-		}
-		p.failed = p.failed || p.take("Tt ") == 0
-	}
-	t.clock = true
-	t.hour, t.min = p.number("", 2), p.number(":", 2)
-	if len(p.text) > 0 && p.text[0] == ':' {
-		t.sec = p.number(":", 2)
-	}
-	if p.take(".") != 0 {
-		for unit := 100_000_000; len(p.text) > 0 && '0' <= p.text[0] && p.text[0] <= '9'; unit /= 10 {
-			t.ns += unit * p.number("", 1)
-		}
-	}
-	switch sign := p.take("Zz+-"); sign {
-	case 0:
-	case '+', '-':
-		hours, minutes := p.number("", 2), p.number(":", 2)
-		p.failed = p.failed || hours > 23 || minutes > 59
-		t.zone, t.offset = true, (hours*60+minutes)*60
-		if sign == '-' {
-			t.offset = -t.offset
-		}
-	default:
-		t.zone = true
-	}
-	return t, !p.failed && len(p.text) == 0 && t.valid()
+// layouts are those of RFC 3339 and of parts of it, whose fraction of a second time.Parse takes as well.
+var layouts = []struct {
+	layout           string
+	day, clock, zone bool
+}{
+	{time.RFC3339, true, true, true}, // the one that Dialogflow writes; the next ones cost an error before them
+	{time.DateOnly, true, false, false},
+	{"2006-01-02T15:04:05", true, true, false},
+	{time.TimeOnly, false, true, false},
+	{"15:04", false, true, false},
+	{"15:04:05Z07:00", false, true, true},
 }
 
-// parser takes a text apart.
-type parser struct {
-	text   []byte
-	failed bool
-}
-
-// take takes one byte of some, or 0.
-func (p *parser) take(some string) byte {
-	if len(p.text) == 0 || strings.IndexByte(some, p.text[0]) < 0 {
-		return 0
-	}
-	c := p.text[0]
-	p.text = p.text[1:]
-	return c
-}
-
-// number takes as many digits after what has to stand before them.
-func (p *parser) number(before string, digits int) (n int) {
-	if before != "" && p.take(before) == 0 {
-		p.failed = true
-	}
-	if len(p.text) < digits {
-		p.failed = true
-		return 0
-	}
-	for _, c := range p.text[:digits] {
-		if c < '0' || c > '9' {
-			p.failed = true
-			return 0
+func parseMoment(text string) (moment, bool) {
+	for _, l := range layouts {
+		at, err := time.Parse(l.layout, text)
+		if err != nil {
+			continue
 		}
-		n = n*10 + int(c-'0')
+		t := moment{day: l.day, clock: l.clock, zone: l.zone, hour: at.Hour(), min: at.Minute(), sec: at.Second(), ns: at.Nanosecond()}
+		if l.day {
+			t.year, t.month, t.date = at.Year(), int(at.Month()), at.Day()
+		}
+		if l.zone {
+			_, t.offset = at.Zone()
+		}
+		return t, t.valid() && (!t.day || t.year > 0)
 	}
-	p.text = p.text[digits:]
-	return n
+	return moment{}, false
 }
+
+// maxOffset is how far a zone is from UTC at most, as google.type.DateTime has it.
+const maxOffset = 18 * 60 * 60
 
 // valid reports whether there are such a day and such a time, as far as they are said.
 func (t *moment) valid() bool {
@@ -149,15 +104,10 @@ func (t *moment) valid() bool {
 		if year == 0 {
 			year = 2000 // which had a 29th of February
 		}
-		if days = 30 + (t.month+t.month/8)%2; t.month == 2 {
-			days = 28
-			if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-				days = 29
-			}
-		}
+		days = time.Date(year, time.Month(t.month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 	}
 	return (t.day || t.clock) && t.year <= 9999 && t.month <= 12 && t.date <= days &&
-		t.hour < 24 && t.min < 60 && t.sec < 60 && t.ns < int(time.Second)
+		t.hour < 24 && t.min < 60 && t.sec < 60 && t.ns < int(time.Second) && t.offset <= maxOffset && t.offset >= -maxOffset
 }
 
 // The seconds between which a google.protobuf.Timestamp may be: the years 1 to 9999.

@@ -79,7 +79,7 @@ func placing(o *intentgatev1.ParameterOptions) (names []string) {
 func (c *compiler) places(f protoreflect.FieldDescriptor, o *intentgatev1.ParameterOptions) []int {
 	var cx []int
 	for place := 1; place <= cxPlaces; place++ {
-		if len(o.GetFrom()) == 0 || slices.Contains(o.GetFrom(), intentgatev1.ParameterOptions_From(place)) { //nolint:gosec // at most 3
+		if len(o.GetFrom()) == 0 || slices.Contains(o.GetFrom(), intentgatev1.ParameterOptions_From(place)) {
 			cx = append(cx, place)
 		}
 	}

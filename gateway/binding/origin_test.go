@@ -44,9 +44,11 @@ func TestOriginsES(t *testing.T) {
 	}
 	const contexts = `, "remembered": "1", "remembered_otherwise": "2", "session": "` + session + `"}`
 	compile(t, "KindsService.Origins", binding.Options{Platform: dialogflow.ES}).play(t, dialogflow.ES, []play{
-		{name: "sources", body: `{"session": "` + session + `", "queryResult": {"queryText": "say \"hi\"", "languageCode": "pt-br", "intentDetectionConfidence": 0.25,
+		{
+			name: "sources", body: `{"session": "` + session + `", "queryResult": {"queryText": "say \"hi\"", "languageCode": "pt-br", "intentDetectionConfidence": 0.25,
 			"intent": {"displayName": "i"}}, "originalDetectIntentRequest": {"source": "telephony", "payload": {"telephony": {"caller_id": "+1555"}}}}`,
-			want: `{"language": "pt-br", "said": "say \"hi\"", "channel": "telephony", "confidence": 0.25, "caller": "+1555", "session": "` + session + `"}`},
+			want: `{"language": "pt-br", "said": "say \"hi\"", "channel": "telephony", "confidence": 0.25, "caller": "+1555", "session": "` + session + `"}`,
+		},
 		{name: "payload of another shape", body: turn(`{}`, `"originalDetectIntentRequest": {"payload": {"telephony": ["x"]}}, `), want: `{"order_id": ""` + contexts},
 		{name: "payload of a wrong kind", body: turn(`{}`, `"originalDetectIntentRequest": {"payload": {"telephony": {"caller_id": {"x": 1}}}}, `), field: "caller"},
 		{name: "own name", body: turn(`{"orderId": "normal", "order_id": "exact"}`, ""), want: `{"order_id": "exact"` + contexts},
@@ -74,9 +76,11 @@ func TestOriginsCX(t *testing.T) {
 		{name: "sources", body: `{"fulfillmentInfo": {"tag": "t"}, "triggerEvent": "sys.no-match", "languageCode": "en", "intentInfo": {"confidence": 1}, "payload": {"telephony": {"caller_id": 1555}},
 			"sessionInfo": {"session": "projects/p/locations/l/agents/a/sessions/s"}}`, want: `{"event": "sys.no-match", "language": "en", "confidence": 1, "caller": "1555"` + session},
 		{name: "transcript", body: `{"fulfillmentInfo": {"tag": "t"}, "transcript": "hi", "sessionInfo": {"session": "projects/p/locations/l/agents/a/sessions/s"}}`, want: `{"said": "hi"` + session},
-		{name: "form, intent, session", body: turn(`{"displayName": "order_id", "state": "FILLED", "value": "f"}, {"displayName": "where", "state": "INVALID", "value": "f"}`,
-			`"order_id": {"resolvedValue": "i"}, "where": {"resolvedValue": "i"}`, `"order_id": "s", "where": "s"`),
-			want: `{"order_id": "f", "from_form": "f", "from_intent": "i", "from_session": "s"` + session},
+		{
+			name: "form, intent, session", body: turn(`{"displayName": "order_id", "state": "FILLED", "value": "f"}, {"displayName": "where", "state": "INVALID", "value": "f"}`,
+				`"order_id": {"resolvedValue": "i"}, "where": {"resolvedValue": "i"}`, `"order_id": "s", "where": "s"`),
+			want: `{"order_id": "f", "from_form": "f", "from_intent": "i", "from_session": "s"` + session,
+		},
 		{name: "what is empty gives way", body: turn(`{"displayName": "order_id", "state": "EMPTY", "value": "f"}, {"displayName": "where", "state": "FILLED", "value": null}`,
 			`"order_id": {"resolvedValue": null}`, `"order_id": "s"`), want: `{"order_id": "s"` + session},
 		{name: "an empty text does not", body: turn(`{"displayName": "order_id", "state": "FILLED", "value": ""}`, ``, `"order_id": "s"`), want: `{"order_id": ""` + session},
@@ -90,15 +94,19 @@ func TestJoins(t *testing.T) {
 	const dateTime = `"pick_up": {"year": 2026, "month": 11, "day": 22, "hours": 15, "minutes": 30, "utcOffset": "3600s"}, "instant": "2026-11-22T14:30:00Z"`
 	plays := []play{
 		{name: "day and time", body: day + `, ` + hour, want: dateTime},
-		{name: "as on CX", body: `"day": {"year": 2026, "month": 11, "day": 22}, "time": {"hours": 15, "minutes": 30}`,
-			want: `"pick_up": {"year": 2026, "month": 11, "day": 22, "hours": 15, "minutes": 30, "timeZone": {"id": "Europe/Berlin"}}, "instant": "2026-11-22T14:30:00Z"`},
+		{
+			name: "as on CX", body: `"day": {"year": 2026, "month": 11, "day": 22}, "time": {"hours": 15, "minutes": 30}`,
+			want: `"pick_up": {"year": 2026, "month": 11, "day": 22, "hours": 15, "minutes": 30, "timeZone": {"id": "Europe/Berlin"}}, "instant": "2026-11-22T14:30:00Z"`,
+		},
 		{name: "lists of one", body: `"day": ["2026-11-22T12:00:00+01:00"], "time": ["15:30:00+01:00"]`, want: dateTime},
 		{name: "no time yet", body: day, want: ``},
 		{name: "no day yet", body: hour + `, "day": ""`, want: ``},
 		{name: "two days", body: day + `, "time": "2026-11-22"`, field: "pick_up", parameter: "day and time"},
 		{name: "a list", body: `"day": ["2026-11-22", "2026-11-23"], ` + hour, field: "pick_up", parameter: "day and time"},
-		{name: "days of a period", body: `"start-date": "2026-11-22T12:00:00+01:00", "end-date": "2026-11-22T12:00:00+01:00"`,
-			want: `"days": {"startTime": "2026-11-21T23:00:00Z", "endTime": "2026-11-22T23:00:00Z"}, "period": {"start": {"year": 2026, "month": 11, "day": 22}, "end": {"year": 2026, "month": 11, "day": 22}}`},
+		{
+			name: "days of a period", body: `"start-date": "2026-11-22T12:00:00+01:00", "end-date": "2026-11-22T12:00:00+01:00"`,
+			want: `"days": {"startTime": "2026-11-21T23:00:00Z", "endTime": "2026-11-22T23:00:00Z"}, "period": {"start": {"year": 2026, "month": 11, "day": 22}, "end": {"year": 2026, "month": 11, "day": 22}}`,
+		},
 		{name: "an open period", body: `"start-date": "2026-11-22"`, want: `"days": {"startTime": "2026-11-21T23:00:00Z"}, "period": {"start": {"year": 2026, "month": 11, "day": 22}}`},
 		{name: "times of a period", body: `"since": "2026-11-22T12:00:00Z", "until": "2026-11-22T13:00:00Z"`, want: `"hours": {"startTime": "2026-11-22T12:00:00Z", "endTime": "2026-11-22T13:00:00Z"}`},
 		{name: "money", body: `"price": 9.5, "coin": "eur"`, want: `"price": {"currencyCode": "EUR", "units": 9, "nanos": 500000000}, "both": {"price": 9.5}`},

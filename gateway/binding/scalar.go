@@ -45,24 +45,23 @@ func scalarWriter(kind protoreflect.Kind) writer {
 }
 
 func integerWriter(kind protoreflect.Kind) writer {
-	wire, bits, signed, wanted := protowire.VarintType, 64, true, ""
+	wire, write, bits, signed, wanted := protowire.VarintType, protowire.AppendVarint, 64, true, ""
 	switch kind {
-	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
-		signed, wanted = false, ", not negative"
-	}
-	switch kind {
-	case protoreflect.Int32Kind, protoreflect.Uint32Kind, protoreflect.Sint32Kind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+	case protoreflect.Int32Kind, protoreflect.Uint32Kind, protoreflect.Sint32Kind:
 		bits = 32
-	}
-	write := protowire.AppendVarint
-	switch kind {
-	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
-		write = func(b []byte, v uint64) []byte { return protowire.AppendVarint(b, protowire.EncodeZigZag(int64(v))) } //nolint:gosec // two's complement
 	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
-		wire = protowire.Fixed32Type
+		wire, bits = protowire.Fixed32Type, 32
 		write = func(b []byte, v uint64) []byte { return protowire.AppendFixed32(b, uint32(v)) } //nolint:gosec // the lower half is meant
 	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
 		wire, write = protowire.Fixed64Type, protowire.AppendFixed64
+	default:
+	}
+	switch kind {
+	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
+		signed, wanted = false, ", not negative"
+	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
+		write = func(b []byte, v uint64) []byte { return protowire.AppendVarint(b, protowire.EncodeZigZag(int64(v))) } //nolint:gosec // two's complement
+	default:
 	}
 	wanted = fmt.Sprintf("a whole number of %d bits%s", bits, wanted)
 	return writer{wire: wire, write: func(b *binder, raw []byte) (bool, *misfit) {

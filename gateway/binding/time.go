@@ -134,7 +134,7 @@ func writeInterval(c *compiler) convert {
 				return false, unfit(raw, wanted)
 			}
 			last, lastNanos = seconds, t.ns
-			at := b.open(field(i + 1)) //nolint:gosec // 1 or 2
+			at := b.open(field(i + 1))
 			b.instant(seconds, t.ns)
 			b.close(at)
 		}

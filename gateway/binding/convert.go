@@ -133,13 +133,13 @@ func mapping(n field, key, value writer) convert {
 			from, at := len(b.b), b.open(n)
 			b.b = protowire.AppendTag(b.b, mapKey, key.wire)
 			if _, m := key.write(b, name); m != nil {
-				m.path = fmt.Sprintf("[%s]", described(name, false))
+				m.path = fmt.Sprintf("[%d]", len(b.members)-base)
 				return false, m
 			}
 			named := len(b.b)
 			set, m := b.put(mapValue, &value, v)
 			if m != nil {
-				m.path = fmt.Sprintf("[%s]%s", described(name, false), m.path)
+				m.path = fmt.Sprintf("[%d]%s", len(b.members)-base, m.path)
 				return false, m
 			}
 			if !set {

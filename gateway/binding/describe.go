@@ -13,7 +13,7 @@ import (
 
 // Description says, for people and for tools, what a method takes of a turn.
 type Description struct {
-	Request []RequestField // in the order of the proto, each message before what is in it
+	Request []RequestField // in the order of the proto, each message before what is in it; the whole turn last
 }
 
 // RequestField is where one field of a request comes from.
@@ -31,32 +31,33 @@ type RequestField struct {
 	Sensitive bool
 }
 
+// maxDescribed is how many fields a description has at most before it leaves out what is in messages: messages of
+// messages are more than anybody reads.
+const maxDescribed = 500
+
 // Describe returns what a method takes of a turn; nothing where it takes Dialogflow's own request.
 func (m *Method) Describe() Description {
+	var d Description
 	if m.request == nil {
-		return Description{}
+		return d
 	}
-	d := Description{Request: m.request.describe(&m.request.messagePlan, nil, RequestField{})}
+	m.request.describe(&d, &m.request.messagePlan, nil, RequestField{})
 	if turn := m.request.turn; turn != nil {
 		d.Request = append(d.Request, RequestField{Path: string(turn.Name()), Type: string(turnMessage), From: "turn"})
 	}
 	return d
 }
 
-// describe returns the fields of a message, which is the request or that of a field within the messages around it.
-func (r *requestPlan) describe(message *messagePlan, around []*messagePlan, in RequestField) []RequestField {
-	var all []RequestField
+// describe adds the fields of a message, which is the request or that of a field within the messages around it.
+func (r *requestPlan) describe(all *Description, message *messagePlan, around []*messagePlan, in RequestField) {
 	fields := slices.Clone(message.fields)
 	slices.SortFunc(fields, func(a, b fieldPlan) int { return a.descriptor.Index() - b.descriptor.Index() })
 	around = append(slices.Clip(around), message)
 	for i := range fields {
 		f := &fields[i]
 		d := RequestField{
-			Path: f.name, Type: typeOf(f.descriptor), From: "parameter", Names: f.parameters(),
+			Path: strings.TrimPrefix(in.Path+"."+f.name, "."), Type: typeOf(f.descriptor), From: "parameter", Names: f.parameters(),
 			Required: f.required, Sensitive: f.sensitive || in.Sensitive,
-		}
-		if in.Path != "" {
-			d.Path = in.Path + "." + f.name
 		}
 		switch {
 		case f.join != nil:
@@ -74,12 +75,11 @@ func (r *requestPlan) describe(message *messagePlan, around []*messagePlan, in R
 		if enum := f.descriptor.Enum(); enum != nil {
 			d.Words = shortNames(enum)
 		}
-		all = append(all, d)
-		if f.nested != nil && !slices.Contains(around, f.nested) {
-			all = append(all, r.describe(f.nested, around, d)...)
+		all.Request = append(all.Request, d)
+		if f.nested != nil && !slices.Contains(around, f.nested) && len(all.Request) < maxDescribed {
+			r.describe(all, f.nested, around, d)
 		}
 	}
-	return all
 }
 
 // placeName names a place of the turn.

@@ -86,7 +86,7 @@ func TestArgumentErrors(t *testing.T) {
 			"Kinds", `{"items": [{"sku": "a"}, {"price": {"amount": true}}]}`,
 			`field items[1].price, from parameter "items": saw an object, wanted an amount of at most 9 decimals and a currency of three letters`,
 		},
-		{"Kinds", `{"by_flag": {"true": {"count": "x"}}}`, `field by_flag["true"].count, from parameter "by_flag": saw "x", wanted a whole number of 32 bits`},
+		{"Kinds", `{"by_flag": {"true": {"count": "x"}}}`, `field by_flag[0].count, from parameter "by_flag": saw "x", wanted a whole number of 32 bits`},
 		{"Kinds", `{"item": {"size": 1}}`, `field item, from parameter "item": saw an object, wanted an object with members of Item`},
 		{"Kinds", `{"phone": 0, "email": "a@b"}`, `field phone: email is given as well, wanted one of oneof contact`},
 		{"Kinds", `{"line": {"secret": {"pin": 1234}}}`, `field line.secret, from parameter "line": saw an object, wanted a text`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -62,6 +63,9 @@ func (c *Client) reflect(ctx context.Context, method string) (_ []byte, err erro
 			return nil, err
 		}
 	}
+	if err := asked.end(); err != nil {
+		return nil, err
+	}
 	set := &descriptorpb.FileDescriptorSet{}
 	for _, file := range asked.files {
 		set.File = append(set.File, file)
@@ -92,6 +96,17 @@ func (r *reflected) ask(request *reflection.ServerReflectionRequest) (*reflectio
 		return nil, status.Error(codes.Code(failed.GetErrorCode()), failed.GetErrorMessage()) //nolint:gosec // a code is what it should be
 	}
 	return response, nil
+}
+
+// end lets the service end the conversation, which would be a cancelled call in its log otherwise.
+func (r *reflected) end() error {
+	if err := r.stream.CloseSend(); err != nil {
+		return err
+	}
+	if err := r.stream.RecvMsg(new(reflection.ServerReflectionResponse)); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("server reflection does not end: %w", err)
+	}
+	return nil
 }
 
 // services returns the names of the services that are not gRPC's own.

@@ -3,7 +3,8 @@ package binding
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -93,16 +94,11 @@ func (c *compiler) unused(method protoreflect.MethodDescriptor) {
 	if c.Annotations == nil {
 		return
 	}
-	var paths []string
-	for path := range c.Annotations.Fields {
+	for _, path := range slices.Sorted(maps.Keys(c.Annotations.Fields)) {
 		if !c.used[path] {
-			paths = append(paths, path)
+			c.problem(method, fmt.Sprintf("the configuration binds %q, which is no field", path),
+				"write request or response and the names of fields as the proto has them, such as request.period.start")
 		}
-	}
-	sort.Strings(paths)
-	for _, path := range paths {
-		c.problem(method, fmt.Sprintf("the configuration binds %q, which is no field", path),
-			"write request or response and the names of fields as the proto has them, such as request.period.start")
 	}
 }
 

@@ -154,6 +154,17 @@ func TestCompileWithAnnotations(t *testing.T) {
 	}
 }
 
+func TestCompileRefusesUnknownSources(t *testing.T) {
+	fields := map[string]*intentgatev1.ParameterOptions{"request.string": {Source: 99}, "request.bytes": {From: []intentgatev1.ParameterOptions_From{99}}}
+	_, err := binding.Compile(descriptor(t, "KindsService.Kinds"), binding.Options{Platform: dialogflow.ES, Annotations: &binding.Annotations{Fields: fields}})
+	got := problems(t, err)
+	for _, element := range []string{"KindsRequest.string", "KindsRequest.bytes"} {
+		if problem := got["kinds.proto: kinds.v1."+element]; len(problem) != 1 || !strings.Contains(problem[0], "99") {
+			t.Errorf("%s: got %q, want that 99 is not known", element, problem)
+		}
+	}
+}
+
 // A descriptor that is newer than the gateway may say what the gateway must not ignore.
 func TestCompileRefusesUnknownOptions(t *testing.T) {
 	newer := func(known proto.Message) []byte {

@@ -106,6 +106,31 @@ func (c *compiler) places(f protoreflect.FieldDescriptor, o *intentgatev1.Parame
 // source finds a value of the turn that is no parameter, as JSON; nil where it is not there.
 type source func(b *binder, turn *dialogflow.Turn) []byte
 
+// sources are texts of a turn; a confidence is a number in a text, which fields of numbers take as well.
+var sources = map[intentgatev1.ParameterOptions_Source]func(turn *dialogflow.Turn) string{
+	intentgatev1.ParameterOptions_SOURCE_LANGUAGE: func(turn *dialogflow.Turn) string { return turn.Language },
+	intentgatev1.ParameterOptions_SOURCE_SESSION:  func(turn *dialogflow.Turn) string { return turn.Session.Name },
+	intentgatev1.ParameterOptions_SOURCE_CHANNEL:  func(turn *dialogflow.Turn) string { return turn.Channel.Source },
+	intentgatev1.ParameterOptions_SOURCE_EVENT:    func(turn *dialogflow.Turn) string { return did(turn, dialogflow.EventInput) },
+	intentgatev1.ParameterOptions_SOURCE_QUERY_TEXT: func(turn *dialogflow.Turn) string {
+		return did(turn, dialogflow.TextInput, dialogflow.TranscriptInput)
+	},
+	intentgatev1.ParameterOptions_SOURCE_CONFIDENCE: func(turn *dialogflow.Turn) string {
+		if turn.Intent.Confidence == 0 {
+			return "" // left out of the request
+		}
+		return strconv.FormatFloat(turn.Intent.Confidence, 'g', -1, 64)
+	},
+}
+
+// did is what the user did, if it is of one of the kinds.
+func did(turn *dialogflow.Turn, kinds ...dialogflow.InputKind) string {
+	if slices.Contains(kinds, turn.Input.Kind) {
+		return turn.Input.Text
+	}
+	return ""
+}
+
 func (c *compiler) source(f protoreflect.FieldDescriptor, o *intentgatev1.ParameterOptions) source {
 	if path := o.GetPayload(); path != "" {
 		names := aliases(strings.Split(path, "."))
@@ -117,45 +142,12 @@ func (c *compiler) source(f protoreflect.FieldDescriptor, o *intentgatev1.Parame
 			return raw
 		}
 	}
-	var text func(turn *dialogflow.Turn) string
-	switch o.GetSource() {
-	case intentgatev1.ParameterOptions_SOURCE_LANGUAGE:
-		text = func(turn *dialogflow.Turn) string { return turn.Language }
-	case intentgatev1.ParameterOptions_SOURCE_QUERY_TEXT:
-		text = func(turn *dialogflow.Turn) string {
-			return said(turn, dialogflow.TextInput, dialogflow.TranscriptInput)
-		}
-	case intentgatev1.ParameterOptions_SOURCE_SESSION:
-		text = func(turn *dialogflow.Turn) string { return turn.Session.Name }
-	case intentgatev1.ParameterOptions_SOURCE_EVENT:
-		text = func(turn *dialogflow.Turn) string { return said(turn, dialogflow.EventInput) }
-	case intentgatev1.ParameterOptions_SOURCE_CHANNEL:
-		text = func(turn *dialogflow.Turn) string { return turn.Channel.Source }
-	case intentgatev1.ParameterOptions_SOURCE_CONFIDENCE:
-		return func(b *binder, turn *dialogflow.Turn) []byte {
-			if turn.Intent.Confidence == 0 {
-				return nil // left out of the request
-			}
-			return b.keep(strconv.AppendFloat(b.kept, turn.Intent.Confidence, 'g', -1, 64))
-		}
-	default:
+	text := sources[o.GetSource()]
+	if text == nil {
 		c.problem(f, fmt.Sprintf("source has the value %s, which this gateway does not know", o.GetSource()), "upgrade the gateway")
-		return nil
 	}
 	return func(b *binder, turn *dialogflow.Turn) []byte {
-		s := text(turn)
-		if s == "" {
-			return nil
-		}
-		quoted, _ := jsontext.AppendQuote(b.kept, s) // of what is no UTF-8, as much as can be said
+		quoted, _ := jsontext.AppendQuote(b.kept, text(turn)) // of what is no UTF-8, as much as can be said
 		return b.keep(quoted)
 	}
-}
-
-// said is what the user did, if it is of one of the kinds.
-func said(turn *dialogflow.Turn, kinds ...dialogflow.InputKind) string {
-	if slices.Contains(kinds, turn.Input.Kind) {
-		return turn.Input.Text
-	}
-	return ""
 }

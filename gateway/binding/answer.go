@@ -1,11 +1,9 @@
 package binding
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -13,271 +11,195 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-const replyName protoreflect.FullName = "intentgate.v1.Reply"
+// replyMessage is the type of a field that is obeyed.
+var replyMessage = new(intentgatev1.Reply).ProtoReflect().Descriptor().FullName()
 
-// answer is how a response's bytes become a reply: only fields that say what becomes of them leave the house.
-type answer struct {
-	expression
-
-	fields []answerField // in the order of their numbers
+// answerPlan is what becomes of a message in a response. Only fields that say what becomes of them leave the house.
+type answerPlan struct {
+	fields []answerField // in the order of the proto
+	sets   bool          // one of them, or of those within, is remembered or a Reply
 }
 
-// answerField is a field of a message, or nothing but the way to fields inside it.
+// answerField is a field that leaves the house, or in which there are some that do.
 type answerField struct {
 	descriptor protoreflect.FieldDescriptor
-	text       bool
+	options    *intentgatev1.ParameterOptions
 	reply      bool
-	set        string // the parameter's name, or ""
-	clear      bool   // an absent value is null
-	inside     []answerField
+	value      valuer      // that is said or remembered; nil: neither
+	inside     *answerPlan // of the message that it is; nil: none, or nothing in it leaves the house
 }
 
 // answerCompiler finds the fields of a response that leave the house.
 type answerCompiler struct {
 	*compiler
 
-	around []protoreflect.FullName // the messages around the next field: what holds itself is not looked into
-	set    map[string]string       // by the parameter's name: the field that sets it
-	reply  string                  // the field that is a Reply
+	plans   map[protoreflect.FullName]*answerPlan
+	objects map[protoreflect.FullName]*objectPlan // of messages that are remembered
+	around  []protoreflect.FullName               // the messages around the next field: what holds itself is not looked into
+	set     map[string]string                     // by the parameter's name: the field that sets it
+	reply   string                                // the field that is a Reply
 }
 
-func compileAnswer(c *compiler, response protoreflect.MessageDescriptor) *answer {
-	find := answerCompiler{compiler: c, set: map[string]string{}}
-	return &answer{expression{c.Platform, c.TimeZone}, find.message("response", response)}
-}
-
-func (c *answerCompiler) message(path string, message protoreflect.MessageDescriptor) []answerField {
-	if slices.Contains(c.around, message.FullName()) {
-		return nil
+func (c *compiler) answer(response protoreflect.MessageDescriptor) *answerPlan {
+	find := answerCompiler{
+		compiler: c, plans: map[protoreflect.FullName]*answerPlan{}, objects: map[protoreflect.FullName]*objectPlan{}, set: map[string]string{},
 	}
-	c.around = append(c.around, message.FullName())
-	defer func() { c.around = c.around[:len(c.around)-1] }()
-	var fields []answerField
+	return find.message(response, "response")
+}
+
+// message compiles one within the response. A plan is shared by all fields of its type, unless the configuration annotates
+// what stands at this very path.
+func (c *answerCompiler) message(message protoreflect.MessageDescriptor, path string) *answerPlan {
+	plan, name, shared := new(answerPlan), message.FullName(), !c.within(path)
+	if shared && slices.Contains(c.around, name) {
+		return plan
+	}
+	if known := c.plans[name]; known != nil && shared {
+		if known.sets {
+			c.problem(message, "it is more than once in the response, and what its fields set can be set once",
+				"annotate fields of the response itself, or use a message for each")
+		}
+		return known
+	}
+	if shared {
+		c.plans[name] = plan
+	}
+	c.around = append(c.around, name)
 	for i := range message.Fields().Len() {
-		descriptor := message.Fields().Get(i)
-		if field := c.leaves(path+"."+string(descriptor.Name()), descriptor); field != nil {
-			fields = append(fields, *field)
+		f := message.Fields().Get(i)
+		field := c.answerField(f, path+"."+string(f.Name()))
+		if field.reply || field.value != nil || field.inside != nil {
+			plan.fields = append(plan.fields, field)
+			plan.sets = plan.sets || field.reply || field.options.GetSet() != "" || field.inside != nil && field.inside.sets
 		}
 	}
-	slices.SortFunc(fields, func(a, b answerField) int { return int(a.descriptor.Number() - b.descriptor.Number()) })
-	return fields
+	c.around = c.around[:len(c.around)-1]
+	return plan
 }
 
-// leaves returns nil for a field that stays in the house.
-func (c *answerCompiler) leaves(path string, descriptor protoreflect.FieldDescriptor) *answerField {
-	options := c.field(descriptor, path)
-	message := descriptor.Message()
-	field := &answerField{
-		descriptor: descriptor, text: options.GetText(), set: options.GetSet(), clear: options.GetClearWhenUnset(),
-		reply: message != nil && message.FullName() == replyName && !descriptor.IsList(),
-	}
-	if field.text && descriptor.Kind() != protoreflect.StringKind || field.text && descriptor.IsMap() {
-		c.problem(descriptor, "is a text, but no string", "make it a string, or a list of strings")
+func (c *answerCompiler) answerField(f protoreflect.FieldDescriptor, path string) answerField {
+	options, message := c.field(f, path), f.Message()
+	field := answerField{descriptor: f, options: options, reply: message != nil && message.FullName() == replyMessage}
+	one := f.Kind() != protoreflect.GroupKind && !f.IsList() && !f.IsMap()
+	switch {
+	case field.reply && (!one || options.GetSet() != ""):
+		c.problem(f, "a Reply is obeyed", "let it be neither a list nor the value of a parameter")
+	case field.reply && c.reply != "":
+		c.problem(f, "it is a second Reply beside "+c.reply, "one says it all")
+	case options.GetText() && (f.Kind() != protoreflect.StringKind || f.IsMap()):
+		c.problem(f, "it is a text, but no string", "make it a string, or a list of strings")
+	case options.GetClearWhenUnset() && options.GetSet() == "":
+		c.problem(f, "it has clear_when_unset, but sets nothing", "remove that, or say what it sets")
+	case options.GetClearWhenUnset() && !f.HasPresence() && len(c.around) == 1:
+		c.problem(f, "it has clear_when_unset, but is never unset", "remove that, or make the field optional")
 	}
 	if field.reply {
-		if c.reply != "" {
-			c.problem(descriptor, "is a second Reply beside "+c.reply, "one says it all")
+		if one {
+			c.reply = path
 		}
-		c.reply = path
+		return field
 	}
-	c.sets(path, field)
-	if field.set == "" && !field.reply && message != nil && !descriptor.IsList() && !descriptor.IsMap() {
-		field.inside = c.message(path, message)
+	if set := options.GetSet(); set != "" {
+		if earlier := c.set[set]; earlier != "" {
+			c.problem(f, fmt.Sprintf("it sets the parameter %q, as %s does", set, earlier), "give it another name")
+		}
+		c.set[set] = path
 	}
-	if !field.text && !field.reply && field.set == "" && len(field.inside) == 0 {
-		return nil
+	if options.GetSet() != "" || options.GetText() {
+		field.value = c.value(f, path)
+	}
+	if message != nil && one {
+		if inside := c.message(message, path); len(inside.fields) > 0 {
+			field.inside = inside
+		}
 	}
 	return field
 }
-
-// sets checks that what a field sets can be set.
-func (c *answerCompiler) sets(path string, field *answerField) {
-	switch {
-	case field.clear && field.set == "":
-		c.problem(field.descriptor, "has clear_when_unset, but sets nothing", "remove it, or say what it sets")
-	case field.clear && !field.descriptor.HasPresence():
-		c.problem(field.descriptor, "has clear_when_unset, but is never unset", "remove it, or make the field optional")
-	}
-	if field.set == "" {
-		return
-	}
-	if earlier := c.set[field.set]; earlier != "" {
-		c.problem(field.descriptor, fmt.Sprintf("sets the parameter %q, as %s does", field.set, earlier), "give it another name")
-	}
-	c.set[field.set] = path
-	if problem := inexpressible(field.descriptor, nil); problem != "" {
-		c.problem(field.descriptor, "cannot be a parameter: it holds "+problem, "set another field, or write a Reply")
-	}
-}
-
-// read makes the reply of a response. Texts are said first, then what a Reply among the fields says, whose parameters win.
-func (a *answer) read(response []byte) (*intentgatev1.Reply, error) {
-	r := answerReader{expression: a.expression, reply: &intentgatev1.Reply{}}
-	if err := r.message(a.fields, response); err != nil {
-		return nil, err
-	}
-	reply := r.reply
-	reply.Texts = append(r.texts, reply.GetTexts()...)
-	if len(r.parameters) > 0 {
-		if reply.GetSessionParameters() == nil {
-			reply.SessionParameters = &structpb.Struct{Fields: r.parameters}
-			return reply, nil
-		}
-		own := reply.GetSessionParameters().GetFields()
-		for name, value := range r.parameters {
-			if own[name] == nil {
-				own[name] = value
-			}
-		}
-	}
-	return reply, nil
-}
-
-// answerReader collects what a response says.
-type answerReader struct {
-	expression
-
-	texts      []string
-	parameters map[string]*structpb.Value
-	reply      *intentgatev1.Reply
-}
-
-// message reads the fields of a message's bytes.
-func (r *answerReader) message(fields []answerField, b []byte) error {
-	occurrences, err := split(b)
-	if err != nil {
-		return err
-	}
-	for i := range fields {
-		if err := r.take(&fields[i], occurrences.of(fields[i].descriptor.Number())); err != nil {
-			return fmt.Errorf("%s: %w", fields[i].descriptor.FullName(), err)
-		}
-	}
-	return nil
-}
-
-func (r *answerReader) take(field *answerField, all []occurrence) error {
-	descriptor := field.descriptor
-	if field.reply || len(field.inside) > 0 {
-		b, there, err := merged(all)
-		if err != nil || !there {
-			return err
-		}
-		if !field.reply {
-			return r.message(field.inside, b)
-		}
-		if err := proto.Unmarshal(b, r.reply); err != nil {
-			return fmt.Errorf("no Reply: %w", err)
-		}
-		return nil
-	}
-	value, err := r.expression.field(descriptor, all)
-	if err != nil {
-		return err
-	}
-	if field.text {
-		r.say(value)
-	}
-	if field.set == "" || value == nil && !field.clear {
-		return nil
-	}
-	if value == nil {
-		value = structpb.NewNullValue()
-	}
-	if r.parameters == nil {
-		r.parameters = map[string]*structpb.Value{}
-	}
-	r.parameters[field.set] = value
-	return nil
-}
-
-// say adds a text, or a list of them. What is empty is not said.
-func (r *answerReader) say(value *structpb.Value) {
-	for _, one := range append(value.GetListValue().GetValues(), value) {
-		if text := one.GetStringValue(); text != "" {
-			r.texts = append(r.texts, text)
-		}
-	}
-}
-
-// occurrence is a field as it stands on the wire.
-type occurrence struct {
-	number protowire.Number
-	kind   protowire.Type
-	varint uint64 // of a varint, a fixed32 or a fixed64
-	bytes  []byte
-}
-
-type occurrences []occurrence
-
-// split reads the fields of a message, in their order.
-func split(b []byte) (occurrences, error) {
-	var all occurrences
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return nil, protowire.ParseError(n)
-		}
-		b = b[n:]
-		o := occurrence{number: number, kind: kind}
-		switch kind {
-		case protowire.VarintType:
-			o.varint, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(b)
-			o.varint = uint64(v)
-		case protowire.Fixed64Type:
-			o.varint, n = protowire.ConsumeFixed64(b)
-		case protowire.BytesType:
-			o.bytes, n = protowire.ConsumeBytes(b)
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, b) // a group, which no annotated field is
-		}
-		if n < 0 {
-			return nil, protowire.ParseError(n)
-		}
-		b = b[n:]
-		all = append(all, o)
-	}
-	return all, nil
-}
-
-// of returns the occurrences of a field.
-func (all occurrences) of(number protowire.Number) (found []occurrence) {
-	for i := range all {
-		if all[i].number == number {
-			found = append(found, all[i])
-		}
-	}
-	return found
-}
-
-// merged returns the bytes of a message: that of several is what stands in all of them, one after the other.
-func merged(all []occurrence) (b []byte, there bool, err error) {
-	for i := range all {
-		if all[i].kind != protowire.BytesType {
-			return nil, false, errWireType
-		}
-		if i == 0 {
-			b = all[i].bytes
-			continue
-		}
-		b = append(slices.Clone(b), all[i].bytes...)
-	}
-	return b, len(all) > 0, nil
-}
-
-var errWireType = errors.New("the bytes are of another type of field: does the service run another version of its proto?")
 
 // Answer reads a response. Bytes that are no message of the method's are an error, and the service's fault.
 func (m *Method) Answer(response []byte) (Answer, error) {
 	if m.answer == nil {
 		return m.canonicalAnswer(response)
 	}
-	reply, err := m.answer.read(response)
-	if err != nil {
+	reader := answerReader{parameters: map[string]*structpb.Value{}}
+	if err := reader.message(m.answer, response, true); err != nil {
 		return Answer{}, fmt.Errorf("response of %d bytes: %w", len(response), err)
 	}
-	return Answer{Reply: reply}, nil
+	return Answer{Reply: reader.whole()}, nil
+}
+
+// answerReader collects what a response says.
+type answerReader struct {
+	texts      []string
+	parameters map[string]*structpb.Value
+	reply      intentgatev1.Reply
+}
+
+// message reads the fields of a message, which may be absent.
+func (r *answerReader) message(plan *answerPlan, b []byte, there bool) error {
+	all, err := split(b)
+	if err != nil {
+		return err
+	}
+	for i := range plan.fields {
+		f := &plan.fields[i]
+		if err := r.field(f, all.of(f.descriptor), there); err != nil {
+			return fmt.Errorf("%s: %w", f.descriptor.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (r *answerReader) field(f *answerField, all []occurrence, there bool) error {
+	if f.value != nil {
+		var value *structpb.Value
+		if there {
+			var err error
+			if value, err = f.value(all); err != nil {
+				return err
+			}
+		}
+		r.take(f.options, value)
+	}
+	if !f.reply && (f.inside == nil || len(all) == 0 && !f.inside.sets) {
+		return nil
+	}
+	message, err := merged(all)
+	switch {
+	case err != nil:
+		return err
+	case !f.reply:
+		return r.message(f.inside, message.bytes, len(all) > 0)
+	default:
+		return proto.Unmarshal(message.bytes, &r.reply)
+	}
+}
+
+// take takes the value of a field, nil where it is absent. A text that is empty is not said.
+func (r *answerReader) take(options *intentgatev1.ParameterOptions, value *structpb.Value) {
+	if options.GetText() {
+		for _, text := range append([]*structpb.Value{value}, value.GetListValue().GetValues()...) {
+			if text.GetStringValue() != "" {
+				r.texts = append(r.texts, text.GetStringValue())
+			}
+		}
+	}
+	if value == nil && options.GetClearWhenUnset() {
+		value = structpb.NewNullValue()
+	}
+	if value != nil && options.GetSet() != "" {
+		r.parameters[options.GetSet()] = value
+	}
+}
+
+// whole returns the reply. Texts are said before what a Reply among the fields says, whose parameters win.
+func (r *answerReader) whole() *intentgatev1.Reply {
+	r.reply.Texts = append(r.texts, r.reply.GetTexts()...)
+	for name, value := range r.reply.GetSessionParameters().GetFields() {
+		r.parameters[name] = value
+	}
+	if len(r.parameters) > 0 {
+		r.reply.SessionParameters = &structpb.Struct{Fields: r.parameters}
+	}
+	return &r.reply
 }

@@ -1,11 +1,11 @@
 package binding
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -75,14 +75,14 @@ func (m *Method) canonicalAnswer(response []byte) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("response cannot be written as JSON: %w", err)
 	}
-	var body bytes.Buffer
-	if err := json.Compact(&body, text); err != nil { // protojson varies its white space on purpose
-		return Answer{}, err
+	body := jsontext.Value(text)
+	if err := body.Compact(); err != nil { // protojson varies its white space on purpose
+		return Answer{}, fmt.Errorf("response is no JSON: %w", err)
 	}
-	if body.Len() > dialogflow.MaxAnswer {
-		return Answer{}, &dialogflow.TooLargeError{Size: body.Len()}
+	if len(body) > dialogflow.MaxAnswer {
+		return Answer{}, &dialogflow.TooLargeError{Size: len(body)}
 	}
-	return Answer{JSON: body.Bytes()}, nil
+	return Answer{JSON: body}, nil
 }
 
 // lost names what of a body a message has no place for: fields and enum values that its proto does not know, as paths
@@ -104,15 +104,9 @@ func short(name string) string {
 }
 
 func (l *losses) add(path string) {
-	if len(l.paths) == maxLost {
-		return
+	if len(l.paths) < maxLost && !slices.Contains(l.paths, path) {
+		l.paths = append(l.paths, path)
 	}
-	for _, known := range l.paths {
-		if known == path {
-			return
-		}
-	}
-	l.paths = append(l.paths, path)
 }
 
 func (l *losses) message(c *cursor, message protoreflect.MessageDescriptor, path string) {

@@ -61,7 +61,7 @@ func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, er
 		m.request = c.request(m.input)
 	}
 	if !c.canonical(m.output, "Response") {
-		m.answer = compileAnswer(c, m.output)
+		m.answer = c.answer(m.output)
 	}
 	c.unused(method)
 	if len(c.problems) > 0 {

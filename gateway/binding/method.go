@@ -23,7 +23,7 @@ type Method struct {
 	platform      dialogflow.Platform
 	input, output protoreflect.MessageDescriptor
 	request       *requestPlan // nil: it takes Dialogflow's own request
-	answer        *answer      // nil: it answers with Dialogflow's own response
+	answer        *answerPlan  // nil: it answers with Dialogflow's own response
 	scratch       sync.Pool    // of *binder
 }
 

@@ -1,6 +1,8 @@
 package binding_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -221,4 +223,34 @@ func TestAnswerWithAnnotations(t *testing.T) {
 	answer, err := method.Answer(wireOf(t, descriptor(t, "AnswersService.Answer").Output(), `{"text": "no", "note": "yes", "count": 7, "line": {"article": "a"},
 		"part": {"said": "no"}, "item": {"price": {"units": 5, "currencyCode": "EUR"}}, "reply": {"texts": ["and"]}}`))
 	wantReply(t, answer, err, `{"texts": ["yes", "and"], "sessionParameters": {"plain": null, "line": {"thing": "a", "count": 0, "secret": ""}, "price": {"amount": 5, "currency": "EUR"}, "euros": 5, "words": []}}`)
+}
+
+func TestDescribeAnswer(t *testing.T) {
+	var got []string
+	for _, f := range compile(t, "AnswersService.Answer", binding.Options{Platform: dialogflow.ES}).Describe().Response {
+		got = append(got, fmt.Sprintf("%s %s reply=%v text=%v set=%q clear=%v", f.Path, f.Type, f.Reply, f.Text, f.Set, f.Clear))
+	}
+	want := []string{
+		`count int32 reply=false text=false set="count" clear=false`,
+		`text string reply=false text=true set="" clear=false`,
+		`more repeated string reply=false text=true set="" clear=false`,
+		`said_and_kept string reply=false text=true set="kept" clear=false`,
+		`maybe string reply=false text=false set="maybe" clear=false`,
+		`cleared string reply=false text=false set="cleared" clear=true`,
+		`part.said string reply=false text=true set="" clear=false`,
+		`part.number int32 reply=false text=false set="number" clear=false`,
+		`part.cleared string reply=false text=false set="cleared_within" clear=true`,
+		`part.within kinds.v1.Part.Within reply=false text=false set="within" clear=false`,
+		`part.within.deep bool reply=false text=false set="deep" clear=false`,
+		`reply intentgate.v1.Reply reply=true text=false set="" clear=false`,
+		`either string reply=false text=false set="either" clear=false`,
+		`or int64 reply=false text=false set="or" clear=false`,
+		`else kinds.v1.Else reply=false text=false set="else" clear=false`,
+		`line kinds.v1.Line reply=false text=false set="line" clear=false`,
+		`list repeated string reply=false text=false set="list" clear=false`,
+		`item kinds.v1.Item reply=false text=false set="item" clear=true`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %s\nwant %s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }

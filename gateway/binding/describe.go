@@ -11,9 +11,10 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// Description says, for people and for tools, what a method takes of a turn.
+// Description says, for people and for tools, what a method takes of a turn and what becomes of its response.
 type Description struct {
-	Request []RequestField // in the order of the proto, each message before what is in it; the whole turn last
+	Request  []RequestField  // in the order of the proto, each message before what is in it; the whole turn last
+	Response []ResponseField // in the order of the proto, those that leave the house
 }
 
 // RequestField is where one field of a request comes from.
@@ -31,21 +32,52 @@ type RequestField struct {
 	Sensitive bool
 }
 
+// ResponseField is what becomes of one field of a response.
+type ResponseField struct {
+	Path      string // such as status or order.status
+	Type      string // as the proto has it
+	Reply     bool   // it is obeyed
+	Text      bool   // it is said
+	Set       string // the parameter that remembers it; empty: none
+	Clear     bool   // where it is absent the parameter is forgotten
+	Sensitive bool
+}
+
 // maxDescribed is how many fields a description has at most before it leaves out what is in messages: messages of
 // messages are more than anybody reads.
 const maxDescribed = 500
 
-// Describe returns what a method takes of a turn; nothing where it takes Dialogflow's own request.
+// Describe returns what a method takes of a turn, nothing where that is Dialogflow's own request; and what becomes of its
+// response, nothing where that is Dialogflow's own.
 func (m *Method) Describe() Description {
 	var d Description
-	if m.request == nil {
-		return d
+	if m.request != nil {
+		m.request.describe(&d, &m.request.messagePlan, nil, RequestField{})
+		if turn := m.request.turn; turn != nil {
+			d.Request = append(d.Request, RequestField{Path: string(turn.Name()), Type: string(turnMessage), From: "turn"})
+		}
 	}
-	m.request.describe(&d, &m.request.messagePlan, nil, RequestField{})
-	if turn := m.request.turn; turn != nil {
-		d.Request = append(d.Request, RequestField{Path: string(turn.Name()), Type: string(turnMessage), From: "turn"})
+	if m.answer != nil {
+		m.answer.describe(&d, ResponseField{})
 	}
 	return d
+}
+
+// describe adds the fields of a message within a field, which is none for the response itself.
+func (p *answerPlan) describe(all *Description, in ResponseField) {
+	for i := range p.fields {
+		f := &p.fields[i]
+		d := ResponseField{
+			Path: strings.TrimPrefix(in.Path+"."+string(f.descriptor.Name()), "."), Type: typeOf(f.descriptor), Reply: f.reply, Text: f.options.GetText(),
+			Set: f.options.GetSet(), Clear: f.options.GetClearWhenUnset(), Sensitive: f.options.GetSensitive() || in.Sensitive,
+		}
+		if f.reply || f.value != nil {
+			all.Response = append(all.Response, d)
+		}
+		if f.inside != nil && len(all.Response) < maxDescribed {
+			f.inside.describe(all, d)
+		}
+	}
 }
 
 // describe adds the fields of a message, which is the request or that of a field within the messages around it.

@@ -127,18 +127,19 @@ func (x expression) moment(t *moment) (*structpb.Value, error) {
 		}
 		return object(members), nil
 	}
-	text := ""
+	layout := ""
 	if t.day {
-		text = fmt.Sprintf("%04d-%02d-%02d", t.year, t.month, t.date)
+		layout = time.DateOnly
 	}
 	if t.day && t.clock {
-		text += "T"
+		layout += "T"
 	}
 	if t.clock {
-		text += fmt.Sprintf("%02d:%02d:%02d", t.hour, t.min, t.sec) + fraction(t.ns)
+		layout += "15:04:05.999999999"
 	}
 	if t.zone {
-		text += time.Time{}.In(time.FixedZone("", t.offset)).Format("Z07:00")
+		layout += "Z07:00"
 	}
-	return structpb.NewStringValue(text), nil
+	at := time.Date(t.year, time.Month(t.month), t.date, t.hour, t.min, t.sec, t.ns, time.FixedZone("", t.offset))
+	return structpb.NewStringValue(at.Format(layout)), nil
 }

@@ -218,6 +218,9 @@ func (x *IntentOptions) GetTag() []string {
 // Without it a request's field is the parameter of its own name, and a response's field stays in the house. Among the
 // parameters of one place a name that is equal to the last letter beats one that is equal without regard to case, `-`,
 // `_` and `.`.
+//
+// Fields of messages within the request or the response are annotated alike; in a response, those of messages in lists and
+// maps write nothing.
 type ParameterOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Request: the names of the parameter, instead of the field's own. Several are alternatives: two of them that arrive

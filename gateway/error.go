@@ -102,6 +102,14 @@ func noRoute() *Error {
 	return &Error{Code: codes.NotFound, Reason: "no_route", Public: "no route takes this turn"}
 }
 
+// notLearnt is a turn that a service may answer, which has not been reached since the gateway started.
+func notLearnt(service string) *Error {
+	return &Error{
+		Code: codes.Unavailable, Reason: "not_learnt", Public: sentence(codes.Unavailable),
+		cause: fmt.Errorf("service %s has not told yet whether the turn is one of its intents", service),
+	}
+}
+
 // unanswered is a call that ended in a status. Its text and its details stay inside.
 func unanswered(ctx context.Context, err error) *Error {
 	code, reason := status.Code(err), "service_status"

@@ -51,11 +51,11 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 		return nil, refused(refusal)
 	}
 	t.noteCaller(who)
-	to, ok := t.find(asked)
-	if !ok {
-		return nil, noRoute()
-	}
+	to, failure := t.find(asked)
 	t.event.Service = to.name
+	if failure != nil {
+		return nil, failure
+	}
 	answer, failure := t.ask(ctx, asked, who, to)
 	if failure != nil || answer.JSON != nil {
 		return answer.JSON, failure
@@ -70,18 +70,22 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	return body, nil
 }
 
-// find returns what answers the turn: the first declared route, unless that is a general one and a service claims the turn.
-func (t *turn) find(asked *dialogflow.Turn) (destination, bool) {
+// find returns what answers the turn: the first declared route, unless that is a general one and a service claims the turn,
+// or may do so and has not said yet.
+func (t *turn) find(asked *dialogflow.Turn) (destination, *Error) {
 	route, declared := t.Router.Find(asked)
 	if t.Intents != nil && (!declared || route.General()) {
 		if target, ok := t.Intents.Find(t.view, asked); ok {
-			return destination{Service: t.Services[target.Service], Binding: target.Method, name: target.Service, claimed: true}, true
+			return destination{Service: t.Services[target.Service], Binding: target.Method, name: target.Service, claimed: true}, nil
+		}
+		if service, ok := t.Intents.Awaited(t.view, asked); ok {
+			return destination{name: service}, notLearnt(service)
 		}
 	}
 	if !declared {
-		return destination{}, false
+		return destination{}, noRoute()
 	}
-	return t.destinations[way{route.Service, route.WebhookJSON}], true
+	return t.destinations[way{route.Service, route.WebhookJSON}], nil
 }
 
 // admit judges the connection's certificate as of now, and the request's credentials; the proof is nil where the webhook

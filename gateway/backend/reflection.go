@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,14 +13,18 @@ import (
 	"google.golang.org/grpc/codes"
 	reflection "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// maxDescriptors bounds what a service can make the gateway hold of it, in bytes, and maxFiles in files.
+// The bounds on what a service can make the gateway hold of it. A list of services says little in each byte, and takes much
+// in memory; descriptors stay the bytes that they are.
 const (
-	maxDescriptors = 16 << 20
-	maxFiles       = 2000
+	maxDescriptors = 16 << 20 // bytes
+	maxFiles       = 5000
+	maxImports     = 20_000
+	maxServices    = 1000
+	maxList        = 1 << 20 // bytes
 )
 
 // reflectionMethods are the versions of the one protocol, the newer first. Their messages are the same on the wire.
@@ -29,8 +34,8 @@ var reflectionMethods = []string{
 }
 
 // Descriptors asks the service by server reflection what it serves, and returns that, without gRPC's own services, as a
-// google.protobuf.FileDescriptorSet with all that it imports. Equal answers give equal bytes. The error is a gRPC status
-// where the service answered with one.
+// google.protobuf.FileDescriptorSet with all that it imports. Nothing in it has been judged. Equal answers give equal
+// bytes. The error is a gRPC status where the service answered with one.
 func (c *Client) Descriptors(ctx context.Context) ([]byte, error) {
 	var unimplemented error
 	for _, method := range reflectionMethods {
@@ -43,57 +48,67 @@ func (c *Client) Descriptors(ctx context.Context) ([]byte, error) {
 	return nil, fmt.Errorf("the service has no server reflection: register it, or give the gateway a descriptor set: %w", unimplemented)
 }
 
-func (c *Client) reflect(ctx context.Context, method string) (_ []byte, err error) {
+func (c *Client) reflect(ctx context.Context, method string) ([]byte, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the stream
 	defer cancel()
 	conn, release := c.hold()
 	defer release()
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method,
-		grpc.MaxCallRecvMsgSize(maxDescriptors))
+		grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(maxDescriptors))
 	if err != nil {
 		return nil, err
 	}
-	asked := reflected{stream: stream, files: map[string]*descriptorpb.FileDescriptorProto{}}
+	asked := reflected{stream: stream, files: map[string][]byte{}}
 	services, err := asked.services()
 	if err != nil {
 		return nil, err
 	}
 	for _, service := range services {
-		if err := asked.symbol(service); err != nil {
-			return nil, err
+		if err := asked.describe(service); err != nil {
+			return nil, fmt.Errorf("%s: %w", service, err)
 		}
 	}
 	if err := asked.end(); err != nil {
 		return nil, err
 	}
-	set := &descriptorpb.FileDescriptorSet{}
-	for _, file := range asked.files {
-		set.File = append(set.File, file)
+	var set []byte
+	for _, name := range slices.Sorted(maps.Keys(asked.files)) {
+		set = protowire.AppendTag(set, 1, protowire.BytesType)
+		set = protowire.AppendBytes(set, asked.files[name])
 	}
-	slices.SortFunc(set.File, func(a, b *descriptorpb.FileDescriptorProto) int { return strings.Compare(a.GetName(), b.GetName()) })
-	return proto.MarshalOptions{Deterministic: true}.Marshal(set)
+	return set, nil
 }
 
 // reflected is one conversation by the reflection protocol.
 type reflected struct {
 	stream grpc.ClientStream
-	files  map[string]*descriptorpb.FileDescriptorProto
-	bytes  int
+	files  map[string][]byte // descriptors by name
+	bytes  int               // of them all
 }
 
-func (r *reflected) ask(request *reflection.ServerReflectionRequest) (*reflection.ServerReflectionResponse, error) {
-	if err := r.stream.SendMsg(request); err != nil {
-		if err := r.stream.RecvMsg(new(reflection.ServerReflectionResponse)); err != nil {
-			return nil, err // says why the stream has ended
-		}
+func (r *reflected) ask(request *reflection.ServerReflectionRequest, limit int) (*reflection.ServerReflectionResponse, error) {
+	encoded, err := proto.Marshal(request)
+	if err != nil {
 		return nil, err
+	}
+	var answer []byte
+	if err = r.stream.SendMsg(encoded); err == nil || errors.Is(err, io.EOF) { // what has ended the stream, receiving tells
+		err = r.stream.RecvMsg(&answer)
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("the service ended the conversation about what it serves")
+	case err != nil:
+		return nil, err
+	case len(answer) > limit:
+		return nil, fmt.Errorf("the service describes itself in %d bytes; at most %d are read", len(answer), limit)
 	}
 	response := new(reflection.ServerReflectionResponse)
-	if err := r.stream.RecvMsg(response); err != nil {
-		return nil, err
+	if err := proto.Unmarshal(answer, response); err != nil {
+		return nil, fmt.Errorf("an answer that is none of server reflection: %w", err)
 	}
 	if failed := response.GetErrorResponse(); failed != nil {
-		return nil, status.Error(codes.Code(failed.GetErrorCode()), failed.GetErrorMessage()) //nolint:gosec // a code is what it should be
+		return nil, status.Error(codes.Code(failed.GetErrorCode()), cut(failed.GetErrorMessage())) //nolint:gosec // a code is what it should be
 	}
 	return response, nil
 }
@@ -113,7 +128,7 @@ func (r *reflected) end() error {
 func (r *reflected) services() ([]string, error) {
 	response, err := r.ask(&reflection.ServerReflectionRequest{
 		MessageRequest: &reflection.ServerReflectionRequest_ListServices{ListServices: "*"},
-	})
+	}, maxList)
 	if err != nil {
 		return nil, err
 	}
@@ -123,48 +138,97 @@ func (r *reflected) services() ([]string, error) {
 			names = append(names, service.GetName())
 		}
 	}
-	return names, nil
+	if len(names) > maxServices {
+		return nil, fmt.Errorf("%d services; at most %d are read", len(names), maxServices)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
-// symbol asks for the file that declares a service, and for what that imports.
-func (r *reflected) symbol(name string) error {
-	return r.take(&reflection.ServerReflectionRequest{
-		MessageRequest: &reflection.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: name},
+// describe asks for the file that declares a service, and for what that imports. A service that its server cannot describe,
+// since no generated code stands behind it, claims nothing.
+func (r *reflected) describe(service string) error {
+	imports, err := r.take(&reflection.ServerReflectionRequest{
+		MessageRequest: &reflection.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: service},
 	})
-}
-
-func (r *reflected) take(request *reflection.ServerReflectionRequest) error {
-	response, err := r.ask(request)
+	if status.Code(err) == codes.NotFound {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	var imports []string
-	for _, encoded := range response.GetFileDescriptorResponse().GetFileDescriptorProto() {
-		if r.bytes += len(encoded); r.bytes > maxDescriptors || len(r.files) == maxFiles {
-			return fmt.Errorf("the service describes itself with more than %d bytes or %d files", maxDescriptors, maxFiles)
-		}
-		file := new(descriptorpb.FileDescriptorProto)
-		if err := proto.Unmarshal(encoded, file); err != nil {
-			return fmt.Errorf("a file descriptor from server reflection: %w", err)
-		}
-		if file.GetName() == "" {
-			return errors.New("a file descriptor from server reflection has no name")
-		}
-		r.files[file.GetName()] = file
-		imports = append(imports, file.GetDependency()...)
-	}
-	for _, name := range imports { // a server may send them along, or wait to be asked
-		if r.files[name] != nil {
+	for len(imports) > 0 { // a server may send them along, or wait to be asked
+		name := imports[0]
+		imports = imports[1:]
+		if _, known := r.files[name]; known {
 			continue
 		}
-		if err := r.take(&reflection.ServerReflectionRequest{
+		more, err := r.take(&reflection.ServerReflectionRequest{
 			MessageRequest: &reflection.ServerReflectionRequest_FileByFilename{FileByFilename: name},
-		}); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		})
+		if err != nil {
+			return fmt.Errorf("%s, which it imports: %w", cut(name), err)
 		}
-		if r.files[name] == nil {
-			return fmt.Errorf("asked for %s, the service describes another file", name)
+		if _, known := r.files[name]; !known {
+			return fmt.Errorf("asked for %s, which it imports, the service describes another file", cut(name))
+		}
+		if imports = append(imports, more...); len(imports) > maxImports {
+			return fmt.Errorf("more than %d imports", maxImports)
 		}
 	}
 	return nil
+}
+
+// take asks for files, and returns the names of those that they import.
+func (r *reflected) take(request *reflection.ServerReflectionRequest) (imports []string, err error) {
+	response, err := r.ask(request, maxDescriptors)
+	if err != nil {
+		return nil, err
+	}
+	for _, encoded := range response.GetFileDescriptorResponse().GetFileDescriptorProto() {
+		name, imported, err := head(encoded)
+		if err != nil {
+			return nil, fmt.Errorf("a file descriptor from server reflection: %w", err)
+		}
+		if _, known := r.files[name]; known {
+			continue // servers repeat themselves, and what was said first holds
+		}
+		if r.bytes += len(encoded); r.bytes > maxDescriptors || len(r.files) == maxFiles {
+			return nil, fmt.Errorf("the service describes itself with more than %d bytes or %d files", maxDescriptors, maxFiles)
+		}
+		r.files[name] = encoded
+		imports = append(imports, imported...)
+	}
+	return imports, nil
+}
+
+// head reads a file's name and what it imports from its descriptor, and leaves the rest alone.
+func head(file []byte) (name string, imports []string, err error) {
+	const nameNumber, importNumber = 1, 3
+	for len(file) > 0 {
+		number, kind, tag := protowire.ConsumeTag(file)
+		if tag < 0 {
+			return "", nil, protowire.ParseError(tag)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, file[tag:])
+		if size < 0 {
+			return "", nil, protowire.ParseError(size)
+		}
+		if kind == protowire.BytesType {
+			switch value, _ := protowire.ConsumeBytes(file[tag:]); number {
+			case nameNumber:
+				name = string(value)
+			case importNumber:
+				imports = append(imports, string(value))
+			}
+		}
+		file = file[tag+size:]
+	}
+	switch {
+	case name == "":
+		return "", nil, errors.New("it has no name")
+	case len(imports) > maxImports:
+		return "", nil, fmt.Errorf("more than %d imports", maxImports)
+	}
+	return name, imports, nil
 }

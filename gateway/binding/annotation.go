@@ -5,9 +5,9 @@ import (
 	"strings"
 	"unicode"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -18,7 +18,8 @@ const defaultLifespan = 5
 // Intent returns which intents a method answers by its own annotation; nil where it has none. The error is a
 // *CompileError.
 func Intent(method protoreflect.MethodDescriptor) (*intentgatev1.IntentOptions, error) {
-	c := new(compiler)
+	budget := MaxBudget
+	c := &compiler{Options: Options{Budget: &budget}}
 	intent := c.intent(method)
 	if len(c.problems) > 0 {
 		return nil, c.problems[0]
@@ -30,7 +31,7 @@ func (c *compiler) intent(method protoreflect.MethodDescriptor) *intentgatev1.In
 	if c.Annotations != nil {
 		return c.Annotations.Intent
 	}
-	return annotation[*intentgatev1.IntentOptions](c, method, new(descriptorpb.MethodOptions), intentgatev1.E_Intent)
+	return annotation[*intentgatev1.IntentOptions](c, method, intentgatev1.E_Intent)
 }
 
 // field returns the annotation of a field that stands at a path below `request` or `response`; an empty one where it
@@ -41,7 +42,7 @@ func (c *compiler) field(f protoreflect.FieldDescriptor, path string) *intentgat
 		c.used[path] = true
 		options = c.Annotations.Fields[path]
 	} else {
-		options = annotation[*intentgatev1.ParameterOptions](c, f, new(descriptorpb.FieldOptions), intentgatev1.E_Field)
+		options = annotation[*intentgatev1.ParameterOptions](c, f, intentgatev1.E_Field)
 	}
 	if options == nil {
 		return new(intentgatev1.ParameterOptions)
@@ -51,7 +52,7 @@ func (c *compiler) field(f protoreflect.FieldDescriptor, path string) *intentgat
 
 // context returns name and lifespan of the ES context of a service.
 func (c *compiler) context(service protoreflect.Descriptor) (name string, lifespan int32) {
-	options := annotation[*intentgatev1.ContextOptions](c, service, new(descriptorpb.ServiceOptions), intentgatev1.E_Context)
+	options := annotation[*intentgatev1.ContextOptions](c, service, intentgatev1.E_Context)
 	if name = options.GetName(); name == "" {
 		name = kebab(string(service.Name()))
 	}
@@ -69,28 +70,46 @@ func (c *compiler) context(service protoreflect.Descriptor) (name string, lifesp
 
 // synonyms returns the words for an enum value.
 func (c *compiler) synonyms(value protoreflect.EnumValueDescriptor) []string {
-	return annotation[*intentgatev1.ValueOptions](c, value, new(descriptorpb.EnumValueOptions), intentgatev1.E_Value).GetSynonym()
+	return annotation[*intentgatev1.ValueOptions](c, value, intentgatev1.E_Value).GetSynonym()
 }
 
-// annotation reads one of our options from those of a descriptor, nil where there is none. Who parsed the descriptor
-// need not have known our extension, so that they are parsed again, as known, which this program knows of.
+// annotation reads one of our options from those of a descriptor, nil where there is none. Who parsed the descriptor need not
+// have known our extension, and other extensions may be anything: the bytes of ours are looked for, and no others read.
 //
 // What a newer version of ours says there is refused: it might say that a value is sensitive.
-func annotation[T proto.Message](c *compiler, at protoreflect.Descriptor, known proto.Message, extension protoreflect.ExtensionType) T {
+func annotation[T proto.Message](c *compiler, at protoreflect.Descriptor, extension protoreflect.ExtensionType) T {
 	var none T
 	wire, err := proto.MarshalOptions{AllowPartial: true}.Marshal(at.Options())
+	var own []byte
+	there := false
+	for err == nil && len(wire) > 0 {
+		number, kind, size := protowire.ConsumeField(wire)
+		if size < 0 {
+			err = protowire.ParseError(size)
+			break
+		}
+		if number == extension.TypeDescriptor().Number() && kind == protowire.BytesType {
+			_, _, tag := protowire.ConsumeTag(wire)
+			inside, _ := protowire.ConsumeBytes(wire[tag:])
+			own, there = append(own, inside...), true // several are one, after the other
+		}
+		wire = wire[size:]
+	}
+	if err == nil && !there {
+		return none
+	}
+	if !c.spend(at, len(own)/32) {
+		return none
+	}
+	options, ok := extension.New().Message().Interface().(T)
+	if !ok {
+		return none
+	}
 	if err == nil {
-		err = proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(wire, known)
+		err = proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(own, options)
 	}
 	if err != nil {
 		c.problem(at, "its options cannot be read: "+err.Error(), "build the descriptor anew")
-		return none
-	}
-	if !proto.HasExtension(known, extension) {
-		return none
-	}
-	options, ok := proto.GetExtension(known, extension).(T)
-	if !ok {
 		return none
 	}
 	if unknown := options.ProtoReflect().GetUnknown(); len(unknown) > 0 {

@@ -22,7 +22,18 @@ type Options struct {
 	TimeZone *time.Location
 	// Annotations stand in for those of the method and of its fields. Nil: the descriptor's own.
 	Annotations *Annotations
+	// Budget is how many fields and words of enums may still be compiled: Compile takes from it what it needs, and refuses
+	// what needs more. Nil: MaxBudget.
+	Budget *int
 }
+
+// MaxBudget is enough for hundreds of methods, and takes a fraction of a second.
+const MaxBudget = 200_000
+
+const (
+	maxNesting  = 64 // of messages in messages; the parameters of a turn may be half as deep
+	maxProblems = 50 // of a method
+)
 
 // Annotations are what a proto that cannot be edited would say.
 type Annotations struct {
@@ -43,7 +54,11 @@ func (e *CompileError) Error() string { return e.Element + ": " + e.Problem + ":
 
 // Compile makes the plan of a method for one webhook. The error joins all that is wrong, each a *CompileError.
 func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, error) {
-	c := &compiler{Options: options, plans: map[protoreflect.FullName]*messagePlan{}, used: map[string]bool{}}
+	c := &compiler{Options: options, plans: map[protoreflect.FullName]*messagePlan{}, enums: map[protoreflect.FullName]writer{}, used: map[string]bool{}}
+	if c.Budget == nil {
+		budget := MaxBudget
+		c.Budget = &budget
+	}
 	if options.Platform != dialogflow.ES && options.Platform != dialogflow.CX {
 		return nil, fmt.Errorf("platform %d of the webhook is neither ES nor CX", options.Platform)
 	}
@@ -76,12 +91,43 @@ type compiler struct {
 
 	problems []error
 	plans    map[protoreflect.FullName]*messagePlan // of nested messages
-	contexts []string                               // that fields name, as places from 1 on
-	used     map[string]bool                        // the paths of Annotations.Fields that are fields
+	enums    map[protoreflect.FullName]writer
+	depth    int             // of the message that is compiled
+	contexts []string        // that fields name, as places from 1 on
+	used     map[string]bool // the paths of Annotations.Fields that are fields
+}
+
+// spend takes from the budget, and reports whether there was enough in it. What is at fault for that is noted once.
+func (c *compiler) spend(at protoreflect.Descriptor, n int) bool {
+	had := *c.Budget >= 0
+	if had {
+		*c.Budget -= n
+	}
+	if *c.Budget >= 0 {
+		return true
+	}
+	if had || len(c.problems) == 0 {
+		c.problem(at, fmt.Sprintf("the service's methods have more than %d fields and words of enums together", MaxBudget),
+			"take smaller messages, or annotate fewer methods")
+	}
+	return false
+}
+
+// enter goes into a message that is nested in another one, unless that is too deep.
+func (c *compiler) enter(message protoreflect.MessageDescriptor) bool {
+	if c.depth == maxNesting {
+		c.problem(message, fmt.Sprintf("stands within %d messages, one in the other", maxNesting), "take flatter messages")
+		return false
+	}
+	c.depth++
+	return true
 }
 
 // problem notes a CompileError.
 func (c *compiler) problem(at protoreflect.Descriptor, problem, remedy string) {
+	if len(c.problems) == maxProblems {
+		return // they are enough to begin with
+	}
 	element := string(at.FullName())
 	if file := at.ParentFile(); file != nil {
 		element = file.Path() + ": " + element

@@ -33,7 +33,11 @@ func (c *compiler) words(enum protoreflect.EnumDescriptor) *words {
 	}
 	for i := range values.Len() {
 		v := values.Get(i)
-		for _, synonym := range c.synonyms(v) {
+		synonyms := c.synonyms(v)
+		if !c.spend(v, len(synonyms)) {
+			break
+		}
+		for _, synonym := range synonyms {
 			synonym = strings.ToLower(strings.TrimSpace(synonym))
 			if number, taken := w.folded[synonym]; taken && number != v.Number() {
 				c.problem(v, fmt.Sprintf("the synonym %q stands for another value as well", synonym), "let each word stand for one value")
@@ -66,12 +70,18 @@ func (w *words) number(text []byte) (protoreflect.EnumNumber, bool) {
 
 // enumWriter takes the words of an enum, and the numbers of its values.
 func (c *compiler) enumWriter(enum protoreflect.EnumDescriptor) writer {
+	if known, ok := c.enums[enum.FullName()]; ok {
+		return known
+	}
+	if !c.spend(enum, enum.Values().Len()) {
+		return writer{}
+	}
 	w, numbers, all := c.words(enum), enum.Values(), shortNames(enum)
 	wanted := "one of " + strings.Join(all[:min(len(all), maxWords)], ", ")
 	if len(all) > maxWords {
 		wanted += ", …"
 	}
-	return writer{wire: protowire.VarintType, write: func(b *binder, raw []byte) (bool, *misfit) {
+	c.enums[enum.FullName()] = writer{wire: protowire.VarintType, write: func(b *binder, raw []byte) (bool, *misfit) {
 		number, ok := w.number(b.unquote(raw))
 		if !ok {
 			v, whole := b.integer(raw, 32, true)
@@ -84,4 +94,5 @@ func (c *compiler) enumWriter(enum protoreflect.EnumDescriptor) writer {
 		b.b = protowire.AppendVarint(b.b, uint64(int64(number))) //nolint:gosec // negative numbers are written as their two's complement
 		return true, nil
 	}}
+	return c.enums[enum.FullName()]
 }

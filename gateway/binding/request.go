@@ -61,7 +61,10 @@ func (c *compiler) nested(message protoreflect.MessageDescriptor, path string) *
 	if shared {
 		c.plans[message.FullName()] = plan
 	}
-	plan.fields = c.fields(message, path, nil)
+	if c.enter(message) {
+		plan.fields = c.fields(message, path, nil)
+		c.depth--
+	}
 	return plan
 }
 
@@ -71,6 +74,9 @@ func (c *compiler) fields(message protoreflect.MessageDescriptor, path string, r
 	all := message.Fields()
 	for i := range all.Len() {
 		f := all.Get(i)
+		if !c.spend(f, 1) {
+			break
+		}
 		at := path + "." + string(f.Name())
 		options := c.field(f, at)
 		if m := f.Message(); root != nil && m != nil && m.FullName() == turnMessage {

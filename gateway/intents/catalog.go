@@ -1,9 +1,8 @@
 package intents
 
 import (
-	"bytes"
-	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,29 +53,42 @@ type View struct {
 type Target struct {
 	Service string
 	Method  *binding.Method
+
+	described *Method
 }
+
+// patience bounds the time in which a service has to describe itself.
+const patience = 10 * time.Second
 
 // Catalog holds what services claim. It is safe for concurrent use.
 type Catalog struct {
 	config  Config
 	zones   map[string]*time.Location // of the views, by name
-	current atomic.Pointer[map[View]*router.Claims[*Target]]
+	current atomic.Pointer[map[View]inForce]
 
 	loading []sync.Mutex    // of each service, held while its descriptors are loaded
 	asked   []chan struct{} // of each service, for who follows it
 
-	mu        sync.Mutex
-	known     []knowledge     // of each service
-	conflicts map[Problem]int // claims that an earlier one has taken, with the service that loses
+	mu    sync.Mutex
+	known []knowledge // of each service
+}
+
+// inForce is what turns of a view are answered by.
+type inForce struct {
+	claims *router.Claims[*Target]
+	// awaited are the names of turns that a service may claim which has not told yet what it does.
+	awaited *router.Claims[string]
 }
 
 // knowledge is what is known of a service.
 type knowledge struct {
-	set      []byte // which it was made of
+	hash     [sha256.Size]byte // of the descriptors that it was made of
 	methods  []*Method
 	problems []Problem
-	loaded   time.Time // when the descriptors that are in force came
-	err      error     // why the last ones could not be read
+	taken    []Problem // which of the claims earlier ones have taken
+	loaded   time.Time // when it came; zero: never
+	read     time.Time // when the descriptors were last read well
+	err      error     // why they could not be read since
 }
 
 // New returns a catalog that knows nothing yet: Load fills it.
@@ -90,7 +102,12 @@ func New(config Config) (*Catalog, error) {
 		}
 	}
 	c := &Catalog{config: config, zones: map[string]*time.Location{}, loading: make([]sync.Mutex, len(config.Services)), known: make([]knowledge, len(config.Services))}
+	c.config.Views = nil
 	for _, view := range config.Views {
+		if slices.Contains(c.config.Views, view) {
+			continue // two webhooks that differ in what methods do not see
+		}
+		c.config.Views = append(c.config.Views, view)
 		if view.TimeZone == "" {
 			continue
 		}
@@ -109,11 +126,19 @@ func New(config Config) (*Catalog, error) {
 
 // Find returns the method that answers a turn, seen from a webhook; false if no service claims it.
 func (c *Catalog) Find(view View, turn *dialogflow.Turn) (*Target, bool) {
-	claims := (*c.current.Load())[view]
-	if claims == nil {
-		return nil, false
+	if now, ok := (*c.current.Load())[view]; ok {
+		return now.claims.Find(turn)
 	}
-	return claims.Find(turn)
+	return nil, false
+}
+
+// Awaited returns a service that may claim a turn, but has never told yet whether it does. Nobody else is to answer the
+// turn then, or say that there is nobody who would.
+func (c *Catalog) Awaited(view View, turn *dialogflow.Turn) (service string, ok bool) {
+	if now, ok := (*c.current.Load())[view]; ok {
+		return now.awaited.Find(turn)
+	}
+	return "", false
 }
 
 // Load learns what a service claims now, and tells whether that is something new. Where it returns an error, what was known
@@ -126,76 +151,105 @@ func (c *Catalog) Load(ctx context.Context, name string) (changed bool, err erro
 	service := &c.config.Services[i]
 	c.loading[i].Lock()
 	defer c.loading[i].Unlock()
-	set, err := service.Load(ctx)
-	if err == nil && c.same(i, set) {
-		return false, nil
-	}
-	var next knowledge
-	if err == nil {
-		next, err = c.learn(service, set)
-	}
+	before := c.snapshot(i)
+	next, err := c.read(ctx, service, &before)
 	if err != nil {
 		err = fmt.Errorf("service %s: descriptors of %s: %w", name, service.Source, err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.known[i].err = err
 		return false, err
 	}
-	c.known[i] = next
-	lost := c.publish()
-	c.config.Logger.InfoContext(ctx, "Intents learnt", "service", name, "source", service.Source, "methods", len(next.methods))
-	for _, problem := range next.problems {
-		c.warn(ctx, name, problem)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if changed = before.loaded.IsZero() || next.hash != before.hash; !changed {
+		c.known[i].read, c.known[i].err = next.read, nil
+		return false, nil
 	}
-	for _, problem := range lost {
-		c.warn(ctx, c.config.Services[c.conflicts[problem]].Name, problem)
+	c.known[i] = next
+	c.config.Logger.InfoContext(ctx, "Intents learnt", "service", name, "source", service.Source, "methods", len(next.methods))
+	c.warn(ctx, name, next.problems)
+	for i, lost := range c.publish() {
+		c.warn(ctx, c.config.Services[i].Name, lost)
 	}
 	return true, nil
 }
 
-func (c *Catalog) warn(ctx context.Context, service string, problem Problem) {
-	c.config.Logger.WarnContext(ctx, "Intent not served", "service", service, "element", problem.Element, "problem", problem.Text)
+// read returns what is to be known of a service: little, if it has not changed.
+func (c *Catalog) read(ctx context.Context, service *Service, before *knowledge) (knowledge, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	set, err := service.Load(ctx)
+	if err != nil {
+		return knowledge{}, err
+	}
+	next := knowledge{hash: sha256.Sum256(set), loaded: c.config.Now(), read: c.config.Now()}
+	if !before.loaded.IsZero() && next.hash == before.hash {
+		return next, nil
+	}
+	descriptors, err := parse(set)
+	if err != nil {
+		return knowledge{}, err
+	}
+	next.methods, next.problems = c.learn(service, descriptors, before.methods)
+	return next, nil
+}
+
+func (c *Catalog) warn(ctx context.Context, service string, problems []Problem) {
+	for _, problem := range problems {
+		c.config.Logger.WarnContext(ctx, "Intent not served", "service", service, "kind", problem.Kind, "element", problem.Element, "problem", problem.Text)
+	}
 }
 
 func (c *Catalog) index(name string) int {
 	return slices.IndexFunc(c.config.Services, func(s Service) bool { return s.Name == name })
 }
 
-// same says that nothing has changed, and forgets a failure.
-func (c *Catalog) same(i int, set []byte) bool {
+func (c *Catalog) snapshot(i int) knowledge {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := &c.known[i]
-	if known.loaded.IsZero() || !bytes.Equal(known.set, set) {
-		return false
-	}
-	known.err = nil
-	return true
+	return c.known[i]
 }
 
-// publish puts what is known in force, and returns which claims have lost theirs by that. The lock is held.
-func (c *Catalog) publish() (lost []Problem) {
-	views := map[View]*router.Claims[*Target]{}
-	conflicts := map[Problem]int{}
+// publish puts what is known in force, and returns which claims of each service have lost theirs by that. The lock is held.
+func (c *Catalog) publish() (lost [][]Problem) {
+	views := map[View]inForce{}
+	taken := make([][]Problem, len(c.known))
 	for _, view := range c.config.Views {
 		all, services := c.claims(view)
 		claims, losers := router.NewClaims(all)
-		views[view] = claims
+		awaited, _ := router.NewClaims(c.unknown(view))
+		views[view] = inForce{claims, awaited}
 		for _, loser := range losers {
-			claim, winner := &all[loser.Claim], all[loser.Earlier].Method
-			problem := Problem{claim.Method.Method.Name, fmt.Sprintf("the %s %q is answered by %s of service %s, which stands earlier in the configuration",
-				claim.Key, claim.Pattern, winner.Method.Name, winner.Service)}
-			if _, known := c.conflicts[problem]; !known {
-				lost = append(lost, problem)
+			i := services[loser.Claim]
+			if problem := c.loss(&all[loser.Claim], &all[loser.Earlier], i == services[loser.Earlier]); !slices.Contains(taken[i], problem) {
+				taken[i] = append(taken[i], problem)
 			}
-			conflicts[problem] = services[loser.Claim]
 		}
 	}
-	c.conflicts = conflicts
 	c.current.Store(&views)
+	lost = make([][]Problem, len(c.known))
+	for i := range c.known {
+		for _, problem := range taken[i] {
+			if !slices.Contains(c.known[i].taken, problem) {
+				lost[i] = append(lost[i], problem)
+			}
+		}
+		c.known[i].taken = taken[i]
+	}
 	return lost
+}
+
+// loss says which claim has been taken by which.
+func (c *Catalog) loss(claim, winner *router.Claim[*Target], same bool) Problem {
+	whose := "the same service: intents.allow.services chooses between versions of a contract"
+	if !same {
+		whose = "service " + winner.Method.Service + ", which stands earlier in the configuration"
+	}
+	return Problem{
+		Taken, short(element(claim.Method.described.Descriptor)),
+		short(fmt.Sprintf("the %s %q is answered by %s of %s", claim.Key, claim.Pattern, winner.Method.described.Name, whose)),
+	}
 }
 
 // claims returns the claims of all services on turns of a view, in the order of precedence, and the index of the service
@@ -207,7 +261,7 @@ func (c *Catalog) claims(view View) (claims []router.Claim[*Target], services []
 			if plan == nil {
 				continue
 			}
-			target := &Target{Service: service.Name, Method: plan}
+			target := &Target{Service: service.Name, Method: plan, described: method}
 			for _, claim := range method.Claims {
 				if claim.Key.Platform() != view.Platform {
 					continue
@@ -223,29 +277,23 @@ func (c *Catalog) claims(view View) (claims []router.Claim[*Target], services []
 	return claims, services
 }
 
-// Report is what is known of a service, for people.
-type Report struct {
-	Service, Source string
-	Loaded          time.Time // when the descriptors that are in force came; zero: never
-	Err             error     // why the last ones could not be used
-	Methods         []*Method // by name; not to be changed
-	Problems        []Problem // why something that it claims is not served
-}
-
-// Report returns what is known of each service, in the order of precedence.
-func (c *Catalog) Report() []Report {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	reports := make([]Report, len(c.known))
+// unknown returns all that services may claim of which nothing is known yet. The lock is held.
+func (c *Catalog) unknown(view View) (claims []router.Claim[string]) {
 	for i, service := range c.config.Services {
-		known := &c.known[i]
-		reports[i] = Report{service.Name, service.Source, known.loaded, known.err, known.methods, slices.Clone(known.problems)}
+		if !c.known[i].loaded.IsZero() {
+			continue
+		}
+		for key, patterns := range [...][]string{
+			router.Intent: service.Allow.Intents, router.Action: service.Allow.Actions, router.Tag: service.Allow.Tags,
+		} {
+			for _, pattern := range patterns {
+				if key := router.Key(key); key.Platform() == view.Platform { //nolint:gosec // one of three
+					claims = append(claims, router.Claim[string]{
+						Key: key, Pattern: pattern, Method: service.Name, Agents: service.Allow.Agents, Environments: service.Allow.Environments,
+					})
+				}
+			}
+		}
 	}
-	for problem, i := range c.conflicts {
-		reports[i].Problems = append(reports[i].Problems, problem)
-	}
-	for i := range reports {
-		slices.SortFunc(reports[i].Problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Element, b.Element), cmp.Compare(a.Text, b.Text)) })
-	}
-	return reports
+	return claims
 }

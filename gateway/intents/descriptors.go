@@ -2,51 +2,55 @@ package intents
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// The bounds on what a service can make the gateway hold of it.
-const (
-	MaxDescriptors = 16 << 20 // bytes of a descriptor set
-	maxFiles       = 2000
-	maxMethods     = 2000
-)
-
-// parse reads a descriptor set in protobuf's wire format.
-func parse(set []byte) (services []protoreflect.ServiceDescriptor, err error) {
-	if len(set) > MaxDescriptors {
-		return nil, fmt.Errorf("%d bytes of descriptors; at most %d are read", len(set), MaxDescriptors)
+// parse reads a descriptor set in protobuf's wire format and returns its methods by their full names.
+func parse(set []byte) (methods []protoreflect.MethodDescriptor, err error) {
+	small, err := lean(set)
+	if err != nil {
+		return nil, err
 	}
 	message := new(descriptorpb.FileDescriptorSet)
-	if err := proto.Unmarshal(set, message); err != nil {
-		return nil, fmt.Errorf("no descriptor set, as `buf build -o FILE` writes it: %w", err)
+	// Options that are extensions stay bytes until somebody asks for ours.
+	if err := (proto.UnmarshalOptions{Resolver: new(protoregistry.Types)}).Unmarshal(small, message); err != nil {
+		return nil, notASet(err)
 	}
-	if files := len(message.GetFile()); files == 0 || files > maxFiles {
-		return nil, fmt.Errorf("a descriptor set of %d files; want 1 to %d", files, maxFiles)
+	if err := publicWays(message.GetFile()); err != nil {
+		return nil, err
 	}
-	defer func() { // they come from elsewhere, and nobody has fuzzed the linker for long
+	defer func() { // they come from elsewhere, and the linker is not ours
 		if panicked := recover(); panicked != nil {
-			services, err = nil, fmt.Errorf("descriptors that cannot be linked: %v", panicked)
+			methods, err = nil, fmt.Errorf("descriptors that cannot be linked: %v", panicked)
 		}
 	}()
 	files, err := protodesc.NewFiles(message)
 	if err != nil {
-		return nil, fmt.Errorf("descriptors that do not fit together; were they written with all that they import? %w", err)
+		return nil, fmt.Errorf("descriptors that do not fit together: %w; build them anew, with all that they import: buf build, or protoc --include_imports", err)
 	}
-	methods := 0
-	files.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+	for file := range files.RangeFiles {
 		for i := range file.Services().Len() {
-			services = append(services, file.Services().Get(i))
-			methods += file.Services().Get(i).Methods().Len()
+			all := file.Services().Get(i).Methods()
+			for j := range all.Len() {
+				methods = append(methods, all.Get(j))
+			}
 		}
-		return true
-	})
-	if methods > maxMethods {
-		return nil, fmt.Errorf("%d methods; at most %d are read", methods, maxMethods)
 	}
-	return services, nil
+	if len(methods) > maxMethods {
+		return nil, fmt.Errorf("%d methods; at most %d are read: %s", len(methods), maxMethods, smaller)
+	}
+	slices.SortFunc(methods, func(a, b protoreflect.MethodDescriptor) int { return strings.Compare(methodName(a), methodName(b)) })
+	return methods, nil
+}
+
+// methodName returns a method's name as people write it: shop.orders.v1.OrderService/TrackOrder.
+func methodName(method protoreflect.MethodDescriptor) string {
+	return string(method.Parent().FullName()) + "/" + string(method.Name())
 }

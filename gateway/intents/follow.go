@@ -38,7 +38,7 @@ func (c *Catalog) Follow(ctx context.Context, name string, every time.Duration) 
 			wait, retry = min(retry, every), min(2*retry, every)
 			if told != err.Error() && ctx.Err() == nil {
 				told = err.Error()
-				c.config.Logger.WarnContext(ctx, "Kept the intents that are known, because the service does not tell them", "service", name, "error", err)
+				c.config.Logger.WarnContext(ctx, "Intents not learnt", "service", name, "kept", len(c.snapshot(i).methods), "error", err)
 			}
 		}
 		if !sleep(ctx, pause, nil) || !sleep(ctx, wait, c.asked[i]) {

@@ -3,6 +3,7 @@ package intents
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,13 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/router"
+)
+
+// The bounds on what is told of what a service claims.
+const (
+	maxClaims   = 10_000
+	maxProblems = 200
+	maxText     = 600 // bytes of each part of a problem
 )
 
 // Method is a method with what it claims and the plans by which it is called.
@@ -27,36 +35,32 @@ type Name struct {
 	Pattern string
 }
 
-// Problem is why something that a service claims is not served.
-type Problem struct {
-	Element string // the method, message or field, with the file that declares it
-	Text    string
-}
-
-// learn makes plans of descriptors. What is wrong with one method leaves the others alone.
-func (c *Catalog) learn(service *Service, set []byte) (knowledge, error) {
-	descriptors, err := parse(set)
-	if err != nil {
-		return knowledge{}, err
-	}
-	l := learner{service: service, views: c.config.Views, zones: c.zones}
+// learn makes plans of methods. What is wrong with one leaves the others alone, and itself as it was before.
+func (c *Catalog) learn(service *Service, descriptors []protoreflect.MethodDescriptor, before []*Method) ([]*Method, []Problem) {
+	budget := binding.MaxBudget
+	l := learner{service: service, views: c.config.Views, zones: c.zones, budget: &budget}
 	unbound := map[string]bool{}
 	for name := range service.Bindings {
 		unbound[name] = true
 	}
 	for _, descriptor := range descriptors {
-		for i := range descriptor.Methods().Len() {
-			method := descriptor.Methods().Get(i)
-			delete(unbound, methodName(method))
-			l.method(method)
+		name := methodName(descriptor)
+		delete(unbound, name)
+		method, ok := l.method(descriptor)
+		if !ok {
+			if i := slices.IndexFunc(before, func(m *Method) bool { return m.Name == name }); i >= 0 {
+				l.problem(Broken, element(descriptor), "is called as it was described before")
+				method = before[i]
+			}
+		}
+		if method != nil {
+			l.methods = append(l.methods, method)
 		}
 	}
-	for name := range unbound {
-		l.problem(name, "is bound by the configuration, but the service has no such method")
+	for _, name := range slices.Sorted(maps.Keys(unbound)) {
+		l.problem(Broken, name, "is bound by the configuration, but the service has no such method")
 	}
-	byName := func(a, b *Method) int { return strings.Compare(a.Name, b.Name) }
-	slices.SortFunc(l.methods, byName) // the order in which files come is nobody's choice
-	return knowledge{set: set, methods: l.methods, problems: l.problems, loaded: c.config.Now()}, nil
+	return l.methods, l.problems
 }
 
 // learner collects what one service claims.
@@ -64,87 +68,118 @@ type learner struct {
 	service  *Service
 	views    []View
 	zones    map[string]*time.Location
+	budget   *int // of the fields that may still be compiled
+	claims   int
 	methods  []*Method
 	problems []Problem
 }
 
-func (l *learner) problem(element, format string, args ...any) {
-	l.problems = append(l.problems, Problem{element, fmt.Sprintf(format, args...)})
+func (l *learner) problem(kind Kind, element, format string, args ...any) {
+	problem := Problem{kind, short(element), short(fmt.Sprintf(format, args...))}
+	if len(l.problems) < maxProblems && !slices.Contains(l.problems, problem) { // it may be compiled for several webhooks
+		l.problems = append(l.problems, problem)
+	}
 }
 
-// method learns a method if it claims anything.
-func (l *learner) method(descriptor protoreflect.MethodDescriptor) {
-	name, element := methodName(descriptor), descriptor.ParentFile().Path()+": "+string(descriptor.FullName())
+// method learns a method if it claims anything, and is nil otherwise. Not ok: it cannot be bound.
+func (l *learner) method(descriptor protoreflect.MethodDescriptor) (_ *Method, ok bool) {
+	name, at := methodName(descriptor), element(descriptor)
 	annotations := l.service.Bindings[name]
 	options, err := binding.Intent(descriptor)
 	if annotations != nil {
 		options, err = annotations.Intent, nil
 	}
 	if err != nil {
-		l.problem(element, "%s", err)
-		return
+		l.broken(at, err)
+		return nil, false
 	}
 	if options == nil {
-		return
+		return nil, true
 	}
-	allow := &l.service.Allow
-	if grpc := string(descriptor.Parent().FullName()); len(allow.Services) > 0 && !router.Within(grpc, allow.Services) {
-		l.problem(element, "the gRPC service %s is not allowed; list it in intents.allow.services", grpc)
-		return
+	allow, grpc := &l.service.Allow, string(descriptor.Parent().FullName())
+	switch {
+	case strings.HasPrefix(grpc, "grpc."):
+		l.problem(Refused, at, "%s is one of gRPC's own services, which answer no intents", grpc)
+		return nil, true
+	case len(allow.Services) > 0 && !router.Within(grpc, allow.Services):
+		l.problem(Refused, at, "the gRPC service %s is not allowed; list it in intents.allow.services", grpc)
+		return nil, true
 	}
 	method := &Method{Name: name, Plans: map[View]*binding.Method{}, Descriptor: descriptor}
-	l.claim(method, element, router.Intent, options.GetDisplayName(), allow.Intents, "intents")
-	l.claim(method, element, router.Action, options.GetAction(), allow.Actions, "actions")
-	l.claim(method, element, router.Tag, options.GetTag(), allow.Tags, "tags")
+	l.claim(method, at, router.Intent, options.GetDisplayName(), allow.Intents, "intents")
+	l.claim(method, at, router.Action, options.GetAction(), allow.Actions, "actions")
+	l.claim(method, at, router.Tag, options.GetTag(), allow.Tags, "tags")
+	ok = true
 	for _, view := range l.views {
-		if !slices.ContainsFunc(method.Claims, func(n Name) bool { return n.Key.Platform() == view.Platform }) {
+		if !method.claimsOn(view) {
 			continue
 		}
-		plan, err := binding.Compile(descriptor, binding.Options{Platform: view.Platform, TimeZone: l.zones[view.TimeZone], Annotations: annotations})
+		plan, err := binding.Compile(descriptor, binding.Options{
+			Platform: view.Platform, TimeZone: l.zones[view.TimeZone], Annotations: annotations, Budget: l.budget,
+		})
 		if err != nil {
-			l.broken(element, err)
+			l.broken(at, err)
+			ok = false
 			continue
 		}
 		method.Plans[view] = plan
 	}
-	if len(method.Plans) > 0 {
-		l.methods = append(l.methods, method)
+	if len(method.Plans) == 0 {
+		return nil, ok
 	}
+	return method, ok
+}
+
+func (m *Method) claimsOn(view View) bool {
+	return slices.ContainsFunc(m.Claims, func(n Name) bool { return n.Key.Platform() == view.Platform })
 }
 
 // claim adds the names that the configuration allows.
-func (l *learner) claim(method *Method, element string, key router.Key, patterns, allowed []string, list string) {
+func (l *learner) claim(method *Method, at string, key router.Key, patterns, allowed []string, list string) {
 	for _, pattern := range patterns {
+		if l.claims++; l.claims > maxClaims {
+			l.problem(Refused, at, "the service claims more than %d names; use patterns, such as order.*", maxClaims)
+			return
+		}
+		name := Name{key, pattern}
 		switch {
 		case pattern == "":
-			l.problem(element, "claims an %s without a name; give it one", key)
+			l.problem(Refused, at, "claims an %s without a name; give it one", key)
+		case len(pattern) > maxName:
+			l.problem(Refused, at, "claims an %s whose name has %d bytes; at most %d are read", key, len(pattern), maxName)
 		case !router.Within(pattern, allowed):
-			l.problem(element, "claims the %s %q, which is not allowed; list it in intents.allow.%s", key, pattern, list)
+			l.problem(Refused, at, "claims the %s %q, which is not allowed; list it in intents.allow.%s", key, pattern, list)
+		case slices.Contains(method.Claims, name): // said twice
 		default:
-			method.Claims = append(method.Claims, Name{key, pattern})
+			method.Claims = append(method.Claims, name)
 		}
 	}
 }
 
-// broken adds the problems of a method that cannot be compiled, each once: it may be compiled for several webhooks.
-func (l *learner) broken(element string, err error) {
+// broken adds the problems of a method that cannot be bound.
+func (l *learner) broken(at string, err error) {
 	all := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the one that Compile returns, and not what is in it
 		all = joined.Unwrap()
 	}
 	for _, one := range all {
-		problem := Problem{element, one.Error()}
-		var failed *binding.CompileError
-		if errors.As(one, &failed) {
-			problem = Problem{failed.Element, failed.Problem + "; " + failed.Remedy}
-		}
-		if !slices.Contains(l.problems, problem) {
-			l.problems = append(l.problems, problem)
+		if failed, ok := errors.AsType[*binding.CompileError](one); ok {
+			l.problem(Broken, failed.Element, "%s; %s", failed.Problem, failed.Remedy)
+		} else {
+			l.problem(Broken, at, "%s", one)
 		}
 	}
 }
 
-// methodName returns a method's name as people write it: shop.orders.v1.OrderService/TrackOrder.
-func methodName(method protoreflect.MethodDescriptor) string {
-	return string(method.Parent().FullName()) + "/" + string(method.Name())
+// element names a method with the file that declares it.
+func element(method protoreflect.MethodDescriptor) string {
+	return method.ParentFile().Path() + ": " + string(method.FullName())
+}
+
+// short cuts what a service says.
+func short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }

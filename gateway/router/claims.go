@@ -63,13 +63,20 @@ func NewClaims[T any](claims []Claim[T]) (*Claims[T], []Conflict) {
 	for key := range c.exact {
 		c.exact[key] = map[string][]*Claim[T]{}
 	}
+	type name struct {
+		key     Key
+		pattern string
+	}
+	kept := map[name][]int{}
 	var conflicts []Conflict
 	for i := range claims {
 		claim := &claims[i]
-		if earlier := slices.IndexFunc(claims[:i], claim.within); earlier >= 0 {
-			conflicts = append(conflicts, Conflict{i, earlier})
+		same := name{claim.Key, claim.Pattern}
+		if at := slices.IndexFunc(kept[same], func(earlier int) bool { return claim.within(&claims[earlier]) }); at >= 0 {
+			conflicts = append(conflicts, Conflict{i, kept[same][at]})
 			continue
 		}
+		kept[same] = append(kept[same], i)
 		if stars := strings.Count(claim.Pattern, "*"); stars > 0 {
 			c.patterns[claim.Key] = append(c.patterns[claim.Key], pattern[T]{newGlob(claim.Pattern), len(claim.Pattern) - stars, claim})
 			continue
@@ -82,13 +89,12 @@ func NewClaims[T any](claims []Claim[T]) (*Claims[T], []Conflict) {
 	return c, conflicts
 }
 
-// within says that earlier takes all turns that c would.
-func (c *Claim[T]) within(earlier Claim[T]) bool {
+// within says that earlier, which has the same name, takes all turns that c would.
+func (c *Claim[T]) within(earlier *Claim[T]) bool {
 	covers := func(all, some []string) bool {
 		return len(all) == 0 || len(some) > 0 && !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 	}
-	return earlier.Key == c.Key && earlier.Pattern == c.Pattern &&
-		covers(earlier.Agents, c.Agents) && covers(earlier.Environments, c.Environments)
+	return covers(earlier.Agents, c.Agents) && covers(earlier.Environments, c.Environments)
 }
 
 // Find returns the method that claims a turn. It does not allocate.
@@ -156,7 +162,7 @@ func isAgent(name string, session *dialogflow.Session) bool {
 
 // Within says that every name that pattern takes is one that an allowed pattern takes.
 func Within(pattern string, allowed []string) bool {
-	return slices.ContainsFunc(allowed, func(a string) bool { return a != "" && newGlob(a).match(pattern) })
+	return slices.ContainsFunc(allowed, func(a string) bool { return a != "" && newGlob(a).contains(newGlob(pattern)) })
 }
 
 // String returns a claim in words, such as `intent order.*`.

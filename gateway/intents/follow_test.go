@@ -1,0 +1,78 @@
+package intents_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/intentgate/intentgate/gateway/intents"
+)
+
+// TestFollow asks a service again: every so often, when somebody says so, and soon after it did not answer.
+func TestFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{err: errors.New("not there")}
+		c := newCatalog(t, []intents.View{es}, intents.Service{Name: "orders", Allow: everything, Load: s.load})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.Follow(ctx, "orders", 5*time.Minute) }()
+		passes := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
+		read := func(want int) {
+			t.Helper()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.read != want {
+				t.Errorf("asked %d times, want %d", s.read, want)
+			}
+			s.read = 0
+		}
+		passes(15 * time.Second) // 0, 1+2, 1+4, 1+8 s
+		read(3)
+		if got := c.log.count("Intents not learnt", "orders"); got != 1 {
+			t.Errorf("told %d times, want once", got)
+		}
+		s.become(methods(t, track), nil)
+		passes(5 * time.Second)
+		read(1)
+		c.finds(es, intent("order.track"), "orders /shop.v1.Orders/Track")
+
+		c.Refresh("orders") // asked at once, and but once a second
+		passes(0)
+		read(1)
+		for range 100 {
+			c.Refresh("orders")
+		}
+		c.Refresh("nobody")
+		passes(2 * time.Second)
+		read(1)
+
+		passes(11 * time.Minute)
+		read(2)
+		s.become(nil, errors.New("gone"))
+		passes(6 * time.Minute)
+		c.finds(es, intent("order.track"), "orders /shop.v1.Orders/Track")
+		if got := c.log.count("Intents not learnt", "orders"); got != 2 {
+			t.Errorf("told %d times, want twice", got)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPatience has a service that never describes itself.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCatalog(t, []intents.View{es}, intents.Service{Name: "orders", Load: func(ctx context.Context) ([]byte, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		start := time.Now()
+		if _, err := c.Load(t.Context(), "orders"); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > time.Minute {
+			t.Errorf("after %s: %v", time.Since(start), err)
+		}
+	})
+}

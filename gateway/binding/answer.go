@@ -64,9 +64,16 @@ func (c *answerCompiler) message(message protoreflect.MessageDescriptor, path st
 	if shared {
 		c.plans[name] = plan
 	}
+	if !c.enter(message) {
+		return plan
+	}
+	defer c.leave()
 	c.around = append(c.around, name)
 	for i := range message.Fields().Len() {
 		f := message.Fields().Get(i)
+		if !c.spend(f, 1) {
+			break
+		}
 		field := c.answerField(f, path+"."+string(f.Name()))
 		if field.reply || field.value != nil || field.inside != nil {
 			plan.fields = append(plan.fields, field)

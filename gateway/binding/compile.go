@@ -123,6 +123,8 @@ func (c *compiler) enter(message protoreflect.MessageDescriptor) bool {
 	return true
 }
 
+func (c *compiler) leave() { c.depth-- }
+
 // problem notes a CompileError.
 func (c *compiler) problem(at protoreflect.Descriptor, problem, remedy string) {
 	if len(c.problems) == maxProblems {

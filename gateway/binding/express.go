@@ -180,8 +180,15 @@ func (c *answerCompiler) object(message protoreflect.MessageDescriptor, path str
 	}
 	c.objects[name] = nil
 	plan := new(objectPlan)
+	if !c.enter(message) {
+		return plan
+	}
+	defer c.leave()
 	for i := range message.Fields().Len() {
 		f := message.Fields().Get(i)
+		if !c.spend(f, 1) {
+			break
+		}
 		at := path + "." + string(f.Name())
 		member := memberPlan{descriptor: f, name: string(f.Name()), value: c.value(f, at)}
 		if names := c.field(f, at).GetParameter(); len(names) > 0 {

@@ -63,7 +63,7 @@ func (c *compiler) nested(message protoreflect.MessageDescriptor, path string) *
 	}
 	if c.enter(message) {
 		plan.fields = c.fields(message, path, nil)
-		c.depth--
+		c.leave()
 	}
 	return plan
 }

@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// The least time between two questions to a running service, and the first wait after one that it did not answer.
+// The least time between two questions to a running service, in seconds and as a multiple of what the last one took: a
+// service can have itself asked. And the first wait after one that it did not answer.
 const (
 	pause      = time.Second
+	rest       = 10
 	firstRetry = 2 * time.Second
 )
 
@@ -31,7 +33,7 @@ func (c *Catalog) Follow(ctx context.Context, name string, every time.Duration) 
 	}
 	retry, told := firstRetry, ""
 	for {
-		wait := every
+		wait, start := every, c.config.Now()
 		if _, err := c.Load(ctx, name); err == nil {
 			retry, told = firstRetry, ""
 		} else {
@@ -41,7 +43,7 @@ func (c *Catalog) Follow(ctx context.Context, name string, every time.Duration) 
 				c.config.Logger.WarnContext(ctx, "Intents not learnt", "service", name, "kept", len(c.snapshot(i).methods), "error", err)
 			}
 		}
-		if !sleep(ctx, pause, nil) || !sleep(ctx, wait, c.asked[i]) {
+		if !sleep(ctx, max(pause, rest*c.config.Now().Sub(start)), nil) || !sleep(ctx, wait, c.asked[i]) {
 			return nil
 		}
 	}

@@ -46,9 +46,11 @@ func (x expression) dateTime(d *datetime.DateTime) (*structpb.Value, error) {
 		return nil, errMoment
 	}
 	zone, err := x.zoneOf(d)
-	if err != nil || zone == nil || t.year == 0 || x.platform == dialogflow.CX && x.zone == nil {
-		value, invalid := x.moment(&t)
-		return value, errors.Join(err, invalid)
+	switch {
+	case err != nil:
+		return nil, err
+	case zone == nil || t.year == 0 || x.platform == dialogflow.CX && x.zone == nil:
+		return x.moment(&t)
 	}
 	seconds, ok := t.instant(zone)
 	if !ok || !t.valid() {

@@ -20,7 +20,7 @@ type occurrences []occurrence
 
 // split reads the fields of a message, in their order.
 func split(b []byte) (all occurrences, err error) {
-	for len(b) > 0 {
+	for all = make(occurrences, 0, min(len(b), 8)); len(b) > 0; { // fields, mostly
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return nil, protowire.ParseError(n)
@@ -74,6 +74,8 @@ func (all occurrences) of(f protoreflect.FieldDescriptor) (found []occurrence) {
 	oneof := f.ContainingOneof()
 	for i := range all {
 		switch {
+		case all[i].number == f.Number() && len(found) == 0:
+			found = all[i : i+1 : i+1] // mostly the only one
 		case all[i].number == f.Number():
 			found = append(found, all[i])
 		case oneof != nil && oneof.Fields().ByNumber(all[i].number) != nil:

@@ -14,7 +14,7 @@ import (
 )
 
 // Health knows whether the gateway should be sent turns: its edge is listening and not draining, and every service that is
-// required can be reached. That the configuration is loaded is implied, since without it there is no Health. It is safe
+// required can be reached and has told its intents once. That the configuration is loaded is implied, since without it there is no Health. It is safe
 // for concurrent use.
 type Health struct {
 	services            func() []Service
@@ -57,6 +57,16 @@ type serviceReadiness struct {
 	State    string `json:"state"`
 	Required bool   `json:"required"`
 	Detail   string `json:"detail,omitempty"`
+
+	Intents *intentsReadiness `json:"intents,omitempty"`
+}
+
+// intentsReadiness is in short what AdminService tells in full.
+type intentsReadiness struct {
+	Methods  int       `json:"methods"`
+	Learnt   time.Time `json:"learnt,omitzero"` // absent: never
+	Problems int       `json:"problems"`
+	Error    string    `json:"error,omitempty"`
 }
 
 type certificate struct {
@@ -78,8 +88,18 @@ func (h *Health) check() readiness {
 	result.Ready = result.Listening && !result.Draining
 	for _, service := range h.services() {
 		state, detail := service.State()
-		result.Services = append(result.Services, serviceReadiness{service.Name, state.String(), service.Required, detail})
-		if service.Required && state != connectivity.Ready {
+		ready := serviceReadiness{service.Name, state.String(), service.Required, detail, nil}
+		learnt := true
+		if service.Intents != nil {
+			known := service.Intents()
+			learnt = !known.Loaded.IsZero()
+			ready.Intents = &intentsReadiness{Methods: len(known.Methods), Learnt: known.Loaded.UTC(), Problems: len(known.Problems)}
+			if known.Err != nil {
+				ready.Intents.Error = known.Err.Error()
+			}
+		}
+		result.Services = append(result.Services, ready)
+		if service.Required && (state != connectivity.Ready || !learnt) {
 			result.Ready = false
 		}
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/intentgate/intentgate/gateway/intents"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
@@ -13,6 +15,7 @@ type Route struct {
 	Match   string // such as `platform=ES intent=order.*`, or `any`
 	Service string
 	Method  string // such as `/intentgate.v1.IntentService/Fulfill`
+	Claimed bool   // by the service, and not declared
 }
 
 // Service is an intent service.
@@ -22,6 +25,8 @@ type Service struct {
 	Required bool // the gateway is not ready without it
 	// State tells the state of the connection and, where it cannot be reached, why. It is safe for concurrent use.
 	State func() (connectivity.State, string)
+	// Intents tells what is known of its own methods. Nil: it may claim nothing.
+	Intents func() intents.Report
 }
 
 // service implements AdminService.
@@ -41,7 +46,7 @@ func (s *service) GetVersion(context.Context, *gatewayv1.GetVersionRequest) (*ga
 func (s *service) ListRoutes(context.Context, *gatewayv1.ListRoutesRequest) (*gatewayv1.ListRoutesResponse, error) {
 	response := &gatewayv1.ListRoutesResponse{}
 	for _, route := range s.routes() {
-		response.Routes = append(response.Routes, &gatewayv1.ActiveRoute{Match: route.Match, Service: route.Service, Method: route.Method})
+		response.Routes = append(response.Routes, &gatewayv1.ActiveRoute{Match: route.Match, Service: route.Service, Method: route.Method, Claimed: route.Claimed})
 	}
 	return response, nil
 }
@@ -53,9 +58,30 @@ func (s *service) ListServices(context.Context, *gatewayv1.ListServicesRequest) 
 		state, detail := service.State()
 		response.Services = append(response.Services, &gatewayv1.ServiceState{
 			Name: service.Name, Target: service.Target, Required: service.Required, State: states[state], Detail: detail,
+			Intents: learnt(service.Intents),
 		})
 	}
 	return response, nil
+}
+
+func learnt(report func() intents.Report) *gatewayv1.LearntIntents {
+	if report == nil {
+		return nil
+	}
+	known := report()
+	message := &gatewayv1.LearntIntents{Source: known.Source, Methods: int32(len(known.Methods))} //nolint:gosec // it is bounded
+	if !known.Loaded.IsZero() {
+		message.LearnTime, message.ReadTime = timestamppb.New(known.Loaded), timestamppb.New(known.Read)
+	}
+	if known.Err != nil {
+		message.Error = known.Err.Error()
+	}
+	for _, problem := range known.Problems {
+		message.Problems = append(message.Problems, &gatewayv1.LearntIntents_Problem{
+			Kind: string(problem.Kind), Element: problem.Element, Problem: problem.Text,
+		})
+	}
+	return message
 }
 
 // states translates gRPC's names of a connection's states.

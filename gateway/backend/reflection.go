@@ -118,7 +118,7 @@ func (r *reflected) end() error {
 	if err := r.stream.CloseSend(); err != nil {
 		return err
 	}
-	if err := r.stream.RecvMsg(new(reflection.ServerReflectionResponse)); !errors.Is(err, io.EOF) {
+	if err := r.stream.RecvMsg(new([]byte)); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("server reflection does not end: %w", err)
 	}
 	return nil

@@ -141,6 +141,15 @@ func (c *Catalog) Awaited(view View, turn *dialogflow.Turn) (service string, ok 
 	return "", false
 }
 
+// Claims returns what turns are answered by, of each view in the order in which it is tried. Nothing in it is to be changed.
+func (c *Catalog) Claims() (all []*router.Claim[*Target]) {
+	now := *c.current.Load()
+	for _, view := range c.config.Views {
+		all = append(all, now[view].claims.All()...)
+	}
+	return all
+}
+
 // Load learns what a service claims now, and tells whether that is something new. Where it returns an error, what was known
 // stays in force.
 func (c *Catalog) Load(ctx context.Context, name string) (changed bool, err error) {

@@ -25,7 +25,7 @@ const (
 type Method struct {
 	Name       string // full, such as shop.orders.v1.OrderService/TrackOrder
 	Claims     []Name // within what is allowed
-	Plans      map[View]*binding.Method
+	Plans      map[View]*binding.Method // none for a platform that no webhook serves
 	Descriptor protoreflect.MethodDescriptor
 }
 
@@ -124,7 +124,7 @@ func (l *learner) method(descriptor protoreflect.MethodDescriptor) (_ *Method, o
 		}
 		method.Plans[view] = plan
 	}
-	if len(method.Plans) == 0 {
+	if len(method.Claims) == 0 || !ok && len(method.Plans) == 0 {
 		return nil, ok
 	}
 	return method, ok

@@ -11,23 +11,30 @@ type Report struct {
 	Loaded          time.Time // when the descriptors that are in force came; zero: never
 	Read            time.Time // when the service's descriptors were last read well, be they new or not
 	Err             error     // why they could not be read since
-	Methods         []*Method // that are called, by name; not to be changed
+	Methods         []*Method // that answer intents, by name; not to be changed
 	Problems        []Problem // why something that it claims is not served
 }
 
 // Report returns what is known of each service, in the order of precedence.
 func (c *Catalog) Report() []Report {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	reports := make([]Report, len(c.known))
+	reports := make([]Report, len(c.config.Services))
 	for i, service := range c.config.Services {
-		known := &c.known[i]
-		reports[i] = Report{
-			Service: service.Name, Source: service.Source, Loaded: known.loaded, Read: known.read, Err: known.err,
-			Methods: known.methods, Problems: slices.Concat(known.problems, known.taken),
-		}
+		reports[i], _ = c.ReportOf(service.Name)
 	}
 	return reports
+}
+
+// ReportOf returns what is known of a service; false: it may claim nothing.
+func (c *Catalog) ReportOf(name string) (Report, bool) {
+	i := c.index(name)
+	if i < 0 {
+		return Report{}, false
+	}
+	known := c.snapshot(i)
+	return Report{
+		Service: name, Source: c.config.Services[i].Source, Loaded: known.loaded, Read: known.read, Err: known.err,
+		Methods: known.methods, Problems: slices.Concat(known.problems, known.taken),
+	}, true
 }
 
 // Problem is why something that a service claims is not served.

@@ -2,7 +2,7 @@ package router
 
 import (
 	"cmp"
-	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -42,6 +42,7 @@ type Claim[T any] struct {
 // Claims finds the method that claims a turn: an exact name before the pattern with the most literal characters, the
 // earlier claim before the later one. It is never changed.
 type Claims[T any] struct {
+	all      []*Claim[T]
 	exact    [Tag + 1]map[string][]*Claim[T]
 	patterns [Tag + 1][]pattern[T]
 }
@@ -76,17 +77,28 @@ func NewClaims[T any](claims []Claim[T]) (*Claims[T], []Conflict) {
 			conflicts = append(conflicts, Conflict{i, kept[same][at]})
 			continue
 		}
-		kept[same] = append(kept[same], i)
-		if stars := strings.Count(claim.Pattern, "*"); stars > 0 {
-			c.patterns[claim.Key] = append(c.patterns[claim.Key], pattern[T]{newGlob(claim.Pattern), len(claim.Pattern) - stars, claim})
-			continue
-		}
-		c.exact[claim.Key][claim.Pattern] = append(c.exact[claim.Key][claim.Pattern], claim)
+		kept[same], c.all = append(kept[same], i), append(c.all, claim)
 	}
-	for _, patterns := range c.patterns {
-		slices.SortStableFunc(patterns, func(a, b pattern[T]) int { return cmp.Compare(b.literals, a.literals) })
+	slices.SortStableFunc(c.all, func(a, b *Claim[T]) int { return cmp.Compare(b.literals(), a.literals()) })
+	for _, claim := range c.all {
+		if literals := claim.literals(); literals < math.MaxInt {
+			c.patterns[claim.Key] = append(c.patterns[claim.Key], pattern[T]{newGlob(claim.Pattern), literals, claim})
+		} else {
+			c.exact[claim.Key][claim.Pattern] = append(c.exact[claim.Key][claim.Pattern], claim)
+		}
 	}
 	return c, conflicts
+}
+
+// All returns the claims that get turns, in the order in which they are tried. They are not to be changed.
+func (c *Claims[T]) All() []*Claim[T] { return c.all }
+
+// literals counts the literal characters of a pattern: the claim with more of them is tried first. An exact name has all.
+func (c *Claim[T]) literals() int {
+	if stars := strings.Count(c.Pattern, "*"); stars > 0 {
+		return len(c.Pattern) - stars
+	}
+	return math.MaxInt
 }
 
 // within says that earlier, which has the same name, takes all turns that c would.
@@ -165,5 +177,9 @@ func Within(pattern string, allowed []string) bool {
 	return slices.ContainsFunc(allowed, func(a string) bool { return a != "" && newGlob(a).contains(newGlob(pattern)) })
 }
 
-// String returns a claim in words, such as `intent order.*`.
-func (c *Claim[T]) String() string { return fmt.Sprintf("%s %s", c.Key, c.Pattern) }
+// String returns a claim in one line as a Match is, such as `platform=CX environment=canary|- tag=track-order`.
+func (c *Claim[T]) String() string {
+	m := Match{Platform: c.Key.Platform(), Agent: strings.Join(c.Agents, "|"), Environment: strings.Join(c.Environments, "|")}
+	*[...]*string{Intent: &m.Intent, Action: &m.Action, Tag: &m.Tag}[c.Key] = c.Pattern
+	return m.String()
+}

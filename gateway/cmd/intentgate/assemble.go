@@ -101,6 +101,7 @@ func (a *assembly) services(context.Context) error {
 		a.describers[service.GetName()] = client.Descriptors
 		a.states = append(a.states, admin.Service{
 			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
+			Intents: a.learnt(service),
 		})
 	}
 	return errors.Join(append(problems, a.telemetry.ObserveServices(a.serviceStates))...)
@@ -190,12 +191,17 @@ func (a *assembly) serviceStates(yield func(string, connectivity.State) bool) {
 	}
 }
 
+// activeRoutes lists the claims of services before the first route that gives way to them.
 func (a *assembly) activeRoutes() []admin.Route {
 	var routes []admin.Route
+	claims := a.claimed()
 	for _, route := range a.router.Routes() {
+		if route.General() {
+			routes, claims = append(routes, claims...), nil
+		}
 		routes = append(routes, admin.Route{
 			Match: route.Match.String(), Service: route.Service, Method: intentgatev1.IntentService_Fulfill_FullMethodName,
 		})
 	}
-	return routes
+	return append(routes, claims...)
 }

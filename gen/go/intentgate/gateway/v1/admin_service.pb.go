@@ -281,15 +281,20 @@ func (x *ListRoutesResponse) GetRoutes() []*ActiveRoute {
 	return nil
 }
 
-// ActiveRoute is a route that is in force.
+// ActiveRoute is a route that is in force: declared in the configuration, or claimed by a service. Claims stand before the
+// first declared route that asks for no intent, action or tag, and such routes give way to them. Of claims an exact name
+// comes before the pattern with the most literal characters.
 type ActiveRoute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which turns it takes, in words: `platform=ES intent=order.*`; `any` for all.
+	// Which turns it takes, in words: `platform=ES intent=order.*`; `any` for all. A claim may have several environments or
+	// agents: `platform=CX environment=canary|- tag=track-order`.
 	Match string `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
 	// The service that answers them.
 	Service string `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
 	// The full name of the gRPC method that is called, such as `/intentgate.v1.IntentService/Fulfill`.
-	Method        string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	// The service claims it.
+	Claimed       bool `protobuf:"varint,4,opt,name=claimed,proto3" json:"claimed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +348,13 @@ func (x *ActiveRoute) GetMethod() string {
 		return x.Method
 	}
 	return ""
+}
+
+func (x *ActiveRoute) GetClaimed() bool {
+	if x != nil {
+		return x.Claimed
+	}
+	return false
 }
 
 // ListServicesRequest asks for all services.
@@ -440,7 +452,9 @@ type ServiceState struct {
 	// The state of the connection.
 	State ServiceState_State `protobuf:"varint,4,opt,name=state,proto3,enum=intentgate.gateway.v1.ServiceState_State" json:"state,omitempty"`
 	// Why it cannot be reached, if it cannot.
-	Detail        string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Its own methods that answer intents. Absent: it may have none.
+	Intents       *LearntIntents `protobuf:"bytes,6,opt,name=intents,proto3" json:"intents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -510,6 +524,168 @@ func (x *ServiceState) GetDetail() string {
 	return ""
 }
 
+func (x *ServiceState) GetIntents() *LearntIntents {
+	if x != nil {
+		return x.Intents
+	}
+	return nil
+}
+
+// LearntIntents is what the gateway knows of a service's methods that answer intents.
+type LearntIntents struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where their descriptors come from: a file, or the service's target.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// How many methods are called.
+	Methods int32 `protobuf:"varint,2,opt,name=methods,proto3" json:"methods,omitempty"`
+	// When the descriptors that are in force came. Absent: never, and turns that the service may claim are refused.
+	LearnTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=learn_time,json=learnTime,proto3" json:"learn_time,omitempty"`
+	// When they were last read, the same or others.
+	ReadTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=read_time,json=readTime,proto3" json:"read_time,omitempty"`
+	// Why they could not be read since.
+	Error string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	// What the service claims and the gateway does not serve.
+	Problems      []*LearntIntents_Problem `protobuf:"bytes,6,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LearntIntents) Reset() {
+	*x = LearntIntents{}
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LearntIntents) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LearntIntents) ProtoMessage() {}
+
+func (x *LearntIntents) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LearntIntents.ProtoReflect.Descriptor instead.
+func (*LearntIntents) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LearntIntents) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *LearntIntents) GetMethods() int32 {
+	if x != nil {
+		return x.Methods
+	}
+	return 0
+}
+
+func (x *LearntIntents) GetLearnTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LearnTime
+	}
+	return nil
+}
+
+func (x *LearntIntents) GetReadTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReadTime
+	}
+	return nil
+}
+
+func (x *LearntIntents) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *LearntIntents) GetProblems() []*LearntIntents_Problem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+// Problem is why something is not served.
+type LearntIntents_Problem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// broken: the method cannot be bound; refused: the claim is not allowed; taken: an earlier claim has the name.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The method, message or field, with its file.
+	Element string `protobuf:"bytes,2,opt,name=element,proto3" json:"element,omitempty"`
+	// What was seen, and what to do.
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LearntIntents_Problem) Reset() {
+	*x = LearntIntents_Problem{}
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LearntIntents_Problem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LearntIntents_Problem) ProtoMessage() {}
+
+func (x *LearntIntents_Problem) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LearntIntents_Problem.ProtoReflect.Descriptor instead.
+func (*LearntIntents_Problem) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{8, 0}
+}
+
+func (x *LearntIntents_Problem) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *LearntIntents_Problem) GetElement() string {
+	if x != nil {
+		return x.Element
+	}
+	return ""
+}
+
+func (x *LearntIntents_Problem) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 var File_intentgate_gateway_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_admin_service_proto_rawDesc = "" +
@@ -525,20 +701,22 @@ const file_intentgate_gateway_v1_admin_service_proto_rawDesc = "" +
 	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"\x13\n" +
 	"\x11ListRoutesRequest\"P\n" +
 	"\x12ListRoutesResponse\x12:\n" +
-	"\x06routes\x18\x01 \x03(\v2\".intentgate.gateway.v1.ActiveRouteR\x06routes\"U\n" +
+	"\x06routes\x18\x01 \x03(\v2\".intentgate.gateway.v1.ActiveRouteR\x06routes\"o\n" +
 	"\vActiveRoute\x12\x14\n" +
 	"\x05match\x18\x01 \x01(\tR\x05match\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x16\n" +
-	"\x06method\x18\x03 \x01(\tR\x06method\"\x15\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x18\n" +
+	"\aclaimed\x18\x04 \x01(\bR\aclaimed\"\x15\n" +
 	"\x13ListServicesRequest\"W\n" +
 	"\x14ListServicesResponse\x12?\n" +
-	"\bservices\x18\x01 \x03(\v2#.intentgate.gateway.v1.ServiceStateR\bservices\"\xb8\x02\n" +
+	"\bservices\x18\x01 \x03(\v2#.intentgate.gateway.v1.ServiceStateR\bservices\"\xf8\x02\n" +
 	"\fServiceState\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x1a\n" +
 	"\brequired\x18\x03 \x01(\bR\brequired\x12?\n" +
 	"\x05state\x18\x04 \x01(\x0e2).intentgate.gateway.v1.ServiceState.StateR\x05state\x12\x16\n" +
-	"\x06detail\x18\x05 \x01(\tR\x06detail\"\x86\x01\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\x12>\n" +
+	"\aintents\x18\x06 \x01(\v2$.intentgate.gateway.v1.LearntIntentsR\aintents\"\x86\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -546,7 +724,19 @@ const file_intentgate_gateway_v1_admin_service_proto_rawDesc = "" +
 	"\x10STATE_CONNECTING\x10\x02\x12\x0f\n" +
 	"\vSTATE_READY\x10\x03\x12\x1b\n" +
 	"\x17STATE_TRANSIENT_FAILURE\x10\x04\x12\x12\n" +
-	"\x0eSTATE_SHUTDOWN\x10\x052\xfc\x02\n" +
+	"\x0eSTATE_SHUTDOWN\x10\x05\"\xe8\x02\n" +
+	"\rLearntIntents\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x18\n" +
+	"\amethods\x18\x02 \x01(\x05R\amethods\x129\n" +
+	"\n" +
+	"learn_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tlearnTime\x127\n" +
+	"\tread_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\breadTime\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x12H\n" +
+	"\bproblems\x18\x06 \x03(\v2,.intentgate.gateway.v1.LearntIntents.ProblemR\bproblems\x1aQ\n" +
+	"\aProblem\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\aelement\x18\x02 \x01(\tR\aelement\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem2\xfc\x02\n" +
 	"\fAdminService\x12v\n" +
 	"\n" +
 	"GetVersion\x12(.intentgate.gateway.v1.GetVersionRequest\x1a).intentgate.gateway.v1.GetVersionResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/version\x12u\n" +
@@ -569,7 +759,7 @@ func file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_intentgate_gateway_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_intentgate_gateway_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_intentgate_gateway_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_intentgate_gateway_v1_admin_service_proto_goTypes = []any{
 	(ServiceState_State)(0),       // 0: intentgate.gateway.v1.ServiceState.State
 	(*GetVersionRequest)(nil),     // 1: intentgate.gateway.v1.GetVersionRequest
@@ -580,24 +770,30 @@ var file_intentgate_gateway_v1_admin_service_proto_goTypes = []any{
 	(*ListServicesRequest)(nil),   // 6: intentgate.gateway.v1.ListServicesRequest
 	(*ListServicesResponse)(nil),  // 7: intentgate.gateway.v1.ListServicesResponse
 	(*ServiceState)(nil),          // 8: intentgate.gateway.v1.ServiceState
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*LearntIntents)(nil),         // 9: intentgate.gateway.v1.LearntIntents
+	(*LearntIntents_Problem)(nil), // 10: intentgate.gateway.v1.LearntIntents.Problem
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_intentgate_gateway_v1_admin_service_proto_depIdxs = []int32{
-	9, // 0: intentgate.gateway.v1.GetVersionResponse.start_time:type_name -> google.protobuf.Timestamp
-	5, // 1: intentgate.gateway.v1.ListRoutesResponse.routes:type_name -> intentgate.gateway.v1.ActiveRoute
-	8, // 2: intentgate.gateway.v1.ListServicesResponse.services:type_name -> intentgate.gateway.v1.ServiceState
-	0, // 3: intentgate.gateway.v1.ServiceState.state:type_name -> intentgate.gateway.v1.ServiceState.State
-	1, // 4: intentgate.gateway.v1.AdminService.GetVersion:input_type -> intentgate.gateway.v1.GetVersionRequest
-	3, // 5: intentgate.gateway.v1.AdminService.ListRoutes:input_type -> intentgate.gateway.v1.ListRoutesRequest
-	6, // 6: intentgate.gateway.v1.AdminService.ListServices:input_type -> intentgate.gateway.v1.ListServicesRequest
-	2, // 7: intentgate.gateway.v1.AdminService.GetVersion:output_type -> intentgate.gateway.v1.GetVersionResponse
-	4, // 8: intentgate.gateway.v1.AdminService.ListRoutes:output_type -> intentgate.gateway.v1.ListRoutesResponse
-	7, // 9: intentgate.gateway.v1.AdminService.ListServices:output_type -> intentgate.gateway.v1.ListServicesResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	11, // 0: intentgate.gateway.v1.GetVersionResponse.start_time:type_name -> google.protobuf.Timestamp
+	5,  // 1: intentgate.gateway.v1.ListRoutesResponse.routes:type_name -> intentgate.gateway.v1.ActiveRoute
+	8,  // 2: intentgate.gateway.v1.ListServicesResponse.services:type_name -> intentgate.gateway.v1.ServiceState
+	0,  // 3: intentgate.gateway.v1.ServiceState.state:type_name -> intentgate.gateway.v1.ServiceState.State
+	9,  // 4: intentgate.gateway.v1.ServiceState.intents:type_name -> intentgate.gateway.v1.LearntIntents
+	11, // 5: intentgate.gateway.v1.LearntIntents.learn_time:type_name -> google.protobuf.Timestamp
+	11, // 6: intentgate.gateway.v1.LearntIntents.read_time:type_name -> google.protobuf.Timestamp
+	10, // 7: intentgate.gateway.v1.LearntIntents.problems:type_name -> intentgate.gateway.v1.LearntIntents.Problem
+	1,  // 8: intentgate.gateway.v1.AdminService.GetVersion:input_type -> intentgate.gateway.v1.GetVersionRequest
+	3,  // 9: intentgate.gateway.v1.AdminService.ListRoutes:input_type -> intentgate.gateway.v1.ListRoutesRequest
+	6,  // 10: intentgate.gateway.v1.AdminService.ListServices:input_type -> intentgate.gateway.v1.ListServicesRequest
+	2,  // 11: intentgate.gateway.v1.AdminService.GetVersion:output_type -> intentgate.gateway.v1.GetVersionResponse
+	4,  // 12: intentgate.gateway.v1.AdminService.ListRoutes:output_type -> intentgate.gateway.v1.ListRoutesResponse
+	7,  // 13: intentgate.gateway.v1.AdminService.ListServices:output_type -> intentgate.gateway.v1.ListServicesResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_admin_service_proto_init() }
@@ -611,7 +807,7 @@ func file_intentgate_gateway_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_admin_service_proto_rawDesc), len(file_intentgate_gateway_v1_admin_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
+	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/intents"
@@ -29,7 +31,7 @@ func (a *assembly) intents(ctx context.Context) error {
 	if a.catalog, err = intents.New(settings); err != nil {
 		return err
 	}
-	var problems []error
+	problems := []error{a.telemetry.ObserveIntents(a.catalog.Report)}
 	for _, service := range a.settings.GetServices() {
 		name, setting := service.GetName(), service.GetIntents()
 		switch {
@@ -53,6 +55,31 @@ func (a *assembly) connected(service string) func() {
 		return nil
 	}
 	return func() { a.catalog.Refresh(service) }
+}
+
+// learnt returns what operators see of a service's intents; nil: it may have none.
+func (a *assembly) learnt(service *gatewayv1.Service) func() intents.Report {
+	if service.GetIntents() == nil {
+		return nil
+	}
+	return func() intents.Report {
+		report, _ := a.catalog.ReportOf(service.GetName())
+		return report
+	}
+}
+
+// claimed lists the claims of services; those that several webhooks serve once.
+func (a *assembly) claimed() (routes []admin.Route) {
+	if a.catalog == nil {
+		return nil
+	}
+	for _, claim := range a.catalog.Claims() {
+		route := admin.Route{Match: claim.String(), Service: claim.Method.Service, Method: claim.Method.Method.Name, Claimed: true}
+		if !slices.Contains(routes, route) {
+			routes = append(routes, route)
+		}
+	}
+	return routes
 }
 
 // describe asks a service of this gateway what it serves.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -154,7 +155,11 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	if err != nil {
 		return binding.Answer{}, unfit(err)
 	}
-	t.event.Unknown = append(t.event.Unknown, call.Lost...)
+	for _, name := range call.Lost {
+		if !slices.Contains(t.event.Unknown, name) {
+			t.event.Unknown = append(t.event.Unknown, name)
+		}
+	}
 	ref := &intentgatev1.CallRef{Session: asked.Session.Name, TurnId: asked.ID, RequestId: t.requestID(asked, who, &call)}
 	out, err := caller.NewOutgoingContext(ctx, caller.Outgoing{Caller: who, Ref: ref})
 	if err != nil {

@@ -139,7 +139,7 @@ func (l *losses) field(c *cursor, field protoreflect.FieldDescriptor, path strin
 	case first == '{' && field.IsMap():
 		for c.enter(); c.more(); {
 			c.value()
-			l.element(c, field.MapValue(), path+"{}")
+			l.element(c, field.MapValue(), path+"[]")
 		}
 	default:
 		l.element(c, field, path)

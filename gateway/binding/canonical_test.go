@@ -139,7 +139,7 @@ func TestCanonicalLosses(t *testing.T) {
 			"sessionInfo": {"session": "projects/p/locations/l/agents/a/sessions/s"}}`
 	}
 	m := compileCanonical(t, "cx.v3")
-	if call, err := m.Call(read(t, dialogflow.CX, cx(""))); err != nil || !slices.Equal(call.Lost, []string{"intentInfo.parameters{}.new"}) {
+	if call, err := m.Call(read(t, dialogflow.CX, cx(""))); err != nil || !slices.Equal(call.Lost, []string{"intentInfo.parameters[].new"}) {
 		t.Errorf("got %q, %v", call.Lost, err)
 	}
 	names := `, "` + strings.Repeat("ä", 100) + `": 0`

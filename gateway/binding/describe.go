@@ -27,7 +27,8 @@ type RequestField struct {
 	// Names are of its parameters: alternatives, or those that are joined; of payload, the path.
 	Names     []string
 	Places    []string // where parameters are looked for, best first: form, intent, session, or `context NAME`
-	Words     []string // of an enum: the words for its values, without synonyms
+	Words     []string // of an enum: the words for its values
+	Synonyms  []string // of an enum: further words
 	Required  bool
 	Sensitive bool
 }
@@ -105,7 +106,7 @@ func (r *requestPlan) describe(all *Description, message *messagePlan, around []
 			}
 		}
 		if enum := f.descriptor.Enum(); enum != nil {
-			d.Words = shortNames(enum)
+			d.Words, d.Synonyms = shortNames(enum), synonyms(enum)
 		}
 		all.Request = append(all.Request, d)
 		if f.nested != nil && !slices.Contains(around, f.nested) && len(all.Request) < maxDescribed {

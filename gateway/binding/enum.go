@@ -59,6 +59,16 @@ func shortNames(enum protoreflect.EnumDescriptor) []string {
 	return names
 }
 
+// synonyms are all of those of an enum's values.
+func synonyms(enum protoreflect.EnumDescriptor) (all []string) {
+	budget := MaxBudget
+	c := &compiler{Options: Options{Budget: &budget}}
+	for i := range enum.Values().Len() {
+		all = append(all, c.synonyms(enum.Values().Get(i))...)
+	}
+	return all
+}
+
 // number returns the value that a text stands for.
 func (w *words) number(text []byte) (protoreflect.EnumNumber, bool) {
 	if number, ok := w.exact[string(text)]; ok {

@@ -23,8 +23,8 @@ const (
 
 // Method is a method with what it claims and the plans by which it is called.
 type Method struct {
-	Name       string // full, such as shop.orders.v1.OrderService/TrackOrder
-	Claims     []Name // within what is allowed
+	Name       string                   // full, such as shop.orders.v1.OrderService/TrackOrder
+	Claims     []Name                   // within what is allowed
 	Plans      map[View]*binding.Method // none for a platform that no webhook serves
 	Descriptor protoreflect.MethodDescriptor
 }

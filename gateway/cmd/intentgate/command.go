@@ -53,7 +53,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newCheckCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newDemoCommand())
+	command.AddCommand(newServeCommand(), newCheckCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newDemoCommand())
 	return command
 }
 

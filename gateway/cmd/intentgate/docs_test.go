@@ -46,8 +46,8 @@ func TestDocumentedConfigurations(t *testing.T) {
 		t.Fatal(err)
 	}
 	etc := strings.NewReplacer("/etc/intentgate/", "dev-certs/", "fullchain.pem", "edge.pem", "privkey.pem", "edge.key", "agents-ca.pem", "internal-ca.pem")
-	for _, secret := range []string{"es-password", "webhook-key"} {
-		if err := os.WriteFile(filepath.Join(dir, "dev-certs", secret), []byte("not a secret: "+secret), 0o600); err != nil {
+	for _, file := range []string{"dev-certs/es-password", "dev-certs/webhook-key", "dev-certs/tables.binpb", "tables.binpb"} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte("not a secret: "+file), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,11 +58,13 @@ func TestDocumentedConfigurations(t *testing.T) {
 		for _, block := range yamlBlocks(text) {
 			seen++
 			all := maps.Clone(whole)
-			if own := sections(block); own["services"] != "" && own["routes"] != "" && own["edge"] != "" {
-				all = own
-			} else {
-				maps.Copy(all, own)
+			own := sections(block)
+			if own["services"] != "" && own["edge"] != "" {
+				all = map[string]string{}
+			} else if own["services"] != "" {
+				delete(all, "routes") // to other services
 			}
+			maps.Copy(all, own)
 			file := filepath.Join(dir, "intentgate.yaml")
 			var content strings.Builder
 			for _, section := range all {

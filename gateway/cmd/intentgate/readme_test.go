@@ -27,8 +27,12 @@ func TestReadme(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		blocks[block[1]] = append(blocks[block[1]], block[2])
 	}
-	if len(blocks["go"]) != 1 || len(blocks["yaml"]) != 1 || len(blocks["text"]) != 1 {
+	if len(blocks["proto"]) != 1 || len(blocks["go"]) != 1 || len(blocks["yaml"]) != 1 || len(blocks["text"]) != 1 {
 		t.Fatal("the README has other examples than this test knows")
+	}
+	proto, err := os.ReadFile(filepath.Join(root, "proto/shop/greeter/v1/greeter_service.proto")) //nolint:gosec // likewise
+	if err != nil || !strings.HasSuffix(string(proto), "\n\n"+blocks["proto"][0]) {
+		t.Errorf("the README shows another proto than its service is generated of, %v", err)
 	}
 	asked := regexp.MustCompile(`(?m)^go run ./gateway/cmd/intentgate (simulate .*)$`).FindStringSubmatch(strings.Join(blocks["sh"], ""))
 	if asked == nil {
@@ -45,7 +49,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := serveFolder(t, dir)
-	g.log.await(t, 1, entry{"msg": "Service reachable"})
+	g.log.await(t, 1, entry{"msg": "Intents learnt"})
 	// The port is another one; the audience is still that of the configuration.
 	words := strings.Fields(strings.NewReplacer("dev-certs", filepath.Join(dir, "dev-certs"), configFile, filepath.Join(dir, configFile)).Replace(asked[1]))
 	stdout, _, err := execute(t, append(words, g.Edge+esPath)...)
@@ -53,9 +57,10 @@ func TestReadme(t *testing.T) {
 		t.Error(err)
 	}
 	stdout = strings.Replace(stdout, g.Edge, "https://localhost:8443", 1)
-	took := regexp.MustCompile(`after [0-9.]+(µs|ms|s),`)
-	if got, want := took.ReplaceAllString(stdout, "after …,"), took.ReplaceAllString(blocks["text"][0], "after …,"); got != want {
-		t.Errorf("simulate prints\n%s\nthe README says\n%s", got, want)
+	took, session := regexp.MustCompile(`after [0-9.]+(µs|ms|s),`), regexp.MustCompile(`sessions/[^/]+/`)
+	stdout = session.ReplaceAllString(took.ReplaceAllString(stdout, "after …,"), "sessions/…/")
+	if want := took.ReplaceAllString(blocks["text"][0], "after …,"); stdout != want {
+		t.Errorf("simulate prints\n%s\nthe README says\n%s", stdout, want)
 	}
 }
 

@@ -24,6 +24,12 @@ type Match struct {
 	Tag         string              // CX
 }
 
+// Takes reports whether there are turns of a platform that the match takes.
+func (m Match) Takes(platform dialogflow.Platform) bool {
+	rule, err := newRule(m)
+	return err == nil && rule.platforms>>platform&1 == 1
+}
+
 // String returns the match in one line, such as `platform=ES intent=order.*`, or `any`.
 func (m Match) String() string {
 	var text strings.Builder

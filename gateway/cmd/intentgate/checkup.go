@@ -36,7 +36,8 @@ func (e *checkup) all(ctx context.Context) doctor.Report {
 	report = append(report, e.profiles().About("profiles")...)
 	report = append(report, e.keys(ctx).About("ID token keys")...)
 	report = append(report, e.webhooks()...)
-	return append(report, e.services(ctx)...)
+	report = append(report, e.services(ctx)...)
+	return append(report, e.intents(ctx)...)
 }
 
 // configuration judges what the loader lets pass.
@@ -44,9 +45,9 @@ func (e *checkup) configuration(ctx context.Context) doctor.Report {
 	c := e.settings
 	report := doctor.Report{doctor.Pass("config", "webhooks %d, services %d, routes %d", len(c.GetWebhooks()), len(c.GetServices()), len(c.GetRoutes()))}
 	for _, service := range c.GetServices() {
-		if !slices.ContainsFunc(c.GetRoutes(), func(r *gatewayv1.Route) bool { return r.GetService() == service.GetName() }) {
+		if service.GetIntents() == nil && !slices.ContainsFunc(c.GetRoutes(), func(r *gatewayv1.Route) bool { return r.GetService() == service.GetName() }) {
 			report = append(report, doctor.Warn("routes", "no route leads to "+service.GetName(), "a use for each service",
-				"add a route to it, or remove the service"))
+				"add a route to it, let it claim intents, or remove the service"))
 		}
 	}
 	for _, listener := range [][2]string{

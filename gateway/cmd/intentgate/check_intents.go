@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/doctor"
+	"github.com/intentgate/intentgate/gateway/intents"
+	"github.com/intentgate/intentgate/gateway/intents/contract"
+	"github.com/intentgate/intentgate/gateway/router"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// intents judges what services claim, and whether something answers each webhook.
+func (e *checkup) intents(ctx context.Context) doctor.Report {
+	var report doctor.Report
+	var claimants []intents.Service
+	answered := map[dialogflow.Platform]bool{}
+	answers := func(es, cx int) {
+		answered[dialogflow.ES], answered[dialogflow.CX] = answered[dialogflow.ES] || es > 0, answered[dialogflow.CX] || cx > 0
+	}
+	for _, service := range e.settings.GetServices() {
+		switch {
+		case service.GetIntents() == nil:
+		case e.offline && service.GetIntents().GetReflection() != nil:
+			report = append(report, doctor.Report{doctor.Skip("descriptors", service.GetTarget()+" is not asked")}.About("service "+service.GetName())...)
+			allow := service.GetIntents().GetAllow()
+			answers(len(allow.GetIntents())+len(allow.GetActions()), len(allow.GetTags()))
+		default:
+			claimants = append(claimants, claimant(service, describing(e.settings)))
+		}
+	}
+	known, err := contracts(ctx, claimants, views(e.settings))
+	routes, wrong := router.New(config.Routes(e.settings))
+	if err = errors.Join(err, wrong); err != nil { // the loader would have told
+		return append(report, doctor.Fail("descriptors", err.Error(), "claims and routes", "correct the configuration"))
+	}
+	shadowed(routes, known)
+	for i, service := range known {
+		report = append(report, claims(&service).About("service "+service.Service)...)
+		if allow := claimants[i].Allow; service.Error != "" { // that is told, and nobody knows more
+			answers(len(allow.Intents)+len(allow.Actions), len(allow.Tags))
+		}
+		for _, m := range service.Methods {
+			answers(len(m.Intents)+len(m.Actions), len(m.Tags))
+		}
+	}
+	for _, webhook := range e.settings.GetWebhooks() {
+		report = append(report, answerable(webhook, routes, answered))
+	}
+	return report
+}
+
+// claims judges what a service claims.
+func claims(service *contract.Service) (report doctor.Report) {
+	if service.Error != "" {
+		return doctor.Report{doctor.Fail("descriptors", service.Error, "descriptors of the service's methods", "correct services.intents, or what it names")}
+	}
+	names := 0
+	for _, m := range service.Methods {
+		names += len(m.Intents) + len(m.Actions) + len(m.Tags)
+		for _, warning := range m.Warnings {
+			report = append(report, doctor.Warn("claims", m.Method+": "+warning, "", "change the annotation or the route, unless it is meant so"))
+		}
+	}
+	pass := doctor.Pass("descriptors", "%d methods answer %d intents, actions and tags, by %s", len(service.Methods), names, service.Source)
+	if len(service.Methods) == 0 {
+		pass = doctor.Warn("descriptors", "no method answers an intent, by "+service.Source, "at least one", "annotate methods, or remove services.intents")
+	}
+	report = slices.Insert(report, 0, pass)
+	for _, problem := range service.Problems {
+		finding := doctor.Warn("claims", problem.Element+" "+problem.Problem, "a claim that is served", "see there, unless it is meant so")
+		if problem.Kind == intents.Broken {
+			finding = doctor.Fail("methods", problem.Element+": "+problem.Problem, "a method that can be bound", "see there")
+		}
+		report = append(report, finding)
+	}
+	return report
+}
+
+// answerable judges whether any turn of a webhook is answered.
+func answerable(webhook *gatewayv1.Webhook, routes *router.Router, claimed map[dialogflow.Platform]bool) doctor.Finding {
+	platform := config.Platform(webhook.GetPlatform())
+	finding := doctor.Pass("answered", "turns of %s are, by routes or claims", platform)
+	if !claimed[platform] && !slices.ContainsFunc(routes.Routes(), func(r router.Route) bool { return r.Takes(platform) }) {
+		finding = doctor.Fail("answered", fmt.Sprintf("no route takes a turn of %s, and no method claims one", platform), "something that answers",
+			"add a route for the platform, or a tag, intent or action to a method")
+	}
+	finding.About = "webhook " + webhook.GetPath()
+	return finding
+}

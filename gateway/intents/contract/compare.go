@@ -162,7 +162,7 @@ func (f *Field) element(in, name string) string {
 
 func (c *comparison) field(method *Method, element string, f, now *Field) {
 	before, after := shape(f.Type), shape(now.Type)
-	if before != after && after != "repeated "+before { // a list takes a single value, too
+	if before != after && after != "repeated "+before && wider[before] != after { // a list takes a single value, too
 		c.add(method, element, "was %s, is %s now", f.Type, now.Type)
 		return
 	}
@@ -186,7 +186,7 @@ func (c *comparison) set(before, after *Method, effect Effect) {
 		c.add(before, "set "+effect.Set, "is no longer remembered")
 		return
 	}
-	if was, is := shape(effect.Type), shape(after.Response[i].Type); was != is {
+	if was, is := shape(effect.Type), shape(after.Response[i].Type); was != is && wider[was] != is {
 		c.add(before, "set "+effect.Set, "was %s, is %s now", effect.Type, after.Response[i].Type)
 	}
 }
@@ -209,6 +209,9 @@ func below(fields []Field, path string) (all []Field) {
 var encodings = map[string]string{
 	"sint32": "int32", "sfixed32": "int32", "fixed32": "uint32", "sint64": "int64", "sfixed64": "int64", "fixed64": "uint64",
 }
+
+// wider are types that take what another takes, and more.
+var wider = map[string]string{"int32": "int64", "uint32": "uint64", "float": "double"}
 
 // shape is a type as far as an agent sees it. Messages and enums of the service's own may be called otherwise: their
 // members and words count.

@@ -59,6 +59,7 @@ func TestBreaks(t *testing.T) {
 			m.Response = append(m.Response, contract.Effect{Path: "more", Type: "string", Text: true})
 		}, nil},
 		"a list of it":             {func(m *contract.Method) { m.Request[0].Type = "repeated string" }, nil},
+		"a wider type":             {func(m *contract.Method) { m.Response[2].Type, m.Request[4].Type = "int64", "sint64" }, nil},
 		"another encoding":         {func(m *contract.Method) { m.Response[2].Type, m.Request[4].Type = "sfixed32", "sint32" }, nil},
 		"another spelling":         {func(m *contract.Method) { m.Request[0].Names = []string{"orderId"} }, nil},
 		"a pattern for names":      {func(m *contract.Method) { m.Intents, m.Tags = []string{"order.*"}, []string{"track-*", "where"} }, nil},
@@ -71,7 +72,7 @@ func TestBreaks(t *testing.T) {
 		"a member renamed":         {func(m *contract.Method) { m.Request[4].Names = []string{"count"} }, []string{"member number of items: is no longer read"}},
 		"another path":             {func(m *contract.Method) { m.Request[6].Names = []string{"caller"} }, []string{"payload telephony.caller_id: is no longer read"}},
 		"another type":             {func(m *contract.Method) { m.Request[1].Type = "google.protobuf.Timestamp" }, []string{"parameter date: was google.type.Date, is google.protobuf.Timestamp now"}},
-		"another type of a member": {func(m *contract.Method) { m.Request[4].Type = "int64" }, []string{"member number of items: was int32, is int64 now"}},
+		"another type of a member": {func(m *contract.Method) { m.Request[4].Type = "uint32" }, []string{"member number of items: was int32, is uint32 now"}},
 		"no list":                  {func(m *contract.Method) { m.Request[3].Type = "shop.v1.Item" }, []string{"parameter items: was repeated shop.v1.Item, is shop.v1.Item now"}},
 		"a word gone":              {func(m *contract.Method) { m.Request[5].Words = []string{"packing"} }, []string{`parameter status: no longer knows the word "being | packed"`}},
 		"a place gone":             {func(m *contract.Method) { m.Request[0].ES = []string{"intent"} }, []string{"parameter order_id: is no longer looked for in: context orders"}},

@@ -65,7 +65,7 @@ func (c *Client) reflect(ctx context.Context, method string) ([]byte, error) {
 	}
 	for _, service := range services {
 		if err := asked.describe(service); err != nil {
-			return nil, fmt.Errorf("%s: %w", service, err)
+			return nil, fmt.Errorf("%s: %w", cut(service), err)
 		}
 	}
 	if err := asked.end(); err != nil {

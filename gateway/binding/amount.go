@@ -1,10 +1,6 @@
 package binding
 
-import (
-	"bytes"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
-)
+import "google.golang.org/protobuf/reflect/protoreflect"
 
 // amount takes an object of an amount and what it is an amount of apart.
 func (b *binder) amount(raw []byte, names ...string) (amount, of []byte, ok bool) {
@@ -43,15 +39,21 @@ func exactly(text []byte) (units int64, nanos int32, ok bool) {
 	return units, nanos, true
 }
 
+// code returns a text of so many letters in upper case, such as EUR.
+func (b *binder) code(text []byte, letters int) (code []byte, ok bool) {
+	code, ok = b.keep(append(b.kept, text...)), len(text) == letters
+	for i, c := range code {
+		code[i] = c &^ ('a' - 'A') // upper case, if it is a letter
+		ok = ok && 'A' <= code[i] && code[i] <= 'Z'
+	}
+	return code, ok
+}
+
 func writeMoney(b *binder, raw []byte) (bool, *misfit) {
 	amount, currency, ok := b.amount(raw, "currency", "currencycode")
 	units, nanos, exact := exactly(amount)
-	currency = b.keep(append(b.kept, currency...))
-	for i, c := range currency {
-		currency[i] = c &^ ('a' - 'A') // upper case, if it is a letter
-		ok = ok && 'A' <= currency[i] && currency[i] <= 'Z'
-	}
-	if !ok || !exact || len(currency) != 3 {
+	currency, letters := b.code(currency, 3)
+	if !ok || !exact || !letters {
 		return false, unfit(raw, "an amount of at most 9 decimals and a currency of three letters")
 	}
 	b.bytes(1, currency)
@@ -125,8 +127,8 @@ func writePostalAddress(b *binder, raw []byte) (bool, *misfit) {
 	}
 	if country := part(members, "country"); country != nil {
 		n := addressLines
-		if text := b.unquote(country); len(text) == len("DE") {
-			n, country = addressRegion, b.keep(append(append(append(b.kept, '"'), bytes.ToUpper(text)...), '"'))
+		if code, ok := b.code(b.unquote(country), 2); ok {
+			n, country = addressRegion, b.keep(append(append(append(b.kept, '"'), code...), '"'))
 		}
 		if _, m := b.put(n, &line, country); m != nil {
 			return false, m

@@ -81,7 +81,7 @@ func annotation[T proto.Message](c *compiler, at protoreflect.Descriptor, extens
 	var none T
 	wire, err := proto.MarshalOptions{AllowPartial: true}.Marshal(at.Options())
 	var own []byte
-	there := false
+	length, there := len(wire), false
 	for err == nil && len(wire) > 0 {
 		number, kind, size := protowire.ConsumeField(wire)
 		if size < 0 {
@@ -95,10 +95,7 @@ func annotation[T proto.Message](c *compiler, at protoreflect.Descriptor, extens
 		}
 		wire = wire[size:]
 	}
-	if err == nil && !there {
-		return none
-	}
-	if !c.spend(at, len(own)/32) {
+	if !c.spend(at, len(own)/32+length/1024) || err == nil && !there {
 		return none
 	}
 	options, ok := extension.New().Message().Interface().(T)

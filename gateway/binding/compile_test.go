@@ -154,14 +154,46 @@ func TestCompileWithAnnotations(t *testing.T) {
 	}
 }
 
-func TestCompileRefusesUnknownSources(t *testing.T) {
-	fields := map[string]*intentgatev1.ParameterOptions{"request.string": {Source: 99}, "request.bytes": {From: []intentgatev1.ParameterOptions_From{99}}}
+func TestCompileRefusesSources(t *testing.T) {
+	fields := map[string]*intentgatev1.ParameterOptions{
+		"request.string": {Source: 99}, "request.bytes": {From: []intentgatev1.ParameterOptions_From{99}},
+		"request.bool": {Parameter: []string{"a", ""}}, "request.int32": {FromContext: []string{""}}, "request.int64": {Payload: "a..b"},
+	}
 	_, err := binding.Compile(descriptor(t, "KindsService.Kinds"), binding.Options{Platform: dialogflow.ES, Annotations: &binding.Annotations{Fields: fields}})
 	got := problems(t, err)
-	for _, element := range []string{"KindsRequest.string", "KindsRequest.bytes"} {
-		if problem := got["kinds.proto: kinds.v1."+element]; len(problem) != 1 || !strings.Contains(problem[0], "99") {
-			t.Errorf("%s: got %q, want that 99 is not known", element, problem)
+	for element, want := range map[string]string{"string": "99", "bytes": "99", "bool": "empty", "int32": "empty", "int64": "empty"} {
+		if problem := got["kinds.proto: kinds.v1.KindsRequest."+element]; len(problem) != 1 || !strings.Contains(problem[0], want) {
+			t.Errorf("%s: got %q, want %q", element, problem, want)
 		}
+	}
+}
+
+// No value has a name of nothing, although an enum's name may leave nothing of a value's, and a number says no name.
+func TestCompileEmptyWords(t *testing.T) {
+	file := protodesc.ToFileDescriptorProto(descriptor(t, "LegacyService.Legacy").ParentFile())
+	closed := file.EnumType[0]
+	closed.Value = append(closed.Value, &descriptorpb.EnumValueDescriptorProto{Name: proto.String("CLOSED_"), Number: proto.Int32(7)})
+	legacy := func() protoreflect.MethodDescriptor {
+		built, err := protodesc.NewFile(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return built.Services().Get(0).Methods().Get(0)
+	}
+	m, err := binding.Compile(legacy(), binding.Options{Platform: dialogflow.ES})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{`3`, `" "`, `true`} {
+		if _, err := m.Call(turnOf(t, dialogflow.ES, `{"id": "a", "closed": `+value+`}`)); err == nil {
+			t.Errorf("%s is a value", value)
+		}
+	}
+	closed.Value[0].Options = &descriptorpb.EnumValueOptions{}
+	proto.SetExtension(closed.Value[0].Options, intentgatev1.E_Value, &intentgatev1.ValueOptions{Synonym: []string{" "}})
+	_, err = binding.Compile(legacy(), binding.Options{Platform: dialogflow.ES})
+	if problem := problems(t, err)["legacy.proto: kinds.v1."+closed.Value[0].GetName()]; len(problem) != 1 || !strings.Contains(problem[0], "empty") {
+		t.Errorf("got %v, want that a synonym is empty", err)
 	}
 }
 

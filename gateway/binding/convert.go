@@ -149,7 +149,9 @@ func mapping(n field, key, value writer) convert {
 			b.entry(from, at, named)
 		}
 		set := len(b.members) > base
-		b.sorted(base)
+		if !b.sorted(base) {
+			return false, unfit(raw, "each name once")
+		}
 		return set, nil
 	}
 }

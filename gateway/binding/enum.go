@@ -26,7 +26,7 @@ func (c *compiler) words(enum protoreflect.EnumDescriptor) *words {
 		v := values.Get(i)
 		w.exact[string(v.Name())] = v.Number()
 		for _, name := range []string{strings.ToLower(short[i]), strings.ToLower(string(v.Name()))} {
-			if _, taken := w.folded[name]; !taken {
+			if _, taken := w.folded[name]; !taken && name != "" {
 				w.folded[name] = v.Number()
 			}
 		}
@@ -39,6 +39,9 @@ func (c *compiler) words(enum protoreflect.EnumDescriptor) *words {
 		}
 		for _, synonym := range synonyms {
 			synonym = strings.ToLower(strings.TrimSpace(synonym))
+			if synonym == "" {
+				c.problem(v, "a name is empty", "write it, or remove it")
+			}
 			if number, taken := w.folded[synonym]; taken && number != v.Number() {
 				c.problem(v, fmt.Sprintf("the synonym %q stands for another value as well", synonym), "let each word stand for one value")
 			}

@@ -26,6 +26,9 @@ func double(text string) (float64, bool) {
 	return f, ok && scale == shortestScale && bytes.Equal(written, shortest)
 }
 
+// maxExponent is beyond the digits that any body has room for, so that counting both together does not overflow.
+const maxExponent = 1 << 30
+
 // decimal takes a JSON number apart: its digits without zeros at either end, appended to b, and the power of ten that
 // they are multiplied with. The sign is left aside. It is not ok if the exponent is beyond all measure.
 func decimal(b []byte, text string) (digits []byte, scale int, ok bool) {
@@ -41,11 +44,10 @@ func decimal(b []byte, text string) (digits []byte, scale int, ok bool) {
 			fraction = 1
 		case c == 'e' || c == 'E':
 			exponent, err := strconv.Atoi(text[i+1:])
-			if err != nil && len(b) > 0 {
+			if (err != nil || exponent > maxExponent || exponent < -maxExponent) && len(b) > 0 {
 				return nil, 0, false
 			}
-			scale += exponent
-			return trimmed(b, scale)
+			return trimmed(b, scale+exponent)
 		}
 	}
 	return trimmed(b, scale)

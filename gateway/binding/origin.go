@@ -20,6 +20,13 @@ const cxPlaces = int(intentgatev1.ParameterOptions_FROM_SESSION)
 // origin compiles where a field comes from.
 func (c *compiler) origin(plan *fieldPlan, f protoreflect.FieldDescriptor, o *intentgatev1.ParameterOptions, root *requestPlan) {
 	elsewhere, placed := o.GetSource() != 0 || o.GetPayload() != "", placing(o)
+	names := slices.Concat(o.GetParameter(), o.GetJoin(), o.GetFromContext())
+	if o.GetPayload() != "" {
+		names = strings.Split(o.GetPayload(), ".")
+	}
+	if slices.Contains(names, "") {
+		c.problem(f, "a name is empty", "write it, or remove it")
+	}
 	switch given := origins(o); {
 	case len(given) > 1:
 		c.problem(f, strings.Join(given, " and ")+" are given", "say where it comes from in one way")

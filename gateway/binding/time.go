@@ -8,7 +8,7 @@ import (
 
 func writeDate(b *binder, raw []byte) (bool, *misfit) {
 	t, ok := b.moment(raw)
-	if !ok || !t.day {
+	if !ok || !t.day || t.date > 0 && t.month == 0 { // a day of which month?
 		return false, unfit(raw, "a date")
 	}
 	b.date(&t)

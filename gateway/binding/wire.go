@@ -80,20 +80,32 @@ func (w *wire) entry(from, at, keyTo int) {
 	w.members = append(w.members, member{from: from, to: len(w.b), keyFrom: at + moved, keyTo: keyTo + moved})
 }
 
-// sorted puts the entries written since there were base of them into one order, by key, and forgets them.
-func (w *wire) sorted(base int) {
+// sorted puts the entries written since there were base of them into one order, by key, forgets them, and reports whether
+// each has a key of its own.
+func (w *wire) sorted(base int) (unique bool) {
 	entries := w.members[base:]
+	w.members = w.members[:base]
 	byKey := func(a, b member) int {
 		return bytes.Compare(w.b[a.keyFrom:a.keyTo], w.b[b.keyFrom:b.keyTo])
 	}
-	if !slices.IsSortedFunc(entries, byKey) {
-		start := entries[0].from
-		slices.SortFunc(entries, byKey)
-		w.scratch = append(w.scratch[:0], w.b[start:]...)
-		w.b = w.b[:start]
-		for _, m := range entries {
-			w.b = append(w.b, w.scratch[m.from-start:m.to-start]...)
+	ascending := func() bool {
+		for i := 1; i < len(entries); i++ {
+			if byKey(entries[i-1], entries[i]) >= 0 {
+				return false
+			}
 		}
+		return true
 	}
-	w.members = w.members[:base]
+	if ascending() {
+		return true
+	}
+	start := entries[0].from
+	slices.SortFunc(entries, byKey)
+	unique = ascending()
+	w.scratch = append(w.scratch[:0], w.b[start:]...)
+	w.b = w.b[:start]
+	for _, m := range entries {
+		w.b = append(w.b, w.scratch[m.from-start:m.to-start]...)
+	}
+	return unique
 }

@@ -231,6 +231,9 @@ func (c *Catalog) publish() (lost [][]Problem) {
 		views[view] = inForce{claims, awaited}
 		for _, loser := range losers {
 			i := services[loser.Claim]
+			if len(taken[i]) == maxProblems {
+				continue
+			}
 			if problem := c.loss(&all[loser.Claim], &all[loser.Earlier], i == services[loser.Earlier]); !slices.Contains(taken[i], problem) {
 				taken[i] = append(taken[i], problem)
 			}

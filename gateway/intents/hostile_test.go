@@ -188,6 +188,26 @@ func TestBounds(t *testing.T) {
 				f.Service[0].Method = append(f.Service[0].Method, m)
 			}
 		})},
+		"long options of a field that many methods share": {"200000 fields", edited(func(f *descriptorpb.FileDescriptorProto) {
+			field := stringField("long", 20_000, &descriptorpb.FieldOptions{})
+			field.Options.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 9999, protowire.BytesType), make([]byte, 4<<20)))
+			request(f, field)
+			one := f.Service[0].Method[0]
+			for i := range 1000 {
+				m, _ := proto.Clone(one).(*descriptorpb.MethodDescriptorProto)
+				m.Name = proto.String(fmt.Sprint("Track", i))
+				f.Service[0].Method = append(f.Service[0].Method, m)
+			}
+		})},
+		"many claims that are taken": {"is answered by", func() []byte {
+			first, second := track, cancel
+			first.intent = &intentgatev1.IntentOptions{}
+			for i := range 5000 {
+				first.intent.DisplayName = append(first.intent.DisplayName, fmt.Sprint("x", i))
+			}
+			second.intent = first.intent
+			return methods(t, first, second)
+		}},
 		"many claims": {"more than 10000 names", func() []byte {
 			m := track
 			m.intent = &intentgatev1.IntentOptions{}
@@ -252,6 +272,9 @@ func TestBounds(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; took > time.Minute || allocated > 500 {
 				t.Errorf("took %s and %d MiB", took, allocated)
+			}
+			if problems := len(c.Report()[0].Problems); problems > 400 {
+				t.Errorf("it tells %d problems", problems)
 			}
 			told := fmt.Sprint(c.Report()[0].Problems)
 			if err != nil {

@@ -106,7 +106,7 @@ func (r *requestPlan) describe(all *Description, message *messagePlan, around []
 			}
 		}
 		if enum := f.descriptor.Enum(); enum != nil {
-			d.Words, d.Synonyms = shortNames(enum), synonyms(enum)
+			d.Words, d.Synonyms = offered(enum), synonyms(enum)
 		}
 		all.Request = append(all.Request, d)
 		if f.nested != nil && !slices.Contains(around, f.nested) && len(all.Request) < maxDescribed {

@@ -23,7 +23,7 @@ func TestDescribe(t *testing.T) {
 		{"Origins", cx, binding.RequestField{Path: "from_intent", Type: "string", From: "parameter", Names: []string{"where"}, Places: []string{"intent"}}},
 		{"Origins", cx, binding.RequestField{Path: "pin", Type: "int32", From: "parameter", Names: []string{"pin"}, Places: places, Sensitive: true}},
 		{"Joins", es, binding.RequestField{Path: "pick_up", Type: "google.type.DateTime", From: "join", Names: []string{"day", "time"}, Places: intent}},
-		{"Kinds", es, binding.RequestField{Path: "size", Type: "kinds.v1.Size", From: "parameter", Names: []string{"size"}, Places: intent, Words: []string{"UNSPECIFIED", "SMALL", "LARGE", "BELOW"}, Synonyms: []string{"tiny", "Extra Klein", "große"}}},
+		{"Kinds", es, binding.RequestField{Path: "size", Type: "kinds.v1.Size", From: "parameter", Names: []string{"size"}, Places: intent, Words: []string{"SMALL", "LARGE", "BELOW"}, Synonyms: []string{"tiny", "Extra Klein", "große"}}},
 		{"Kinds", es, binding.RequestField{Path: "items", Type: "repeated kinds.v1.Item", From: "parameter", Names: []string{"items"}, Places: intent}},
 		{"Kinds", es, binding.RequestField{Path: "by_flag", Type: "map<bool, kinds.v1.Item>", From: "parameter", Names: []string{"by_flag"}, Places: intent}},
 		{"Kinds", es, binding.RequestField{Path: "items.price", Type: "google.type.Money", From: "parameter", Names: []string{"price"}}},

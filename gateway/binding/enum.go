@@ -3,6 +3,7 @@ package binding
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -62,6 +63,11 @@ func shortNames(enum protoreflect.EnumDescriptor) []string {
 	return names
 }
 
+// offered are the short names that are worth telling: nobody says UNSPECIFIED, though it is taken.
+func offered(enum protoreflect.EnumDescriptor) []string {
+	return slices.DeleteFunc(shortNames(enum), func(name string) bool { return name == "UNSPECIFIED" })
+}
+
 // synonyms are all of those of an enum's values.
 func synonyms(enum protoreflect.EnumDescriptor) (all []string) {
 	budget := MaxBudget
@@ -89,7 +95,7 @@ func (c *compiler) enumWriter(enum protoreflect.EnumDescriptor) writer {
 	if !c.spend(enum, enum.Values().Len()) {
 		return writer{}
 	}
-	w, numbers, all := c.words(enum), enum.Values(), shortNames(enum)
+	w, numbers, all := c.words(enum), enum.Values(), offered(enum)
 	wanted := "one of " + strings.Join(all[:min(len(all), maxWords)], ", ")
 	if len(all) > maxWords {
 		wanted += ", …"

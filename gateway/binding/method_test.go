@@ -80,8 +80,8 @@ func TestArgumentErrors(t *testing.T) {
 	for _, c := range []struct{ method, parameters, want string }{
 		{"Kinds", `{"int32": 7.5}`, `field int32, from parameter "int32": saw 7.5, wanted a whole number of 32 bits`},
 		{"Kinds", `{"uint64": [1, 2]}`, `field uint64, from parameter "uint64": saw a list, wanted one value`},
-		{"Kinds", `{"size": "huge"}`, `field size, from parameter "size": saw "huge", wanted one of UNSPECIFIED, SMALL, LARGE, BELOW`},
-		{"Kinds", `{"size": "` + long + `"}`, `field size, from parameter "size": saw "` + long[:62] + `…, wanted one of UNSPECIFIED, SMALL, LARGE, BELOW`},
+		{"Kinds", `{"size": "huge"}`, `field size, from parameter "size": saw "huge", wanted one of SMALL, LARGE, BELOW`},
+		{"Kinds", `{"size": "` + long + `"}`, `field size, from parameter "size": saw "` + long[:62] + `…, wanted one of SMALL, LARGE, BELOW`},
 		{
 			"Kinds", `{"items": [{"sku": "a"}, {"price": {"amount": true}}]}`,
 			`field items[1].price, from parameter "items": saw an object, wanted an amount of at most 9 decimals and a currency of three letters`,

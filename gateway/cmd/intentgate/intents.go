@@ -233,7 +233,7 @@ func (o *intentsOptions) tell(command *cobra.Command, breaks []contract.Break) e
 		return err
 	}
 	if len(breaks) > 0 {
-		return fmt.Errorf("agents break in %d ways, compared with %s; keep what they use, or give them a new intent or tag", len(breaks), o.against)
+		return fmt.Errorf("agents would break, compared with %[2]s: %[1]d of what they use; keep what they use, or give them a new intent or tag", len(breaks), o.against)
 	}
 	return nil
 }

@@ -98,11 +98,11 @@ func TestIntents(t *testing.T) {
 		out, failed string
 	}{
 		"the same":            {[]string{now, "--against", now}, "No agent breaks.\n", ""},
-		"new names":           {[]string{renamed, "--against", now}, "shop.orders.v1.OrderService/TrackOrder: tag track-order: nobody answers it any more\n", "agents break in 2 ways"},
-		"a text":              {[]string{renamed, "--against", now}, "TrackOrder: text: 1 of 1 fields are no longer said\n", "agents break"},
-		"for programs":        {[]string{renamed, "--against", now, "--json"}, `"element": "tag track-order"`, "agents break"},
+		"new names":           {[]string{renamed, "--against", now}, "shop.orders.v1.OrderService/TrackOrder: tag track-order: nobody answers it any more\n", ": 2 of what they use"},
+		"a text":              {[]string{renamed, "--against", now}, "TrackOrder: text: 1 of 1 fields are no longer said\n", "agents would break"},
+		"for programs":        {[]string{renamed, "--against", now, "--json"}, `"element": "tag track-order"`, "agents would break"},
 		"nothing, for them":   {[]string{now, "--against", now, "--json"}, `"breaks": []`, ""},
-		"in Markdown":         {[]string{renamed, "--against", now, "--markdown"}, "- shop.orders.v1.OrderService/TrackOrder: tag", "agents break"},
+		"in Markdown":         {[]string{renamed, "--against", now, "--markdown"}, "- shop.orders.v1.OrderService/TrackOrder: tag", "agents would break"},
 		"of a service":        {[]string{"--config", config, "--service", "orders", "--against", renamed}, "", ""},
 		"what cannot be read": {[]string{bad}, "error: service bad.binpb", "buf build"},
 		"against that":        {[]string{now, "--against", bad}, "", "bad.binpb"},

@@ -186,7 +186,7 @@ func (r *report) dangling(at, among, name string, names []string) {
 		return
 	}
 	hint := ""
-	if meant := nearest(name, names); meant != "" {
+	if meant := Nearest(name, names); meant != "" {
 		hint = fmt.Sprintf("; did you mean %s?", meant)
 	}
 	const most = 20

@@ -171,7 +171,7 @@ func (r *report) unknown(key *yaml.Node, path string, fields protoreflect.FieldD
 		r.at(key, "%s: %s as a key; allowed: %s", named(path), saw(key), strings.Join(names(fields), ", "))
 		return
 	}
-	meant := nearest(key.Value, names(fields))
+	meant := Nearest(key.Value, names(fields))
 	hint := ""
 	if meant != "" {
 		r.broken[join(path, meant)] = true

@@ -2,9 +2,9 @@ package config
 
 import "strings"
 
-// nearest returns the name that a misspelt one was most likely meant to be, or "" if none is near: equal but for case, `-`
+// Nearest returns the name that a misspelt one was most likely meant to be, or "" if none is near: equal but for case, `-`
 // and `_`, or at most a third of its letters away.
-func nearest(misspelt string, names []string) string {
+func Nearest(misspelt string, names []string) string {
 	const longest = 64 // No name of ours is nearly as long; keeps the cost of hostile keys small.
 	if len(misspelt) > longest {
 		return ""

@@ -45,8 +45,8 @@ func TestNearest(t *testing.T) {
 		"listn": "listen", "Listen": "listen", "sendCaNames": "send_ca_names", "send-ca-names": "send_ca_names",
 		"certs": "", "x": "", "": "", strings.Repeat("listen", 100): "",
 	} {
-		if got := nearest(misspelt, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", misspelt, got, want)
+		if got := Nearest(misspelt, names); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", misspelt, got, want)
 		}
 	}
 }

@@ -165,7 +165,9 @@ func TestCheckIntents(t *testing.T) {
 					t.Errorf("no %s among what is ok", want)
 				}
 			}
-			warnings := slices.DeleteFunc(about(report, doctor.Warning), func(w string) bool { return slices.Contains(append(warned, "webhook /dialogflow/cx: project_proof"), w) })
+			warnings := slices.DeleteFunc(about(report, doctor.Warning), func(w string) bool {
+				return slices.Contains(append(warned, "webhook /dialogflow/cx: project_proof"), w)
+			})
 			if !slices.Equal(warnings, test.warned) {
 				t.Errorf("warned of %v, want %v", warnings, test.warned)
 			}

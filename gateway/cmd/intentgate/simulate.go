@@ -24,6 +24,10 @@ whole WebhookRequest, sent as it is, or a short turn with any of the members tex
 action, tag and parameters. Together they are one session, on one connection: contexts and session
 parameters that an answer sets are part of the next request.
 
+--descriptors, or a configuration whose services have files of descriptors, knows the parameters of
+typed intents: those that there are not are refused, and values are written as the agent would write
+them, such as 2026-12-01, 18:30, 2026-12-01/2026-12-24, 12.50 EUR or 2 kg. Other values are JSON.
+
 --dev names a folder of ` + "`intentgate certs`" + `, which has all that a call needs. --config takes URL, edition,
 project, audience and time limit from a gateway's configuration. The exit status is 0 only if
 Dialogflow would use every answer.`,
@@ -51,6 +55,7 @@ Dialogflow would use every answer.`,
 	}
 	flags := command.Flags()
 	flags.StringVarP(&o.config, "config", "c", "", "take URL, edition, project, audience and time limit from a gateway's configuration")
+	flags.StringVar(&o.descriptors, "descriptors", "", "write parameters as the typed intents of this file take them (default: those of --config)")
 	flags.StringVar(&o.dev, "dev", "", "a folder that the command certs wrote, for --cert, --key, --ca and --issuer")
 	flags.StringVar(&o.cert, "cert", "", "PEM file of the client certificate and its intermediates (default: none is presented)")
 	flags.StringVar(&o.key, "key", "", "PEM file of its private key")
@@ -83,7 +88,8 @@ Dialogflow would use every answer.`,
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a turn, each on a line")
 	complete(command, "platform", "ES", "CX")
 	complete(command, "tls", "1.2", "1.3")
-	must(command.MarkFlagDirname("dev"), command.MarkFlagFilename("config", "yaml", "yml"))
+	must(command.MarkFlagDirname("dev"), command.MarkFlagFilename("config", "yaml", "yml"), command.MarkFlagFilename("descriptors", "binpb"))
+	o.completeTyped(command)
 	command.MarkFlagsRequiredTogether("cert", "key")
 	command.MarkFlagsRequiredTogether("basic-user", "password-file")
 	command.MarkFlagsMutuallyExclusive("issuer", "token-file", "basic-user")

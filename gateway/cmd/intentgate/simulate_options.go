@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -29,7 +28,7 @@ import (
 
 // simulateOptions are the flags of simulate, and what follows from them.
 type simulateOptions struct {
-	config, dev                                     string
+	config, dev, descriptors, zone                  string
 	url, cert, key, ca, tls                         string
 	issuer, tokenFile, audience, project            string
 	number                                          uint64
@@ -107,6 +106,7 @@ func (o *simulateOptions) fromConfig(command *cobra.Command) error {
 		o.url = "https://" + net.JoinHostPort(host, port) + webhook.GetPath()
 	}
 	o.platform, o.beta = webhook.GetPlatform(), o.beta || config.API(webhook.GetApi()) == dialogflow.V2Beta1
+	o.zone = webhook.GetTimeZone()
 	o.timeout = cmp.Or(o.timeout, webhook.GetTimeout().AsDuration())
 	if audiences := webhook.GetIdToken().GetAudiences(); o.audience == "" && len(audiences) > 0 {
 		o.audience = audiences[0]
@@ -245,18 +245,17 @@ func (o *simulateOptions) turns(command *cobra.Command, args []string) ([]turn, 
 		turns, err := readTurns(args[0], file)
 		return turns, errors.Join(err, file.Close())
 	}
-	o.utterance.Parameters = map[string]any{}
+	texts := map[string]string{}
 	for _, pair := range o.parameters {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			return nil, fmt.Errorf("--param %q: name=value is wanted", pair)
 		}
-		o.utterance.Parameters[name] = value
-		if json.Valid([]byte(value)) {
-			o.utterance.Parameters[name] = json.RawMessage(value) // every digit of it
-		}
+		texts[name] = value
 	}
-	return []turn{{utterance: o.utterance}}, nil
+	var err error
+	o.utterance.Parameters, err = o.values(command.Context(), texts)
+	return []turn{{utterance: o.utterance}}, err
 }
 
 // readSecret reads a file whose line end is no part of it.

@@ -24,7 +24,7 @@ func Breaks(old, now []Service) []Break {
 		for i := range service.Methods {
 			before := &service.Methods[i]
 			for _, name := range before.names() {
-				after := answering(now, name)
+				after := Answering(now, name.kind, name.name)
 				if after == nil {
 					c.add(before, name.kind+" "+name.name, "nobody answers it any more")
 					continue
@@ -54,16 +54,17 @@ func (m *Method) names() (all []named) {
 	return all
 }
 
-// answering returns the method that answers what a name stood for: by that name, or by a pattern that takes all of it.
-func answering(services []Service, name named) (method *Method) {
+// Answering returns the method that answers an intent, action or tag: by that name, or by a pattern that takes all of it; nil
+// if none does.
+func Answering(services []Service, kind, name string) (method *Method) {
 	for _, service := range services {
 		for i := range service.Methods {
 			m := &service.Methods[i]
 			for _, other := range m.names() {
 				switch {
-				case other == name:
+				case other == named{kind, name}:
 					return m
-				case method == nil && other.kind == name.kind && router.Within(name.name, []string{other.name}):
+				case method == nil && other.kind == kind && router.Within(name, []string{other.name}):
 					method = m
 				}
 			}

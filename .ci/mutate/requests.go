@@ -16,7 +16,7 @@ const (
 var requests = []mutation{
 	{
 		name: "turn: no body before judgement",
-		edits: []edit{{turn, `	verdict, proof, failure := t.admit(ctx, w, r)
+		edits: []edit{{turn, `	proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
 		return nil, failure
 	}
@@ -28,7 +28,7 @@ var requests = []mutation{
 	if failure != nil {
 		return nil, failure
 	}
-	verdict, proof, failure := t.admit(ctx, w, r)
+	proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
 		return nil, failure
 	}
@@ -56,13 +56,18 @@ var requests = []mutation{
 		red:   []check{{e2e, `TestSecrets/wrong_password|TestSecrets/nothing,_no_tokens`}},
 	},
 	{
+		name:  "turn: the certificate is judged again after the body",
+		edits: []edit{{turn, "verdict, refusal := t.peer.Verdict()\n\tif refusal != nil {\n\t\treturn nil, refusal\n\t}", "verdict, _ := t.peer.Verdict()\n\tif verdict == nil {\n\t\treturn &intentgatev1.Caller{Platform: 1}, nil\n\t}"}},
+		red:   []check{{gatewayRoom, `TestTrustWithdrawnDuringTheBody`}},
+	},
+	{
 		name:  "turn: the proof is joined",
 		edits: []edit{{turn, `if refusal == nil && proof != nil {`, `if refusal == nil && proof == nil {`}},
 		red:   []check{{e2e, `TestSecrets/a_project_of_the_webhook's`}},
 	},
 	{
 		name:  "turn: the join is obeyed",
-		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, refused(refusal)\n\t}\n\tt.noteCaller", "if who == nil {\n\t\twho = &intentgatev1.Caller{Platform: 1}\n\t}\n\tt.noteCaller"}},
+		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, refused(refusal)\n\t}\n\tt.noteCaller", "if refusal != nil {\n\t\twho = &intentgatev1.Caller{Platform: 1}\n\t}\n\tt.noteCaller"}},
 		red:   []check{{gatewayRoom, `TestFailures/project_mismatch`}},
 	},
 	{

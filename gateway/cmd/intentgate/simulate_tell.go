@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/intentgate/intentgate/gateway/simulator"
 )
@@ -65,8 +66,16 @@ func (t *teller) tell(number int, turn turn, exchange simulator.Exchange) error 
 		list(&text, "", outcome.Effects)
 		list(&text, "because: ", outcome.Problems)
 	}
-	_, err := io.WriteString(t.out, text.String())
+	_, err := io.WriteString(t.out, strings.Map(harmless, text.String()))
 	return err
+}
+
+// harmless keeps what a server says from doing anything to a terminal.
+func harmless(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' {
+		return '?'
+	}
+	return r
 }
 
 func list(w io.Writer, prefix string, sentences []string) {

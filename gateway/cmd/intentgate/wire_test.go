@@ -27,7 +27,7 @@ func (g *gate) connect(t *testing.T, config *tls.Config) *wire {
 	t.Helper()
 	// From an address of its own: a port alone is soon another's, and the log goes by both.
 	n := g.wires.Add(1)
-	from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}
+	from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8&0xff), byte(n&0xff))}
 	tcp, err := (&net.Dialer{LocalAddr: from}).DialContext(t.Context(), "tcp", g.hostPort())
 	if errors.Is(err, syscall.EADDRNOTAVAIL) { // on machines with one loopback address
 		tcp, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", g.hostPort())

@@ -36,8 +36,8 @@ func newDoctorCommand() *cobra.Command {
 With a URL it plays Dialogflow's side: it connects to the server, any server, with TLS 1.2 and
 with 1.3, without a certificate, as a stranger with Google's name and, with --cert, as a client
 that should be let in. It judges whether Dialogflow would trust the server, and whether the
-server trusts Dialogflow alone. What it sends is POST {} without any credentials; it does so up
-to six times.
+server trusts Dialogflow alone. What it sends is POST {} without any credentials or the
+URL's query; it does so up to six times.
 
 Without a URL, --cert judges a client's certificate as a gateway would: by the built-in
 profile, or by those of --config.

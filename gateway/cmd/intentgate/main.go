@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"google.golang.org/grpc/grpclog"
+
+	"github.com/intentgate/intentgate/gateway/doctor"
 )
 
 func main() {
@@ -22,7 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "intentgate:", strings.Map(harmless, err.Error()))
+		fmt.Fprintln(os.Stderr, "intentgate:", strings.Map(doctor.Harmless, err.Error()))
 		os.Exit(1)
 	}
 }

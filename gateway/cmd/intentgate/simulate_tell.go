@@ -7,8 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
+	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/gateway/simulator"
 )
 
@@ -66,16 +66,8 @@ func (t *teller) tell(number int, turn turn, exchange simulator.Exchange) error 
 		list(&text, "", outcome.Effects)
 		list(&text, "because: ", outcome.Problems)
 	}
-	_, err := io.WriteString(t.out, strings.Map(harmless, text.String()))
+	_, err := io.WriteString(t.out, strings.Map(doctor.Harmless, text.String()))
 	return err
-}
-
-// harmless keeps what a server says from doing anything to a terminal.
-func harmless(r rune) rune {
-	if unicode.IsControl(r) && r != '\n' {
-		return '?'
-	}
-	return r
 }
 
 func list(w io.Writer, prefix string, sentences []string) {

@@ -97,7 +97,7 @@ var hop = []mutation{
 	},
 	{
 		name:  "hop: roots of the file, not the machine's",
-		edits: []edit{{identity, `RootCAs:    id.roots.current.Load(),`, ``}},
+		edits: []edit{{identity, `RootCAs:    id.roots.Pool(),`, ``}},
 		red:   []check{{mtlsRoom, `TestHandshakes`}},
 	},
 	{

@@ -26,7 +26,7 @@ var secrets = []mutation{
 		red:   []check{{secretRoom, `TestVerify/nothing`}},
 	},
 	{
-		name:  "secret: of one credential",
+		name: "secret: of one credential",
 		edits: []edit{{secretSet, `	case 1:
 		return`, `	case 1, 2:
 		return`}},

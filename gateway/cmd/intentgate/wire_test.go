@@ -15,11 +15,12 @@ import (
 
 // wire is a connection to the edge, as its client sees it.
 type wire struct {
-	conn  *tls.Conn
-	in    *bufio.Reader
-	peer  string // by which the gateway knows it
-	turns int    // so far
-	err   error  // why the handshake failed
+	conn *tls.Conn
+	in   *bufio.Reader
+	peer string // by which the gateway knows it
+	err  error  // why the handshake failed
+
+	turns, refused int // so far, of those who count
 }
 
 // connect makes a connection, with its handshake unless the server refuses that.

@@ -15,7 +15,7 @@ help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 .PHONY: test
-test: need protos lint generated go-test bench-once fuzz ## Pass all tests: lint, generated code, go test -race, fuzzing.
+test: need protos lint generated go-test bench-once fuzz mutate ## Pass all tests: lint, generated code, go test -race, fuzzing, mutations.
 
 .PHONY: build
 build: ## Build bin/intentgate.
@@ -37,6 +37,10 @@ fuzz: ## Run every fuzz target FUZZTIME (20000x, or 60s).
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./$$(dirname $$file) | grep -v '^fuzz: elapsed' ; \
 	  done; \
 	done
+
+.PHONY: mutate
+mutate: ## Remove each check in turn, and expect the tests to turn red (MUTATE='token: .*' for some).
+	$(GO) run .ci/mutate/*.go -run '$(MUTATE)'
 
 .PHONY: bench
 bench: ## Run the benchmarks.

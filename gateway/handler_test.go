@@ -245,6 +245,40 @@ func TestWithdrawnTrust(t *testing.T) {
 	}
 }
 
+// withdrawing is a body before which trust ends, once its request has been admitted.
+type withdrawing struct {
+	io.Reader
+
+	withdraw func()
+}
+
+func (b *withdrawing) Read(p []byte) (int, error) {
+	if b.withdraw != nil {
+		b.withdraw()
+		b.withdraw = nil
+	}
+	return b.Reader.Read(p)
+}
+
+// Trust that ends while a body is on its way is gone when the body is there.
+func TestTrustWithdrawnDuringTheBody(t *testing.T) {
+	f := start(t, nil)
+	body, nobody := recorded(t, "es-order-track"), start(t, nil).profile("dialogflow-like")
+	request := f.request(t.Context(), body)
+	request.GetBody, request.Body = nil, io.NopCloser(&withdrawing{strings.NewReader(body), func() {
+		if err := f.trust.Replace(nobody); err != nil {
+			t.Error(err)
+		}
+	}})
+	request.Header.Set("Expect", "100-continue")
+	if got := f.send(request); got.status != http.StatusForbidden {
+		t.Errorf("answer %+v", got)
+	}
+	if l := f.line(); l.Reason != "unknown_authority" || len(f.service.calls) != 0 {
+		t.Errorf("logged %+v, %d calls", l, len(f.service.calls))
+	}
+}
+
 // Who leaves takes the call along, and is not taken for a service that failed.
 func TestCallerLeaves(t *testing.T) {
 	f := start(t, func(s *setup) {

@@ -30,7 +30,7 @@ type turn struct {
 // play takes the turn from its request to its answer. No body is read before certificate and credentials are judged, and no
 // service is called before the session is.
 func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
-	verdict, proof, failure := t.admit(ctx, w, r)
+	proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
 		return nil, failure
 	}
@@ -44,10 +44,7 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 		return nil, unreadable(err)
 	}
 	t.note(asked)
-	who, refusal := t.Webhook.Caller(verdict, &asked.Session)
-	if refusal == nil && proof != nil {
-		refusal = proof.Prove(who)
-	}
+	who, refusal := t.join(&asked.Session, proof)
 	if refusal != nil {
 		return nil, refused(refusal)
 	}
@@ -91,24 +88,38 @@ func (t *turn) find(asked *dialogflow.Turn) (destination, *Error) {
 
 // admit judges the connection's certificate as of now, and the request's credentials; the proof is nil where the webhook
 // asks for none.
-func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request) (*authn.Verdict, authn.Proof, *Error) {
+func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request) (authn.Proof, *Error) {
 	verdict, refusal := t.peer.Verdict()
 	if refusal != nil {
 		w.Header().Set("Connection", "close") // trust in it was withdrawn
-		return nil, nil, refused(refusal)
+		return nil, refused(refusal)
 	}
 	t.event.Profile = strings.Join(verdict.Profiles(), ",")
 	if refusal := t.Webhook.Admit(verdict); refusal != nil {
-		return nil, nil, refused(refusal)
+		return nil, refused(refusal)
 	}
 	proof, refusal := t.authenticate(ctx, r.Header)
 	if refusal != nil {
 		for _, challenge := range t.Webhook.challenges() {
 			w.Header().Add("WWW-Authenticate", challenge)
 		}
-		return nil, nil, unauthenticated(refusal)
+		return nil, unauthenticated(refusal)
 	}
-	return verdict, proof, nil
+	return proof, nil
+}
+
+// join finds out whose agent calls: the certificate, the proof and the session must agree. The certificate is judged once
+// more, since a body can take its time, and trust in it may have ended meanwhile.
+func (t *turn) join(session *dialogflow.Session, proof authn.Proof) (*intentgatev1.Caller, *authn.Refusal) {
+	verdict, refusal := t.peer.Verdict()
+	if refusal != nil {
+		return nil, refusal
+	}
+	who, refusal := t.Webhook.Caller(verdict, session)
+	if refusal == nil && proof != nil {
+		refusal = proof.Prove(who)
+	}
+	return who, refusal
 }
 
 // authenticate judges the request's ID token or, where it has none and the webhook has credentials, these.

@@ -33,7 +33,7 @@ var certificates = []mutation{
 	{
 		name:  "certificate: chain, dates and usage",
 		edits: []edit{{judge, "if err != nil {\n\t\treturn span{}, c.explain(err, certs, now)", "if err != nil && len(chains) > 0 {\n\t\treturn span{}, c.explain(err, certs, now)"}},
-		red:   []check{{judgement, `TestJudge/unknown_CA|TestJudge/expired`}},
+		red:   []check{{judgement, `TestJudge/unknown_CA|TestJudge/expired`}, {e2e, `TestMatrix/rows/ES/unknown-ca|TestMatrix/rows/ES/expired`}},
 	},
 	{
 		name:  "certificate: dates",
@@ -67,7 +67,7 @@ var certificates = []mutation{
 	{
 		name:  "subject: the rule",
 		edits: []edit{{judge, `if !c.Subject.matches(leaf) {`, `if false {`}},
-		red:   []check{{judgement, `TestJudge/a_foreign_organization's|TestCustom`}},
+		red:   []check{{judgement, `TestJudge/a_foreign_organization's|TestCustom`}, {e2e, `TestMatrix/rows/ES/wrong-subject`}},
 	},
 	{
 		name:  "subject: exactly one common name",
@@ -117,7 +117,7 @@ var certificates = []mutation{
 	{
 		name:  "trust: the profiles of now",
 		edits: []edit{{trust, `if v.generation == current.number && `, `if `}},
-		red:   []check{{judgement, `TestVerdictEndsWithTrustAndTime`}, {"gateway/edge", `TestLiveConnectionsAreJudged`}},
+		red:   []check{{judgement, `TestVerdictEndsWithTrustAndTime`}, {"gateway/edge", `TestLiveConnectionsAreJudged`}, {e2e, `TestTrustThatEnds/root`}},
 	},
 	{
 		name:  "trust: the time of now",
@@ -127,7 +127,7 @@ var certificates = []mutation{
 	{
 		name:  "join: profiles of the webhook",
 		edits: []edit{{join, `return slices.Contains(w.Profiles, accepted.Profile.Name)`, `return slices.Contains(w.Profiles, accepted.Profile.Name) || true`}},
-		red:   []check{{judgement, `TestCaller/another_profile`}, {"gateway", `TestFailures/profile_mismatch`}},
+		red:   []check{{judgement, `TestCaller/another_profile`}, {"gateway", `TestFailures/profile_mismatch`}, {e2e, `TestMatrix/rows/ES/profile_of_no_webhook|TestMatrix/rows/ES/another_path's_caller`}},
 	},
 	{
 		name:  "join: project of the session",
@@ -137,7 +137,7 @@ var certificates = []mutation{
 	{
 		name:  "join: agent of the profile",
 		edits: []edit{{join, `if a.id == session.Agent && `, `if `}},
-		red:   []check{{judgement, `TestCaller/another_agent`}, {"gateway", `TestFailures/agent_mismatch`}},
+		red:   []check{{judgement, `TestCaller/another_agent`}, {"gateway", `TestFailures/agent_mismatch`}, {e2e, `TestMatrix/rows/CX_agent/another_agent`}},
 	},
 	{
 		name:  "join: location of the agent",

@@ -22,7 +22,7 @@ var connections = []mutation{
 	{
 		name:  "handshake: possession of the key",
 		edits: []edit{{handshake, `if err := secured.HandshakeContext(ctx); err != nil {`, `if err := secured.HandshakeContext(ctx); err != nil && c.verdict.Load() == nil {`}},
-		red:   []check{{edgeRoom, `TestHandshakes/TLS_1.2/copied|TestHandshakes/TLS_1.3/copied`}},
+		red:   []check{{edgeRoom, `TestHandshakes/TLS_1.2/copied|TestHandshakes/TLS_1.3/copied`}, {e2e, `TestMatrix/rows/ES/copied`}},
 	},
 	{
 		name:  "handshake: TLS 1.2 at least",

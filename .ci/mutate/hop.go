@@ -10,15 +10,46 @@ const (
 	mtlsRoom   = "services/mtls"
 )
 
+// What a gateway would do that passed its callers' headers on.
+const (
+	forwarding = "md := metadata.MD{}\n\tfor name, values := range r.Header {\n\t\tmd.Append(\"x-\"+strings.ToLower(name), values...)\n\t}\n\t"
+	only       = "md := metadata.MD{}\n\tfor _, name := range []string{\"Intentgate-Caller-Bin\", \"Intentgate-Token\"} {\n\t\tmd.Append(name, r.Header.Values(name)...)\n\t}\n\t"
+	joining    = "old, _ := metadata.FromOutgoingContext(ctx)\n\treturn metadata.NewOutgoingContext(ctx, metadata.Join(old, md)), nil"
+)
+
 // hop is what a service demands of its callers, and what the gateway hands on.
 var hop = []mutation{
 	{
 		name: "metadata: built from nothing",
 		edits: []edit{{
 			outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`,
-			"old, _ := metadata.FromOutgoingContext(ctx)\n\treturn metadata.NewOutgoingContext(ctx, metadata.Join(old, md)), nil",
+			joining,
 		}},
 		red: []check{{callerRoom, `TestOutgoingVectors`}},
+	},
+	{
+		name: "metadata: no header of a request",
+		edits: []edit{
+			{handler, `ctx, cancel := context.WithDeadline(r.Context(), `, forwarding + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(r.Context(), md), `},
+			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\"\n\t\"strings\""},
+			{outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
+		},
+		red: []check{{e2e, `TestSpoofing/HTTP/1.1|TestSpoofing/HTTP/2.0`}},
+	},
+	{
+		name: "metadata: reserved headers, were they passed on",
+		edits: []edit{
+			{connection, `StripReserved(r.Header)`, ``},
+			{handler, `ctx, cancel := context.WithDeadline(r.Context(), `, only + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(r.Context(), md), `},
+			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\""},
+			{outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
+		},
+		red: []check{{e2e, `TestSpoofing/HTTP/1.1|TestSpoofing/HTTP/2.0`}},
+	},
+	{
+		name:  "metadata: a trace of its own",
+		edits: []edit{{outgoing, `_, _ = rand.Read(id[:])`, `copy(id[:], "0af7651916cd43dd8448eb211c80319c")`}, {outgoing, "\t\"crypto/rand\"\n", ""}},
+		red:   []check{{callerRoom, `TestOutgoingVectors`}, {e2e, `TestSpoofing/HTTP/1.1`}},
 	},
 	{
 		name:  "metadata: no longer than services take",
@@ -97,7 +128,7 @@ var hop = []mutation{
 	},
 	{
 		name:  "hop: roots of the file, not the machine's",
-		edits: []edit{{identity, `RootCAs:    id.roots.current.Load(),`, ``}},
+		edits: []edit{{identity, `RootCAs:    id.roots.Pool(),`, ``}},
 		red:   []check{{mtlsRoom, `TestHandshakes`}},
 	},
 	{

@@ -39,7 +39,7 @@ var tokens = []mutation{
 	{
 		name:  "token: algorithm RS256",
 		edits: []edit{{token, `if h.Algorithm != string(algorithms[0]) {`, `if false {`}, {verifier, `[]jose.SignatureAlgorithm{jose.RS256}`, `[]jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256}`}},
-		red:   []check{{tokenRoom, `TestForgedSignatures/RS384|TestForgedSignatures/PS256$`}},
+		red:   []check{{tokenRoom, `TestForgedSignatures/RS384|TestForgedSignatures/PS256$`}, {e2e, `TestMatrix/rows/ES/token/RS384|TestMatrix/rows/ES/token/PS256`}},
 	},
 	{
 		name:  "token: algorithm is looked at first",
@@ -64,7 +64,7 @@ var tokens = []mutation{
 	{
 		name:  "token: audience",
 		edits: []edit{{rules, `case c.token.Audience == "" || !slices.Contains(rules.Audiences, c.token.Audience):`, `case c.token.Audience == "":`}},
-		red:   []check{{tokenRoom, `TestClaims/audience_with_a_slash`}},
+		red:   []check{{tokenRoom, `TestClaims/audience_with_a_slash`}, {e2e, `TestMatrix/rows/ES/token/audience_with_a_slash|TestMatrix/rows/ES/token/audience/TLS`}},
 	},
 	{
 		name:  "token: an audience at all",
@@ -149,7 +149,7 @@ var tokens = []mutation{
 	{
 		name:  "token: key of a remembered one",
 		edits: []edit{{verifier, `if p == nil || v.keys.get(p.keyID) != p.key {`, `if p == nil {`}},
-		red:   []check{{tokenRoom, `TestRememberedTokensAreJudgedAgain`}},
+		red:   []check{{tokenRoom, `TestRememberedTokensAreJudgedAgain`}, {e2e, `TestTrustThatEnds/token`}},
 	},
 	{
 		name:  "token: claims before keys",
@@ -159,7 +159,7 @@ var tokens = []mutation{
 	{
 		name:  "token: session of its project",
 		edits: []edit{{"gateway/authn/idtoken/join.go", `who.GetProjectNumber().GetValue() != number {`, `who == nil {`}},
-		red:   []check{{tokenRoom, `TestProve`}},
+		red:   []check{{tokenRoom, `TestProve`}, {e2e, `TestMatrix/rows/ES/session/another_project_of_the_webhook|TestMatrix/rows/ES/session/token_of`}},
 	},
 	{
 		name:  "keys: known ones only",

@@ -75,8 +75,8 @@ func sslComChain(roots []*x509.Certificate) Chain {
 	}
 }
 
-// gtsUntil is when Google stops presenting the GTS chain, as it has announced for Dialogflow ES.
-var gtsUntil = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
+// GTSUntil is when Google stops presenting the GTS chain, as it has announced for Dialogflow ES.
+var GTSUntil = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
 
 // gtsChain accepts serverAuth too, because Google Trust Services has stopped issuing anything else.
 func gtsChain(roots []*x509.Certificate) Chain {
@@ -85,7 +85,7 @@ func gtsChain(roots []*x509.Certificate) Chain {
 		Roots:     roots,
 		Subject:   Subject{DNS: []string{"*.dialogflow.com"}},
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		Dates:     Dates{Until: gtsUntil},
+		Dates:     Dates{Until: GTSUntil},
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
 // Profile says which client certificates are accepted under one name: those that one of its chains accepts. It is made
@@ -107,10 +109,7 @@ func newProfile(name string, agents []string, chains ...Chain) (*Profile, error)
 			return nil, fmt.Errorf("profile %s: no roots: give the CA certificates that its clients chain to", name)
 		}
 		c.where = name + "/" + c.Name
-		c.pool = x509.NewCertPool()
-		for _, root := range c.Roots {
-			c.pool.AddCert(root)
-		}
+		c.pool = mtls.Pool(c.Roots)
 	}
 	for _, a := range agents {
 		parts := strings.Split(a, "/")

@@ -190,7 +190,7 @@ func TestEveryKey(t *testing.T) {
 		"drain given as 0s":     loaded.GetEdge().GetDrain().AsDuration() == 0,
 		"reserve given as 0s":   loaded.GetWebhooks()[0].GetReserve().AsDuration() == 0,
 		"retries_repeat_id":     !loaded.GetWebhooks()[0].GetRetriesRepeatId(),
-		"digits are text":       loaded.GetWebhooks()[0].GetProjects()[1].GetId() == "007",
+		"digits are text":       loaded.GetWebhooks()[0].GetProjects()[1].GetId() == "0x7",
 		"idle timeout":          loaded.GetEdge().GetLimits().GetIdleTimeout().AsDuration() == 90*time.Second,
 		"CX's API":              loaded.GetWebhooks()[1].GetApi() == "V3",
 		"host of a bare target": loaded.GetServices()[1].GetTls().GetServerName() == "faq.internal",

@@ -19,18 +19,9 @@ import (
 // no server refuses it for its kind.
 func newStranger(now time.Time) (*tls.Certificate, error) {
 	const google = "Google LLC"
-	authority, err := devca.New(devca.Options{CommonName: google, Organization: google, Now: func() time.Time { return now }})
-	if err != nil {
-		return nil, fmt.Errorf("make a stranger's authority: %w", err)
-	}
-	certificate, err := authority.Issue(devca.Leaf{
+	return forge(devca.Leaf{
 		Subject: pkix.Name{CommonName: google, Organization: []string{google}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, RSA: 2048,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make a stranger's certificate: %w", err)
-	}
-	pair := certificate.TLS()
-	return &pair, nil
+	}, google, now)
 }
 
 func asksForCertificate(contacts []*contact) Finding {
@@ -52,9 +43,6 @@ func asksForCertificate(contacts []*contact) Finding {
 	}
 	return f
 }
-
-// gtsEnds is when Dialogflow ES stops presenting the certificate by Google Trust Services.
-var gtsEnds = time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
 
 // authorities judges the names of CAs that a server sends with its request: a client that finds none of its own among
 // them may send nothing.
@@ -90,7 +78,7 @@ func authorities(contacts []*contact, client *tls.Certificate, now time.Time) Fi
 	case clientFits, has("CN="+sslCom, "CN=SSL.com Client Certificate Intermediate CA RSA"):
 	case has("O=Google Trust Services", "O=GlobalSign"):
 		f.Verdict, f.Wanted = Warning, "no names, or "+sslCom+" among them"
-		if !now.Before(gtsEnds) {
+		if !now.Before(authn.GTSUntil) {
 			f.Verdict = Failed
 		}
 		f.Remedy = "this server knows Google Trust Services only, and Dialogflow ES presents the SSL.com chain alone from 1 December 2026 on: add " +

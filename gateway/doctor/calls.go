@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
+	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 
@@ -113,22 +113,19 @@ func latency(handshake, call time.Duration) Finding {
 // gateway's names by a CA that nobody knows.
 func (i instance) strangers(ctx context.Context) Finding {
 	const name = "strangers"
-	forged, err := i.forged()
+	own := i.identity.Certificate().Leaf
+	forged, err := forge(devca.Leaf{Subject: own.Subject, DNS: own.DNSNames, URIs: own.URIs}, own.Issuer.CommonName+" (forged)", i.Now())
 	if err != nil {
 		return Fail(name, err.Error(), "a certificate to try", "this is a mistake of the doctor's")
-	}
-	roots := x509.NewCertPool()
-	for _, root := range i.roots {
-		roots.AddCert(root)
 	}
 	var let []string
 	for _, stranger := range []struct {
 		who         string
-		certificate tls.Certificate
-	}{{"somebody without a certificate", tls.Certificate{}}, {"a self-made certificate with the gateway's names", forged}} {
+		certificate *tls.Certificate
+	}{{"somebody without a certificate", &tls.Certificate{}}, {"a self-made certificate with the gateway's names", forged}} {
 		client, closeClient, err := i.client(credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: i.ServerName,
-			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger.certificate, nil },
+			MinVersion: tls.VersionTLS13, RootCAs: mtls.Pool(i.roots), ServerName: i.ServerName,
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return stranger.certificate, nil },
 		}))
 		if err != nil {
 			return Fail(name, err.Error(), "a gRPC client", "correct services[].target")
@@ -148,18 +145,18 @@ func (i instance) strangers(ctx context.Context) Finding {
 	return Pass(name, "refused: no certificate, and a self-made one with the gateway's names")
 }
 
-// forged makes a certificate with the names of the gateway's.
-func (i instance) forged() (tls.Certificate, error) {
-	own := i.identity.Certificate().Leaf
-	authority, err := devca.New(devca.Options{CommonName: own.Issuer.CommonName + " (forged)"})
+// forge makes a certificate by an authority that nobody knows.
+func forge(leaf devca.Leaf, authority string, now time.Time) (*tls.Certificate, error) {
+	ca, err := devca.New(devca.Options{CommonName: authority, Organization: authority, Now: func() time.Time { return now }})
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, fmt.Errorf("make an authority that nobody knows: %w", err)
 	}
-	certificate, err := authority.Issue(devca.Leaf{Subject: own.Subject, DNS: own.DNSNames, URIs: own.URIs})
+	certificate, err := ca.Issue(leaf)
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, fmt.Errorf("make a stranger's certificate: %w", err)
 	}
-	return certificate.TLS(), nil
+	pair := certificate.TLS()
+	return &pair, nil
 }
 
 // told is a status as one line.

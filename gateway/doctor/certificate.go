@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
 // serverCertificate judges a certificate as Dialogflow does, and what will be wrong with it soon.
@@ -51,7 +52,7 @@ func trust(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) Repor
 	leaf, last := certs[0], end(certs)
 	// Dates and usages have findings of their own.
 	options := x509.VerifyOptions{
-		Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: roots, Intermediates: mtls.Pool(certs[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}
 	switch {
 	case now.Before(leaf.NotBefore):
@@ -61,9 +62,6 @@ func trust(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) Repor
 	}
 	if allows(leaf, x509.ExtKeyUsageServerAuth) {
 		options.KeyUsages[0] = x509.ExtKeyUsageServerAuth
-	}
-	for _, cert := range certs[1:] {
-		options.Intermediates.AddCert(cert)
 	}
 	paths, err := leaf.Verify(options)
 	switch {

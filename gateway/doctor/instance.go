@@ -96,20 +96,15 @@ func (i instance) handshake(ctx context.Context, conn net.Conn) (*shaken, Findin
 // certificate judges the service's certificate.
 func (i instance) certificate(presented []*x509.Certificate) Report {
 	leaf, now := presented[0], i.Now()
-	pool, intermediates := x509.NewCertPool(), x509.NewCertPool()
 	var authorities []string
 	for _, root := range i.roots {
-		pool.AddCert(root)
 		authorities = append(authorities, subject(root))
-	}
-	for _, cert := range presented[1:] {
-		intermediates.AddCert(cert)
 	}
 	dates := Dates("server_dates", leaf, now)
 	chain := Pass("server_chain", "%s, issued by %s", subject(leaf), authn.Printable(leaf.Issuer.String()))
 	if dates.Verdict == Failed { // which hides what else is wrong
 		chain = Skip("server_chain", "not judged out of its time")
-	} else if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates, CurrentTime: now}); err != nil {
+	} else if _, err := leaf.Verify(x509.VerifyOptions{Roots: mtls.Pool(i.roots), Intermediates: mtls.Pool(presented[1:]), CurrentTime: now}); err != nil {
 		chain = Fail("server_chain", fmt.Sprintf("%s; %s, issued by %s", words(err), links(presented), authn.Printable(leaf.Issuer.String())),
 			"a chain to "+strings.Join(authorities, " or "),
 			"put the service's CA into services[].tls.ca, and its intermediates after the leaf in the service's --cert")

@@ -110,16 +110,17 @@ func (r Report) Print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&text, "%s\n", r.Summary())
-	_, err := io.WriteString(w, strings.Map(printable, text.String()))
+	_, err := io.WriteString(w, strings.Map(Harmless, text.String()))
 	return err
 }
 
-// printable keeps what a server says of itself from doing anything to a terminal.
-func printable(r rune) rune {
-	if r == '\n' || unicode.IsPrint(r) {
-		return r
+// Harmless keeps what a server says from doing anything to a terminal: it takes the place of control characters, line ends
+// excepted, in a text that [strings.Map] maps.
+func Harmless(r rune) rune {
+	if r != '\n' && unicode.In(r, unicode.Cc, unicode.Bidi_Control) {
+		return '?'
 	}
-	return '?'
+	return r
 }
 
 // MarshalJSON writes the report for programs: {"failed": false, "findings": […]}.

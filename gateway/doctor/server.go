@@ -13,7 +13,8 @@ import (
 
 // ServerConfig says which server to examine, and with what.
 type ServerConfig struct {
-	// URL is the webhook's, with the scheme https.
+	// URL is the webhook's, with the scheme https. Its query is not sent: it may hold a secret, and nobody has said yet who
+	// the server is.
 	URL string
 	// Roots are the CAs that the caller trusts; nil: the public ones, which Dialogflow ES trusts and no others.
 	Roots *x509.CertPool
@@ -38,6 +39,7 @@ func Server(ctx context.Context, config ServerConfig) (Report, error) {
 	if target.Scheme != "https" || target.Hostname() == "" || target.User != nil {
 		return nil, fmt.Errorf("URL %q: want https://HOST/PATH as it stands in the agent: Dialogflow calls nothing else", target.Redacted())
 	}
+	target.RawQuery, target.ForceQuery = "", false
 	if config.Now == nil {
 		return nil, errors.New("doctor: ServerConfig.Now is missing")
 	}

@@ -47,6 +47,7 @@ type world struct {
 	handler       http.HandlerFunc
 	config        doctor.ServerConfig
 	plain, closed bool
+	query         string // of the URL
 
 	t *testing.T
 }
@@ -98,7 +99,7 @@ func (w *world) examine() doctor.Report {
 		server.Close()
 	}
 	if w.config.URL == "" {
-		w.config.URL = "https://localhost:" + must(url.Parse(server.URL))(w.t).Port() + "/dialogflow/cx"
+		w.config.URL = "https://localhost:" + must(url.Parse(server.URL))(w.t).Port() + "/dialogflow/cx" + w.query
 	}
 	report, err := doctor.Server(w.t.Context(), w.config)
 	if err != nil {
@@ -141,12 +142,13 @@ func TestServerGood(t *testing.T) {
 	var progress []string
 	w.config.Progress = func(what string) { progress = append(progress, what) }
 	var requests []string // of those who got so far
+	w.query = "?key=secret"
 	w.handler = func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		requests = append(requests, r.Method+" "+r.URL.Path+" "+string(body)+r.Header.Get("Authorization"))
+		requests = append(requests, r.Method+" "+r.URL.String()+" "+string(body)+r.Header.Get("Authorization"))
 		w.WriteHeader(http.StatusUnauthorized)
 	}
 	report := w.examine()

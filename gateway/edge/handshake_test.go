@@ -238,11 +238,13 @@ func TestFloodOfOneAddress(t *testing.T) {
 func TestSlowClientsMustHurry(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, func(c *edge.Config) {
-		c.Limits.HandshakeTimeout = 10 * time.Second
+		c.Limits.HandshakeTimeout = 15 * time.Second
 		c.Limits.Handshakes = 1
 	})
 	f.dial()
-	if status, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), false)); status != 200 {
+	client := f.client(f.clientConfig(pki.Client().TLS()), false)
+	client.Timeout = 10 * time.Second
+	if status, body, err := f.post(client); status != 200 {
 		t.Errorf("answer %d %q, %v", status, body, err)
 	}
 }

@@ -126,7 +126,7 @@ func TestReadBodyInTime(t *testing.T) {
 		})
 		for _, http2 := range []bool{false, true} {
 			client := f.client(f.clientConfig(pki.Client().TLS()), http2)
-			client.Timeout = 5 * time.Second
+			client.Timeout = 10 * time.Second
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url(), slow())
 			if err != nil {
 				t.Fatal(err)

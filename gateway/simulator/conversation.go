@@ -107,10 +107,7 @@ func (c *Conversation) send(ctx context.Context, request []byte) (Exchange, erro
 // change takes over what an answer, or a request, says of the conversation's state.
 func (c *Conversation) change(contexts []esContext, parameters map[string]any) {
 	for _, changed := range contexts {
-		c.contexts[changed.Name] = changed
-		if changed.Lifespan == 0 {
-			delete(c.contexts, changed.Name)
-		}
+		c.contexts[changed.Name] = changed // one without a lifespan ends when contexts age
 	}
 	for name, value := range parameters {
 		c.parameters[name] = value

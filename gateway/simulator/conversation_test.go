@@ -93,8 +93,8 @@ func TestConversationES(t *testing.T) {
 		t.Errorf("%v: %s", err, exchange.Request)
 	}
 	for i, want := range []map[string]int{{"theirs": 3}, {"theirs": 2, "c": 2}} {
-		if _, err := conversation.Say(t.Context(), simulator.Utterance{}); err != nil {
-			t.Error(err)
+		if exchange, err := conversation.Say(t.Context(), simulator.Utterance{}); err != nil || strings.Contains(string(exchange.Request), "null") {
+			t.Errorf("%v: %s", err, exchange.Request)
 		}
 		if got := (*came)[5+i]; got.Session != "projects/p/agent/sessions/two" || !reflect.DeepEqual(got.contexts(), want) {
 			t.Errorf("after it, turn %d: %+v\nwant contexts %v", i+1, got, want)
@@ -144,7 +144,12 @@ func TestRequests(t *testing.T) {
 				t.Fatal(err)
 			}
 			turn, err := dialogflow.Read(platform, body)
-			if err != nil || turn.Session.Project != "shop" || turn.Language != "en" || len(turn.Unknown) > 0 != undocumented {
+			for _, words := range []string{`{\"k\":null}`, "x", "1"} {
+				if platform == dialogflow.CX && !strings.Contains(string(body), `"originalValue": "`+words+`"`) {
+					t.Errorf("the user's words %s for a value are missing: %s", words, body)
+				}
+			}
+			if err != nil || turn.Session.Project != "shop" || turn.Language != "en" || turn.Input.Text != "t" || len(turn.Unknown) > 0 != undocumented {
 				t.Errorf("%v: %+v\n%s", err, turn, body)
 			}
 		}

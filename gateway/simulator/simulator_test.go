@@ -130,6 +130,9 @@ func TestRetry(t *testing.T) {
 			if answer.Tries != test.tries || (answer.FirstTry != nil) != (test.tries == 2) || outcome.Event != test.event || outcome.Accepted != (test.event == "") {
 				t.Errorf("%+v, %v\n%+v", answer, err, outcome)
 			}
+			if answer.Duration >= simulator.ESTimeout {
+				t.Errorf("a try took %s", answer.Duration)
+			}
 			if got := int(came.Load()); got != test.tries {
 				t.Fatalf("%d tries arrived, want %d", got, test.tries)
 			}
@@ -225,7 +228,8 @@ func TestHints(t *testing.T) {
 			client := webhook(t, func(http.ResponseWriter, *http.Request) { t.Error("a request arrived") }, test.edit)
 			answer, err := client.Call(t.Context(), []byte(`{}`))
 			outcome := simulator.Judge(dialogflow.V3, nil, answer, err)
-			if outcome.Accepted || outcome.Event != "webhook.error.not-found" || answer.Tries != 2 || !strings.Contains(outcome.Problems[0], test.want) {
+			if outcome.Accepted || outcome.Event != "webhook.error.not-found" || answer.Tries != 2 ||
+				!strings.Contains(outcome.Problems[0], test.want) || strings.Contains(outcome.Problems[0], "https://") {
 				t.Errorf("%+v, want %q", outcome, test.want)
 			}
 		})

@@ -93,6 +93,10 @@ func TestAccepted(t *testing.T) {
 			},
 			notices: []string{"fulfillmentText, fulfillmentMessages and payload are ignored"},
 		},
+		"ES event alone": {
+			api: dialogflow.V2, body: `{"followup_event_input": {"name": "RETRY"}}`,
+			effects: []string{"raise the event RETRY with nothing, and go on with the intent that it matches, calling its webhook"},
+		},
 		"ES entity types": {
 			api: dialogflow.V2,
 			body: `{"fulfillmentText": "t", "sessionEntityTypes": [{"name": "` + esSession + `/entityTypes/fruit",
@@ -105,6 +109,9 @@ func TestAccepted(t *testing.T) {
 			heard: []string{"t"}, effects: []string{"bring in a live agent", "end the conversation"},
 		},
 		"CX says nothing": {api: dialogflow.V3, body: `{}`},
+		"CX text": {
+			api: dialogflow.V3, body: `{"fulfillmentResponse": {"messages": [{"text": {"text": ["a"]}}]}}`, heard: []string{"a"},
+		},
 		"CX words": {
 			api: dialogflow.V3,
 			body: `{"fulfillment_response": {"merge_behavior": "REPLACE", "messages": [

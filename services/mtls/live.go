@@ -46,12 +46,8 @@ func (c *liveConn) judge(roots *x509.CertPool, now time.Time) error {
 	if c.roots == roots && !now.After(c.until) {
 		return nil
 	}
-	intermediates := x509.NewCertPool()
-	for _, cert := range c.certs[1:] {
-		intermediates.AddCert(cert)
-	}
 	chains, err := c.certs[0].Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots: roots, Intermediates: Pool(c.certs[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
 		return err

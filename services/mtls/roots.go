@@ -28,10 +28,7 @@ func OpenRoots(file string, o Options) (*Roots, error) {
 		if err != nil {
 			return nil, false, err
 		}
-		pool := x509.NewCertPool()
-		for _, cert := range certs {
-			pool.AddCert(cert)
-		}
+		pool := Pool(certs)
 		return pool, previous != nil && previous.Equal(pool), nil
 	}
 	if _, err := r.pool.reload(); err != nil {
@@ -46,6 +43,15 @@ func (r *Roots) Pool() *x509.CertPool { return r.pool.current.Load() }
 // Watch reloads when something changes in the folder of the file, as [Watch] does.
 func (r *Roots) Watch(ctx context.Context) error {
 	return Watch(ctx, r.options, r.pool.files, r.pool.reload)
+}
+
+// Pool returns a pool of certificates.
+func Pool(certs []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, cert := range certs {
+		pool.AddCert(cert)
+	}
+	return pool
 }
 
 // ReadRoots reads a file of at least one certificate, all of which have to be authorities, once.

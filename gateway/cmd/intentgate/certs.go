@@ -53,11 +53,6 @@ README.txt in the folder says what each file is for, with commands to try.`,
 	flags.StringVarP(&out, "out", "o", "", "the folder to write to, which must be new or empty")
 	flags.StringArrayVar(&options.Hosts, "host", nil, "another name or address of the edge; may be repeated")
 	flags.BoolVar(&asJSON, "json", false, "print what was written as JSON")
-	if err := command.MarkFlagRequired("out"); err != nil {
-		panic(err) // a flag that is not there: a mistake in this function
-	}
-	if err := command.MarkFlagDirname("out"); err != nil {
-		panic(err)
-	}
+	must(command.MarkFlagRequired("out"), command.MarkFlagDirname("out"))
 	return command
 }

@@ -43,12 +43,9 @@ Addresses to listen on are opened for a moment. With --offline no other machine 
 		},
 	}
 	flags := command.Flags()
-	flags.StringVarP(&path, "config", "c", "intentgate.yaml", "the configuration file")
+	configFlag(command, &path, "intentgate.yaml", "the configuration file")
 	flags.BoolVar(&offline, "offline", false, "ask no other machine: neither services nor the URL of ID token keys")
 	flags.BoolVar(&asJSON, "json", false, "print the findings as JSON")
-	if err := command.MarkFlagFilename("config", "yaml", "yml"); err != nil {
-		panic(err) // a flag that is not there: a mistake in this function
-	}
 	return command
 }
 

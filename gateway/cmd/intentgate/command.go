@@ -85,8 +85,21 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 
 // complete offers fixed values for a flag in the shell.
 func complete(command *cobra.Command, flag string, values ...string) {
-	if err := command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // a flag that is not there: a mistake in this package
+	must(command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// configFlag is the flag of commands that read a configuration.
+func configFlag(command *cobra.Command, path *string, standard, usage string) {
+	command.Flags().StringVarP(path, "config", "c", standard, usage)
+	must(command.MarkFlagFilename("config", "yaml", "yml"))
+}
+
+// must panics for a flag that is not there: a mistake in the function that calls it.
+func must(errs ...error) {
+	for _, err := range errs {
+		if err != nil {
+			panic(err)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -36,8 +35,8 @@ func newDoctorCommand() *cobra.Command {
 With a URL it plays Dialogflow's side: it connects to the server, any server, with TLS 1.2 and
 with 1.3, without a certificate, as a stranger with Google's name and, with --cert, as a client
 that should be let in. It judges whether Dialogflow would trust the server, and whether the
-server trusts Dialogflow alone. What it sends is POST {} without any credentials; it does so up
-to six times.
+server trusts Dialogflow alone. What it sends is POST {} without any credentials or the
+URL's query; it does so up to six times.
 
 Without a URL, --cert judges a client's certificate as a gateway would: by the built-in
 profile, or by those of --config.
@@ -73,14 +72,10 @@ exit status is 0 if nothing failed; warnings do not count.`,
 	flags.StringVar(&e.ca, "ca", "", "PEM file of the CAs that the caller trusts, in place of the public ones")
 	flags.StringVar(&e.cert, "cert", "", "PEM file of a client's certificate, followed by its intermediates")
 	flags.StringVar(&e.key, "key", "", "PEM file of its key")
-	flags.StringVarP(&e.config, "config", "c", "", "a configuration: its services are examined or, with --cert, its profiles judge")
+	configFlag(command, &e.config, "", "a configuration: its services are examined or, with --cert, its profiles judge")
 	flags.DurationVar(&e.timeout, "timeout", 5*time.Second, "time for each connection")
 	flags.BoolVar(&e.asJSON, "json", false, "print the report as JSON")
-	for flag, endings := range map[string][]string{"ca": {"pem", "crt"}, "cert": {"pem", "crt"}, "key": {"pem", "key"}, "config": {"yaml", "yml"}} {
-		if err := command.MarkFlagFilename(flag, endings...); err != nil {
-			panic(err) // a flag that is not there: a mistake in this function
-		}
-	}
+	must(command.MarkFlagFilename("ca", "pem", "crt"), command.MarkFlagFilename("cert", "pem", "crt"), command.MarkFlagFilename("key", "pem", "key"))
 	return command
 }
 
@@ -118,10 +113,7 @@ func (e *examination) server(command *cobra.Command) (doctor.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.Roots = x509.NewCertPool()
-		for _, root := range roots {
-			config.Roots.AddCert(root)
-		}
+		config.Roots = mtls.Pool(roots)
 	}
 	var err error
 	if config.Client, err = e.pair(); err != nil {

@@ -83,6 +83,9 @@ func TestTrustThatEnds(t *testing.T) {
 		for name, f := range everybody {
 			wantES(t, f.say(t, g, f.wire, name+when), "heard "+name+when)
 		}
+		if t.Failed() {
+			t.FailNow() // what comes next would wait in vain
+		}
 	}
 	welcome(" at first")
 
@@ -135,7 +138,7 @@ func (g *gate) gone(t *testing.T, f *follower) {
 	refused := entry{"msg": "Turn", "outcome": "refused", "reason": f.reason, "http_status": float64(f.status)}
 	got := f.say(t, g, f.wire, f.name+" gone")
 	if got.StatusCode != f.status || got.Close != (f.status == http.StatusForbidden) {
-		t.Errorf("status %d, close %t; want %d", got.StatusCode, got.Close, f.status)
+		t.Fatalf("status %d, close %t; want %d", got.StatusCode, got.Close, f.status)
 	}
 	refused["peer"] = f.wire.peer
 	g.log.await(t, 1, refused)
@@ -144,13 +147,13 @@ func (g *gate) gone(t *testing.T, f *follower) {
 	w := g.connect(t, f.config)
 	if f.status == http.StatusUnauthorized { // the connection is as good as ever
 		if got := f.say(t, g, w, f.name+" gone"); got.StatusCode != f.status || !w.conn.ConnectionState().DidResume {
-			t.Errorf("status %d, resumed %t", got.StatusCode, w.conn.ConnectionState().DidResume)
+			t.Fatalf("status %d, resumed %t", got.StatusCode, w.conn.ConnectionState().DidResume)
 		}
 		refused["peer"] = w.peer
 		g.log.await(t, 1, refused)
 	} else {
 		if status := w.try(t, g.request(t.Context(), t, esPath, esTurn(f.name+" gone"))); status != 0 {
-			t.Errorf("status %d on a new connection, want none", status)
+			t.Fatalf("status %d on a new connection, want none", status)
 		}
 		g.audit.await(t, 1, entry{"msg": "Connection refused", "reason": f.reason, "peer": w.peer, "resumed": true})
 	}

@@ -7,9 +7,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"google.golang.org/grpc/grpclog"
+
+	"github.com/intentgate/intentgate/gateway/doctor"
 )
 
 func main() {
@@ -21,7 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "intentgate:", err)
+		fmt.Fprintln(os.Stderr, "intentgate:", strings.Map(doctor.Harmless, err.Error()))
 		os.Exit(1)
 	}
 }

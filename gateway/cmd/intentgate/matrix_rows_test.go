@@ -28,6 +28,8 @@ func (m *matrix) bases() []base {
 			variations: []variation{
 				{"by another CA", factors{certificate: "agent by another CA"}, outcome{}},
 				{"any", factors{certificate: "ssl.com"}, outcome{known: "ID_TOKEN STATED dev dialogflow"}},
+				{"of tomorrow", factors{certificate: "agent of tomorrow"}, outcome{reason: "not_yet_valid"}},
+				{"of too many names", factors{certificate: "agent of too many names"}, outcome{reason: "too_many_names"}},
 				{"for servers", factors{certificate: "agent for servers"}, outcome{reason: "key_usage"}},
 				{"no token", factors{proof: http.Header{}}, outcome{reason: "no_token", status: 401}},
 				{"another project's token", factors{proof: m.token(map[string]any{"email": agentEmail("1")})}, outcome{reason: "token_project", status: 401}},
@@ -49,6 +51,7 @@ func (m *matrix) bases() []base {
 				{"twice", factors{proof: http.Header{"Authorization": append(secret["Authorization"], secret["Authorization"]...)}}, outcome{reason: "credential_malformed", status: 401}},
 				{"two", factors{proof: http.Header{"Authorization": secret["Authorization"], "X-Webhook-Key": {secrets["key"]}}}, outcome{reason: "credential_malformed", status: 401}},
 				{"another project", factors{session: strings.Replace(esSession, "shop", "else", 1)}, outcome{reason: "project_mismatch", status: 403}},
+				{"another project of the webhook", factors{session: strings.Replace(esSession, "shop", "mine", 1)}, outcome{reason: "credential_project", status: 403}},
 			}...),
 		},
 	}
@@ -116,6 +119,7 @@ func (m *matrix) tokens(known string) []variation {
 	add("another project", "token_project", claim("email", agentEmail("999999999999")))
 	add("azp", "token_subject", claim("azp", "1"))
 	add("expired", "token_expired", m.token(map[string]any{"iat": ago(3 * time.Hour), "exp": ago(2 * time.Hour)}))
+	add("too old", "token_too_old", m.token(map[string]any{"iat": ago(2 * time.Hour)}))
 	add("not yet valid", "token_not_yet_valid", claim("nbf", ago(-10*time.Minute)))
 	add("two days", "token_lifetime", claim("exp", ago(-48*time.Hour)))
 

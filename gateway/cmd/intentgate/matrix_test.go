@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -193,7 +195,7 @@ func (m *matrix) turn(t *testing.T, w *wire, f factors, want outcome) {
 		return
 	}
 	if len(calls) > 0 {
-		t.Errorf("the service was called for who is refused")
+		t.Error("the service was called for who is refused")
 	}
 	code, sentence := got.message(t)
 	wanted := map[int]outcome{
@@ -201,13 +203,14 @@ func (m *matrix) turn(t *testing.T, w *wire, f factors, want outcome) {
 		http.StatusForbidden:    {reason: "the caller is not allowed here", status: int(codes.PermissionDenied)},
 	}[want.status]
 	if got.StatusCode != want.status || sentence != wanted.reason || int(code) != wanted.status {
-		t.Errorf("status %d %s %q, want %d", got.StatusCode, code, sentence, want.status)
+		t.Fatalf("status %d %s %q, want %d", got.StatusCode, code, sentence, want.status)
 	}
 	if !line.has(entry{"reason": want.reason, "outcome": "refused", "http_status": float64(want.status)}) {
-		t.Errorf("logged %v, want %s", line, want.reason)
+		t.Fatalf("logged %v, want %s", line, want.reason)
 	}
-	told := m.audit.await(t, 1, entry{"msg": "Turn refused", "peer": w.peer, "reason": want.reason})[0]
-	if told.text("saw") == "" || told.text("wanted") == "" || told.text("webhook") != f.path {
+	w.refused++
+	told := m.audit.await(t, w.refused, entry{"msg": "Turn refused", "peer": w.peer})[w.refused-1]
+	if told.text("reason") != want.reason || told.text("saw") == "" || told.text("wanted") == "" || told.text("webhook") != f.path {
 		t.Errorf("the audit trail says %v", told)
 	}
 }
@@ -216,10 +219,10 @@ func (m *matrix) turn(t *testing.T, w *wire, f factors, want outcome) {
 func (m *matrix) turnedAway(t *testing.T, w *wire, f factors, want outcome) {
 	t.Helper()
 	if status := w.try(t, m.withProof(t, f, t.Name())); status != 0 {
-		t.Errorf("status %d, want none", status)
+		t.Fatalf("status %d, want none", status)
 	}
-	told := m.audit.await(t, 1, entry{"msg": "Connection refused", "peer": w.peer})[0]
-	if told.text("reason") != want.reason || told.text("saw") == "" || told.text("wanted") == "" {
+	told := m.audit.await(t, 1, entry{"peer": w.peer})[0]
+	if told.text("msg") != "Connection refused" || told.text("reason") != want.reason || told.text("saw") == "" || told.text("wanted") == "" {
 		t.Errorf("the audit trail says %v, want %s", told, want.reason)
 	}
 	if turns := m.log.now(entry{"msg": "Turn", "peer": w.peer}); len(turns) > 0 || len(m.service.of(t.Name())) > 0 {
@@ -271,14 +274,14 @@ func newMatrix(t *testing.T) *matrix {
 		off      = "    id_token: {mode: off, allow_any_project: true}\n"
 		projects = "    projects: [{id: shop, number: 415104041262}"
 	)
-	tokens := `    id_token: {audiences: ["` + audience + `", "` + audience + `/staging"]}` + "\n"
+	tokens := `    id_token: {max_age: 1h, audiences: ["` + audience + `", "` + audience + `/staging"]}` + "\n"
 	m.gate = start(t,
 		edit{"webhooks:\n", "    - {name: agents, roots: {file: " + dir + "/agents.pem}, subject: {common_name: agent}, " +
 			"agents: [projects/shop/locations/global/agents/a-1]}\n" +
 			"    - {name: tills, roots: {file: " + dir + "/tills.pem}, subject: {common_name: till}, issuer: {common_name: the tills' CA}}\n" +
 			"webhooks:\n"},
 		edit{off + projects, tokens + projects + ", {id: mine, number: 1}"},
-		edit{"    profiles: [dev]\n" + off + "  - path: " + cxPath, "    profiles: [dev]\n    id_token: {mode: off}\n" + projects + "]\n" +
+		edit{"    profiles: [dev]\n" + off + "  - path: " + cxPath, "    profiles: [dev]\n    id_token: {mode: off}\n" + projects + ", {id: mine, number: 1}]\n" +
 			"    credentials:\n" +
 			"      - {name: basic, basic: {username: shop, password_files: [" + dir + "/password]}, projects: [shop]}\n" +
 			"      - {name: header, header: {name: x-webhook-key, value_files: [" + dir + "/key]}, projects: [shop]}\n" +
@@ -301,6 +304,17 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatal(err)
 	}
 	m.clients["till by another CA"] = clientOf(t, other, "till", x509.ExtKeyUsageClientAuth)
+	for name, leaf := range map[string]devca.Leaf{
+		"agent of tomorrow":       {NotBefore: time.Now().Add(time.Hour)},
+		"agent of too many names": {DNS: slices.Repeat([]string{strings.Repeat("name.", 40) + "example"}, 40)},
+	} {
+		leaf.Subject, leaf.ExtKeyUsage = pkix.Name{CommonName: "agent"}, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		certificate, err := ca.Issue(leaf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.clients[name] = certificate.TLS()
+	}
 	m.clients["agent for servers"] = clientOf(t, ca, "agent", x509.ExtKeyUsageServerAuth)
 	bare := m.pki.SSLCom.TLS()
 	bare.Certificate = bare.Certificate[:1]

@@ -44,11 +44,8 @@ Without a configuration it shows the built-in profile, Google's certificates for
 			return tellProfiles(command.OutOrStdout(), profiles)
 		},
 	}
-	command.Flags().StringVarP(&path, "config", "c", "", "a configuration file (default: the built-in profile alone)")
+	configFlag(command, &path, "", "a configuration file (default: the built-in profile alone)")
 	command.Flags().BoolVar(&asJSON, "json", false, "print them as JSON")
-	if err := command.MarkFlagFilename("config", "yaml", "yml"); err != nil {
-		panic(err) // a flag that is not there: a mistake in this function
-	}
 	return command
 }
 

@@ -58,13 +58,10 @@ log to standard error.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVarP(&path, "config", "c", "intentgate.yaml", "the configuration file")
+	configFlag(command, &path, "intentgate.yaml", "the configuration file")
 	flags.StringVar(&audit, "audit-log", "", "write identity decisions to this file as JSON lines (default: into the log, refused handshakes excepted, which it has already)")
 	flags.BoolVar(&asJSON, "json", false, "print the addresses as JSON")
 	logs.register(command)
-	if err := command.MarkFlagFilename("config", "yaml", "yml"); err != nil {
-		panic(err) // a flag that is not there: a mistake in this function
-	}
 	return command
 }
 

@@ -54,7 +54,7 @@ Dialogflow would use every answer.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVarP(&o.config, "config", "c", "", "take URL, edition, project, audience and time limit from a gateway's configuration")
+	configFlag(command, &o.config, "", "take URL, edition, project, audience and time limit from a gateway's configuration")
 	flags.StringVar(&o.descriptors, "descriptors", "", "write parameters as the typed intents of this file take them (default: those of --config)")
 	flags.StringVar(&o.dev, "dev", "", "a folder that the command certs wrote, for --cert, --key, --ca and --issuer")
 	flags.StringVar(&o.cert, "cert", "", "PEM file of the client certificate and its intermediates (default: none is presented)")
@@ -88,21 +88,12 @@ Dialogflow would use every answer.`,
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a turn, each on a line")
 	complete(command, "platform", "ES", "CX")
 	complete(command, "tls", "1.2", "1.3")
-	must(command.MarkFlagDirname("dev"), command.MarkFlagFilename("config", "yaml", "yml"), command.MarkFlagFilename("descriptors", "binpb"))
+	must(command.MarkFlagDirname("dev"), command.MarkFlagFilename("descriptors", "binpb"))
 	o.completeTyped(command)
 	command.MarkFlagsRequiredTogether("cert", "key")
 	command.MarkFlagsRequiredTogether("basic-user", "password-file")
 	command.MarkFlagsMutuallyExclusive("issuer", "token-file", "basic-user")
 	return command
-}
-
-// must panics for a flag that is not there: a mistake in the function that calls it.
-func must(errs ...error) {
-	for _, err := range errs {
-		if err != nil {
-			panic(err)
-		}
-	}
 }
 
 // simulation is a session that is played.

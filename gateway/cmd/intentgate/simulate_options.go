@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -215,10 +214,7 @@ func (o *simulateOptions) clientTLS() (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.RootCAs = x509.NewCertPool()
-		for _, root := range roots {
-			c.RootCAs.AddCert(root)
-		}
+		c.RootCAs = mtls.Pool(roots)
 	}
 	return c, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/gateway/simulator"
 )
 
@@ -65,7 +66,7 @@ func (t *teller) tell(number int, turn turn, exchange simulator.Exchange) error 
 		list(&text, "", outcome.Effects)
 		list(&text, "because: ", outcome.Problems)
 	}
-	_, err := io.WriteString(t.out, text.String())
+	_, err := io.WriteString(t.out, strings.Map(doctor.Harmless, text.String()))
 	return err
 }
 

@@ -268,6 +268,12 @@ func TestSimulateElsewhere(t *testing.T) {
 	}
 	_, err = simulate("--platform", "CX")
 	wantFailed(t, err, `unknown field "fulfillmentMessages"`)
+
+	for _, answer = range []string{`{"fulfillmentText": "\u001b[2J"}`, "\x1b]0;none\a"} { // what is meant for the terminal
+		if stdout, _ = simulate("--verbose"); !strings.Contains(stdout, "HTTP 200 after") || strings.ContainsAny(stdout, "\x1b\a") {
+			t.Errorf("it prints %q", stdout)
+		}
+	}
 }
 
 // TestSimulateBadInput has what is refused before anything is sent.

@@ -15,11 +15,12 @@ import (
 
 // wire is a connection to the edge, as its client sees it.
 type wire struct {
-	conn  *tls.Conn
-	in    *bufio.Reader
-	peer  string // by which the gateway knows it
-	turns int    // so far
-	err   error  // why the handshake failed
+	conn *tls.Conn
+	in   *bufio.Reader
+	peer string // by which the gateway knows it
+	err  error  // why the handshake failed
+
+	turns, refused int // so far, of those who count
 }
 
 // connect makes a connection, with its handshake unless the server refuses that.
@@ -27,7 +28,7 @@ func (g *gate) connect(t *testing.T, config *tls.Config) *wire {
 	t.Helper()
 	// From an address of its own: a port alone is soon another's, and the log goes by both.
 	n := g.wires.Add(1)
-	from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}
+	from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8&0xff), byte(n&0xff))}
 	tcp, err := (&net.Dialer{LocalAddr: from}).DialContext(t.Context(), "tcp", g.hostPort())
 	if errors.Is(err, syscall.EADDRNOTAVAIL) { // on machines with one loopback address
 		tcp, err = (&net.Dialer{}).DialContext(t.Context(), "tcp", g.hostPort())

@@ -1250,7 +1250,7 @@ func (x *IdTokenKeys) GetFile() string {
 // Project is a Google Cloud project.
 type Project struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The project's ID.
+	// The project's ID. It has a letter: digits alone would be the number of another one.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The project's number.
 	Number        uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
@@ -2185,9 +2185,9 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\vIdTokenKeys\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x0e\n" +
 	"\x02ca\x18\x02 \x01(\tR\x02ca\x12\x12\n" +
-	"\x04file\x18\x03 \x01(\tR\x04file\"C\n" +
-	"\aProject\x12\x17\n" +
-	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x1f\n" +
+	"\x04file\x18\x03 \x01(\tR\x04file\"b\n" +
+	"\aProject\x126\n" +
+	"\x02id\x18\x01 \x01(\tB&\xbaH#r!2\x1f^[a-z0-9.:-]*[a-z][a-z0-9.:-]*$R\x02id\x12\x1f\n" +
 	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xf0\x01\n" +
 	"\aService\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1f\n" +

@@ -24,6 +24,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -73,6 +74,9 @@ type setup struct {
 	webhookJSON bool
 	tokens      *idtoken.Verifier
 	answer      func(context.Context) ([]byte, error)
+	orders      gateway.Service  // instead of one without a network
+	intents     *intents.Catalog // what it claims
+	bodyLimit   int64
 }
 
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
@@ -125,19 +129,22 @@ func start(t *testing.T, change func(*setup)) *fixture {
 			},
 			Path: "/turns", API: dialogflow.V2, Timeout: time.Minute, Reserve: time.Second, RetriesRepeatID: true,
 		},
-		answer: reply(&intentgatev1.Reply{Texts: []string{"Hello"}}),
+		answer: reply(&intentgatev1.Reply{Texts: []string{"Hello"}}), bodyLimit: bodyLimit,
 	}
 	if change != nil {
 		change(&with)
 	}
 	f.service.answer = with.answer
 	clock := func() time.Time { return f.now }
+	if with.orders == nil {
+		with.orders = f.service
+	}
 	logger := slog.New(slog.NewJSONHandler(f, nil))
 	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(t)
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON}}))(t),
-		Services: map[string]gateway.Service{"orders": f.service}, BodyLimit: bodyLimit, Telemetry: meters, Now: clock,
+		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, BodyLimit: with.bodyLimit, Telemetry: meters, Now: clock,
 		Tokens: with.tokens,
 	}))(t)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
@@ -152,7 +159,7 @@ func start(t *testing.T, change func(*setup)) *fixture {
 		Listen: "127.0.0.1:0", Certificate: func() *tls.Certificate { return &own }, Trust: f.trust,
 		Limits: edge.Limits{
 			HeaderBytes: 32 << 10, HandshakeTimeout: patience, HeaderTimeout: patience, ReadTimeout: patience, IdleTimeout: patience,
-			Handshakes: 8, Connections: 8,
+			Handshakes: 64, Connections: 64,
 		},
 		Drain: patience, Handler: paths, Logger: logger, Now: clock,
 	}))(t)

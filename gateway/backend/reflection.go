@@ -215,10 +215,11 @@ func head(file []byte) (name string, imports []string, err error) {
 			return "", nil, protowire.ParseError(size)
 		}
 		if kind == protowire.BytesType {
-			switch value, _ := protowire.ConsumeBytes(file[tag:]); number {
-			case nameNumber:
+			value, _ := protowire.ConsumeBytes(file[tag:])
+			if number == nameNumber {
 				name = string(value)
-			case importNumber:
+			}
+			if number == importNumber {
 				imports = append(imports, string(value))
 			}
 		}

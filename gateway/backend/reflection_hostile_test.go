@@ -98,16 +98,22 @@ func TestDescriptorsOfLiars(t *testing.T) {
 			}
 			return described("a"), nil
 		}}, 1, ""},
-		"another file": {describer{services: []string{"a.A"}, of: func(string) ([][]byte, error) { return described("a", "b"), nil }}, 0,
-			"a.A: asked for b, which it imports, the service describes another file"},
+		"another file": {
+			describer{services: []string{"a.A"}, of: func(string) ([][]byte, error) { return described("a", "b"), nil }},
+			0,
+			"a.A: asked for b, which it imports, the service describes another file",
+		},
 		"an import that is not there": {describer{services: []string{"a.A"}, of: func(name string) ([][]byte, error) {
 			if name == "b" {
 				return nil, status.Error(codes.NotFound, long)
 			}
 			return described("a", "b"), nil
 		}}, 0, "a.A: b, which it imports: "},
-		"imports without end": {describer{services: []string{"a.A"}, of: func(name string) ([][]byte, error) { return described(name, name+"'"), nil }}, 0,
-			"more than 16777216 bytes or 5000 files"},
+		"imports without end": {
+			describer{services: []string{"a.A"}, of: func(name string) ([][]byte, error) { return described(name, name+"'"), nil }},
+			0,
+			"more than 16777216 bytes or 5000 files",
+		},
 		"very many imports": {describer{services: []string{"a.A"}, of: func(string) ([][]byte, error) {
 			return described("a", strings.Split(strings.Repeat("b,", 30_000), ",")...), nil
 		}}, 0, "more than 20000 imports"},
@@ -117,8 +123,11 @@ func TestDescriptorsOfLiars(t *testing.T) {
 		"too much in all": {describer{services: manyNames(40, "s"), of: func(name string) ([][]byte, error) {
 			return described(name + long), nil
 		}}, 0, "more than 16777216 bytes"},
-		"too much at once": {describer{services: []string{"a.A"}, of: func(string) ([][]byte, error) { return described(strings.Repeat(long, 17)), nil }}, 0,
-			"larger than max"},
+		"too much at once": {
+			describer{services: []string{"a.A"}, of: func(string) ([][]byte, error) { return described(strings.Repeat(long, 17)), nil }},
+			0,
+			"larger than max",
+		},
 		"a long list":          {describer{services: manyNames(2, long)}, 0, "at most 1048576 are read"},
 		"very many services":   {describer{services: manyNames(1001, "s")}, 0, "1001 services; at most 1000"},
 		"no services":          {describer{}, 0, ""},

@@ -299,7 +299,7 @@ func (c *Catalog) unknown(view View) (claims []router.Claim[string]) {
 			router.Intent: service.Allow.Intents, router.Action: service.Allow.Actions, router.Tag: service.Allow.Tags,
 		} {
 			for _, pattern := range patterns {
-				if key := router.Key(key); key.Platform() == view.Platform { //nolint:gosec // one of three
+				if key := router.Key(key); key.Platform() == view.Platform {
 					claims = append(claims, router.Claim[string]{
 						Key: key, Pattern: pattern, Method: service.Name, Agents: service.Allow.Agents, Environments: service.Allow.Environments,
 					})

@@ -80,23 +80,23 @@ func typed(field *descriptorpb.FieldDescriptorProto, of descriptorpb.FieldDescri
 }
 
 // setOf is a descriptor set of files and of our annotations.
-func setOf(t testing.TB, files ...*descriptorpb.FileDescriptorProto) []byte {
-	t.Helper()
+func setOf(tb testing.TB, files ...*descriptorpb.FileDescriptorProto) []byte {
+	tb.Helper()
 	set := &descriptorpb.FileDescriptorSet{File: append(closure(intentgatev1.File_intentgate_v1_annotations_proto), files...)}
 	wire, err := proto.Marshal(set)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return wire
 }
 
-func methods(t testing.TB, all ...method) []byte {
-	t.Helper()
+func methods(tb testing.TB, all ...method) []byte {
+	tb.Helper()
 	var files []*descriptorpb.FileDescriptorProto
 	for _, m := range all {
 		files = append(files, fileOf(m))
 	}
-	return setOf(t, files...)
+	return setOf(tb, files...)
 }
 
 // closure is a file with all that it imports, imports first.
@@ -179,23 +179,23 @@ type catalog struct {
 	now time.Time
 }
 
-func newCatalog(t testing.TB, views []intents.View, services ...intents.Service) *catalog {
-	t.Helper()
-	c := &catalog{t: t, log: &journal{}, now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)}
+func newCatalog(tb testing.TB, views []intents.View, services ...intents.Service) *catalog {
+	tb.Helper()
+	c := &catalog{t: tb, log: &journal{}, now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)}
 	var err error
 	c.Catalog, err = intents.New(intents.Config{
 		Services: services, Views: views, Logger: slog.New(slog.NewJSONHandler(c.log, nil)), Now: func() time.Time { return c.now },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
 // loaded is a catalog that has loaded all services.
-func loaded(t testing.TB, views []intents.View, services ...intents.Service) *catalog {
-	t.Helper()
-	c := newCatalog(t, views, services...)
+func loaded(tb testing.TB, views []intents.View, services ...intents.Service) *catalog {
+	tb.Helper()
+	c := newCatalog(tb, views, services...)
 	for _, service := range services {
 		c.load(service.Name)
 	}

@@ -82,26 +82,26 @@ func slicesRepeat[T any](all []T, n int) (more []T) {
 	return more
 }
 
-func wire(t testing.TB, m proto.Message) []byte {
-	t.Helper()
+func wire(tb testing.TB, m proto.Message) []byte {
+	tb.Helper()
 	b, err := proto.Marshal(m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
 
-func reversed(t testing.TB, set []byte) []byte {
-	t.Helper()
+func reversed(tb testing.TB, set []byte) []byte {
+	tb.Helper()
 	m := new(descriptorpb.FileDescriptorSet)
 	if err := proto.Unmarshal(set, m); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	back := &descriptorpb.FileDescriptorSet{}
 	for i := range m.GetFile() {
 		back.File = append(back.File, m.GetFile()[len(m.GetFile())-1-i])
 	}
-	return wire(t, back)
+	return wire(tb, back)
 }
 
 // TestBounds learns what is small to send and large to hold or slow to look at. Without bounds each takes minutes, gigabytes
@@ -254,7 +254,7 @@ func TestBounds(t *testing.T) {
 			for i := range 100 {
 				file := &descriptorpb.FileDescriptorProto{Name: proto.String(fmt.Sprint(i))}
 				for j := max(0, i-2); j < i; j++ {
-					file.PublicDependency = append(file.PublicDependency, int32(len(file.Dependency)))
+					file.PublicDependency = append(file.PublicDependency, int32(len(file.Dependency))) //nolint:gosec // at most 2
 					file.Dependency = append(file.Dependency, fmt.Sprint(j))
 				}
 				files = append(files, file)

@@ -159,7 +159,7 @@ func (l *learner) claim(method *Method, at string, key router.Key, patterns, all
 // broken adds the problems of a method that cannot be bound.
 func (l *learner) broken(at string, err error) {
 	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the one that Compile returns, and not what is in it
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // the one that Compile returns, and not what is in it
 		all = joined.Unwrap()
 	}
 	for _, one := range all {

@@ -38,7 +38,7 @@ func (a *assembly) intents(ctx context.Context) error {
 		case setting.GetDescriptorSet() != "":
 			_, err := a.catalog.Load(ctx, name)
 			problems = append(problems, err)
-			a.watch("services."+name+".intents", []string{setting.GetDescriptorSet()}, func() (bool, error) {
+			a.watch("services."+name+".intents", []string{setting.GetDescriptorSet()}, func() (bool, error) { //nolint:contextcheck // read again as long as the gateway runs
 				return a.catalog.Load(context.Background(), name) // a file
 			})
 		case setting.GetReflection() != nil:

@@ -196,10 +196,10 @@ func shadowed(routes *router.Router, services []contract.Service) {
 			m := &services[i].Methods[j]
 			for key, names := range [...][]string{router.Intent: m.Intents, router.Action: m.Actions, router.Tag: m.Tags} {
 				for _, name := range names {
-					turn := dialogflow.Turn{Platform: router.Key(key).Platform()} //nolint:gosec // one of three
+					turn := dialogflow.Turn{Platform: router.Key(key).Platform()}
 					*[...]*string{router.Intent: &turn.Intent.DisplayName, router.Action: &turn.Action, router.Tag: &turn.Tag}[key] = name
 					if route, ok := routes.Find(&turn); ok && !route.General() {
-						m.Warnings = append(m.Warnings, fmt.Sprintf("%s %s goes to service %s, by the declared route %s", router.Key(key), name, route.Service, route.Match)) //nolint:gosec // likewise
+						m.Warnings = append(m.Warnings, fmt.Sprintf("%s %s goes to service %s, by the declared route %s", router.Key(key), name, route.Service, route.Match))
 					}
 				}
 			}

@@ -145,8 +145,12 @@ func TestCheckIntents(t *testing.T) {
 		"not there":       {"reflection: {}", nil, edit{"target: " + shop.addr, "target: 127.0.0.1:1"}, nil, nil, []string{of + "descriptors", of + "tcp"}, nil},
 		"nothing claimed": {"descriptor_set: a.binpb", good, edit{"shop.orders.v1.OrderService]", "shop.*.v2.*]"}, nil, []string{of + "claims", of + "descriptors"}, []string{"webhook /dialogflow/cx: answered"}, nil},
 		"no answer for CX": {
-			"descriptor_set: a.binpb", good, edit{", tags: [track-order]", ""},
-			[]string{"webhook /dialogflow/es: answered"}, []string{of + "claims"}, []string{"webhook /dialogflow/cx: answered"}, nil,
+			"descriptor_set: a.binpb", good,
+			edit{", tags: [track-order]", ""},
+			[]string{"webhook /dialogflow/es: answered"},
+			[]string{of + "claims"},
+			[]string{"webhook /dialogflow/cx: answered"},
+			nil,
 		},
 		"cannot be bound": {"descriptor_set: a.binpb", changed(t, good, func(_ *intentgatev1.IntentOptions, response *descriptorpb.DescriptorProto) {
 			proto.SetExtension(response.GetField()[0].GetOptions(), intentgatev1.E_Field, &intentgatev1.ParameterOptions{ClearWhenUnset: true})

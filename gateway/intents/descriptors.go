@@ -26,11 +26,6 @@ func parse(set []byte) (methods []protoreflect.MethodDescriptor, err error) {
 	if err := publicWays(message.GetFile()); err != nil {
 		return nil, err
 	}
-	defer func() { // they come from elsewhere, and the linker is not ours
-		if panicked := recover(); panicked != nil {
-			methods, err = nil, fmt.Errorf("descriptors that cannot be linked: %v", panicked)
-		}
-	}()
 	files, err := protodesc.NewFiles(message)
 	if err != nil {
 		return nil, fmt.Errorf("descriptors that do not fit together: %w; build them anew, with all that they import: buf build, or protoc --include_imports", err)

@@ -3,6 +3,7 @@ package intents_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +62,14 @@ func TestFollow(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestPanic has the source of descriptors panic, as a linker might.
+func TestPanic(t *testing.T) {
+	c := newCatalog(t, []intents.View{es}, intents.Service{Name: "orders", Load: func(context.Context) ([]byte, error) { panic("index out of range") }})
+	if _, err := c.Load(t.Context(), "orders"); err == nil || !strings.Contains(err.Error(), "index out of range") {
+		t.Errorf("got %v", err)
+	}
 }
 
 // TestPatience has a service that never describes itself.

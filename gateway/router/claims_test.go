@@ -66,6 +66,46 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestClaimsInOrder lists claims as they are tried, in words.
+func TestClaimsInOrder(t *testing.T) {
+	claims, _ := router.NewClaims([]claim{
+		{Key: router.Tag, Pattern: "*"},
+		{Key: router.Tag, Pattern: "pay*"},
+		{Key: router.Tag, Pattern: "track", Environments: []string{"canary", "-"}, Agents: []string{"a1"}},
+		{Key: router.Action, Pattern: "a b"},
+		{Key: router.Tag, Pattern: "track"},
+		{Key: router.Tag, Pattern: "track"},
+		{Key: router.Intent, Pattern: "track*"},
+	})
+	var got []string
+	for _, claim := range claims.All() {
+		got = append(got, claim.String())
+	}
+	want := []string{
+		"platform=CX agent=a1 environment=canary|- tag=track", `platform=ES action="a b"`, "platform=CX tag=track",
+		"platform=ES intent=track*", "platform=CX tag=pay*", "platform=CX tag=*",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTakes(t *testing.T) {
+	for match, want := range map[router.Match][2]bool{ // ES, CX
+		{}:                          {true, true},
+		{Platform: dialogflow.CX}:   {false, true},
+		{Tag: "t"}:                  {false, true},
+		{Agent: "a"}:                {false, true},
+		{Action: "a"}:               {true, false},
+		{Action: "a", Tag: "t"}:     {false, false},
+		{Intent: "i", Project: "p"}: {true, true},
+	} {
+		if got := [2]bool{match.Takes(dialogflow.ES), match.Takes(dialogflow.CX)}; got != want {
+			t.Errorf("%s takes %v, want %v", match, got, want)
+		}
+	}
+}
+
 func TestWithin(t *testing.T) {
 	for _, test := range []struct {
 		pattern string

@@ -185,7 +185,8 @@ func TestDescriptorSet(t *testing.T) {
 	}
 	good := describe(t, dir)
 	write(nil)
-	configure(t, dir, typed(s.addr, "descriptor_set: orders.binpb"))
+	configure(t, dir, typed(s.addr, "descriptor_set: orders.binpb"),
+		edit{"routes:\n", "routes:\n  - {match: {intent: order.list}, service: shop-orders}\n"}, edit{"127.0.0.1:1\n", startService(t, dir, "127.0.0.1:0").addr + "\n"})
 	if _, _, err := execute(t, "serve", "--config", filepath.Join(dir, configFile)); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "buf build") {
 		t.Errorf("an empty file is served: %v", err)
 	}
@@ -200,6 +201,9 @@ func TestDescriptorSet(t *testing.T) {
 		}
 	}
 	tracks()
+	if got := g.post(t, client, esPath, tracking("order.list")); !strings.Contains(got.body, "heard 1") {
+		t.Errorf("a declared route that names the intent gives way to a claim: %s", got.body)
+	}
 	write([]byte("garbage"))
 	g.log.await(t, 1, entry{"msg": "Kept what is in force because the new files are no good", "name": "services.orders.intents"})
 	tracks()

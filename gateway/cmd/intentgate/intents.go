@@ -120,6 +120,9 @@ func (o *intentsOptions) claimants(command *cobra.Command, args []string) ([]int
 		names = append(names, service.GetName())
 		if o.service == "" || o.service == service.GetName() {
 			claimants = append(claimants, claimant(service, describing(settings)))
+			if service.GetIntents().GetReflection() != nil {
+				command.PrintErrln("Asking service", service.GetName(), "…")
+			}
 		}
 	}
 	if len(claimants) == 0 {

@@ -59,7 +59,7 @@ func (s *siege) drip(conn io.Writer, text string) {
 
 // TestSieges has the clients of one siege after the other stay, and a good caller come over new connections all the while.
 func TestSieges(t *testing.T) { // not parallel: it takes most of the files that this process may open
-	g := start(t, edit{"webhooks:", "  limits: {header_timeout: 60s}\nwebhooks:"})
+	g := start(t, edit{"webhooks:", "  limits: {header_timeout: 60s, handshake_timeout: 10s}\nwebhooks:"})
 	ctx, lift := context.WithCancel(t.Context())
 	s := &siege{gate: g, ctx: ctx}
 	defer s.crowd.Wait()

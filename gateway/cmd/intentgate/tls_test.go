@@ -96,7 +96,7 @@ func TestHandshakes(t *testing.T) {
 		}
 	})
 
-	// Nobody came in whom no case has looked for.
+	// Nobody came in whom no case has looked for: no handler ran for a refused connection.
 	if turns := g.log.await(t, int(accepted.Load()), entry{"msg": "Turn"}); len(turns) != int(accepted.Load()) {
 		t.Errorf("%d turns, want %d", len(turns), accepted.Load())
 	}
@@ -177,9 +177,6 @@ func judge(t *testing.T, v *visit, by *visitor, accepted, refused *atomic.Int64)
 		}
 		if v.reason != "" && (line.text("saw") == "" || line.text("wanted") == "") {
 			t.Errorf("attempt %d: the audit trail does not say what was seen and wanted: %v", i+1, line)
-		}
-		if turns := v.log.now(entry{"msg": "Turn", "peer": line["peer"]}); v.reason != "" && len(turns) > 0 {
-			t.Errorf("a handler ran for a refused connection: %v", turns)
 		}
 	}
 	want := len(attempts)

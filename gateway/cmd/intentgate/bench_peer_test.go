@@ -23,6 +23,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/serve"
 )
@@ -55,14 +56,21 @@ func runPeer(dir string, in io.Reader, out io.Writer, log io.Reader) error {
 	certs := filepath.Join(dir, certsFolder)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	service, err := serve.New(ctx, serve.Config{
+	config := serve.Config{
 		Name: "orders", Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), Drain: time.Second,
 		TLS: mtls.Files{
 			Cert: filepath.Join(certs, pki.OrdersCert), Key: filepath.Join(certs, pki.OrdersKey), CA: filepath.Join(certs, pki.InternalCA),
 		},
 		Asserting: []string{"dns:" + pki.GatewayName},
-		Register:  func(r grpc.ServiceRegistrar) { intentgatev1.RegisterIntentServiceServer(r, fixedService{}) },
-	})
+		Register: func(r grpc.ServiceRegistrar) {
+			intentgatev1.RegisterIntentServiceServer(r, fixedService{})
+			ordersv1.RegisterOrderServiceServer(r, fixedOrders{})
+		},
+	}
+	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(dir, descriptors)}, io.Discard, io.Discard, config); err != nil {
+		return err
+	}
+	service, err := serve.New(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -105,6 +113,15 @@ type fixedService struct {
 
 func (fixedService) Fulfill(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
 	return &intentgatev1.FulfillResponse{Reply: &intentgatev1.Reply{Texts: []string{benchAnswer}}}, nil
+}
+
+// fixedOrders answers every order's turn alike.
+type fixedOrders struct {
+	ordersv1.UnimplementedOrderServiceServer
+}
+
+func (fixedOrders) TrackOrder(_ context.Context, request *ordersv1.TrackOrderRequest) (*ordersv1.TrackOrderResponse, error) {
+	return &ordersv1.TrackOrderResponse{Text: benchAnswer, OrderId: &request.OrderId, Status: ordersv1.OrderStatus_ORDER_STATUS_SHIPPED.Enum()}, nil
 }
 
 // load makes turns.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -13,16 +14,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator/issuer"
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -33,8 +37,9 @@ import (
 //   - static answers with fixed bytes: TLS and HTTP alone
 //   - floor calls the service besides, with a fixed request: what any gateway pays that has gRPC over mutual TLS behind it
 //   - intentgate is the command serve as it comes, with every check on and one ID token for all turns, as Dialogflow uses one
-//     for up to an hour; x-floor is its cost in floors, which take turns with it, since
+//     for up to an hour, and turns that IntentService takes whole; x-floor is its cost in floors, which take turns with it, since
 //     what a floor costs changes with what else the machine does
+//   - typed is the same with turns that a method of the service's own claims, in floors that send the request of that method
 func BenchmarkTurn(b *testing.B) {
 	dir := b.TempDir()
 	keys, err := pki.New(pki.Options{RSABits: 2048})
@@ -47,14 +52,31 @@ func BenchmarkTurn(b *testing.B) {
 	writeToken(b, dir, keys.Issuer)
 	peer := startPeer(b, dir)
 	static := startFixed(b, keys, func(context.Context) error { return nil })
-	floor := startFixed(b, keys, fixedCall(b, dir, peer.service))
-	intentgate := startGateway(b, dir, peer)
-	for _, url := range []string{static, floor, intentgate} {
+	floor := startFixed(b, keys, fixedCall(b, dir, peer.service, binding.NewIntentService("orders", false)))
+	typedFloor := startFixed(b, keys, fixedCall(b, dir, peer.service, benchMethod(b)))
+	config := demoConfig("127.0.0.1:0", peer.service)
+	typed := startGateway(b, dir, config, peer)
+	before, rest, _ := bytes.Cut(config, []byte("    intents:\n"))
+	_, after, _ := bytes.Cut(rest, []byte("routes:\n"))
+	intentgate := startGateway(b, dir, slices.Concat(before, []byte("routes:\n"), after), peer)
+	for _, url := range []string{static, floor, typedFloor, intentgate, typed} {
 		peer.play(b, url, 20*connections) // connections are made, buffers grow
 	}
 	b.Run("static", func(b *testing.B) { measure(b, peer, static, "") })
 	b.Run("floor", func(b *testing.B) { measure(b, peer, floor, "") })
 	b.Run("intentgate", func(b *testing.B) { measure(b, peer, intentgate, floor) })
+	b.Run("typed", func(b *testing.B) { measure(b, peer, typed, typedFloor) })
+}
+
+// benchMethod is the method that claims the turn.
+func benchMethod(b *testing.B) *binding.Method {
+	b.Helper()
+	method := ordersv1.File_shop_orders_v1_order_service_proto.Services().ByName("OrderService").Methods().ByName("TrackOrder")
+	m, err := binding.Compile(method, binding.Options{Platform: dialogflow.ES})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
 }
 
 // writeToken writes the token that the turns carry.
@@ -110,12 +132,12 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// startGateway runs the command with the demo's configuration and returns the URL of its webhook. The log goes down a
-// pipe to the other process, as it does where somebody collects it.
-func startGateway(b *testing.B, dir string, peer *peer) string {
+// startGateway runs the command with a configuration like the demo's and returns the URL of its webhook. The log goes down
+// a pipe to the other process, as it does where somebody collects it.
+func startGateway(b *testing.B, dir string, config []byte, peer *peer) string {
 	b.Helper()
 	path := filepath.Join(dir, configFile)
-	if err := os.WriteFile(path, demoConfig("127.0.0.1:0", peer.service), 0o600); err != nil {
+	if err := os.WriteFile(path, config, 0o600); err != nil {
 		b.Fatal(err)
 	}
 	read, write := io.Pipe()
@@ -141,7 +163,7 @@ func startGateway(b *testing.B, dir string, peer *peer) string {
 
 // fixedCall returns a call of the service by the gateway's own client, with the message that the turn becomes, and
 // without metadata or deadline.
-func fixedCall(b *testing.B, dir, service string) func(context.Context) error {
+func fixedCall(b *testing.B, dir, service string, method gateway.Binding) func(context.Context) error {
 	b.Helper()
 	body, err := os.ReadFile(benchTurn)
 	if err != nil {
@@ -151,7 +173,7 @@ func fixedCall(b *testing.B, dir, service string) func(context.Context) error {
 	if err != nil {
 		b.Fatal(err)
 	}
-	call, err := binding.NewIntentService("orders", false).Call(turn)
+	call, err := method.Call(turn)
 	if err != nil {
 		b.Fatal(err)
 	}

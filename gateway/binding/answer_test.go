@@ -27,19 +27,29 @@ func TestMethodAnswer(t *testing.T) {
 	method := compile(t, "AnswersService.Answer", binding.Options{Platform: dialogflow.ES})
 	for _, c := range []struct{ name, response, want string }{
 		{"nothing", `{}`, `{"sessionParameters": {` + always + `}}`},
-		{"text", `{"text": "a", "more": ["b", "", "c"], "saidAndKept": "d", "note": "stays here"}`,
-			`{"texts": ["a", "b", "c", "d"], "sessionParameters": {"count": 0, "kept": "d", "cleared": null, "cleared_within": null, "list": [], "item": null}}`},
-		{"optional", `{"maybe": "", "cleared": "", "item": {}}`,
-			`{"sessionParameters": {"count": 0, "kept": "", "maybe": "", "cleared": "", "cleared_within": null, "list": [], "item": {"sku": "", "count": 0, "color": ""}}}`},
-		{"within", `{"part": {"said": "a", "number": 7, "next": {"said": "not looked for", "number": 8}, "within": {"deep": true, "plain": "b"}}}`,
-			`{"texts": ["a"], "sessionParameters": {"count": 0, "kept": "", "cleared": null, "cleared_within": "", "list": [], "item": null, "number": 7, "within": {"deep": true, "plain": "b"}, "deep": true}}`},
+		{
+			"text", `{"text": "a", "more": ["b", "", "c"], "saidAndKept": "d", "note": "stays here"}`,
+			`{"texts": ["a", "b", "c", "d"], "sessionParameters": {"count": 0, "kept": "d", "cleared": null, "cleared_within": null, "list": [], "item": null}}`,
+		},
+		{
+			"optional", `{"maybe": "", "cleared": "", "item": {}}`,
+			`{"sessionParameters": {"count": 0, "kept": "", "maybe": "", "cleared": "", "cleared_within": null, "list": [], "item": {"sku": "", "count": 0, "color": ""}}}`,
+		},
+		{
+			"within", `{"part": {"said": "a", "number": 7, "next": {"said": "not looked for", "number": 8}, "within": {"deep": true, "plain": "b"}}}`,
+			`{"texts": ["a"], "sessionParameters": {"count": 0, "kept": "", "cleared": null, "cleared_within": "", "list": [], "item": null, "number": 7, "within": {"deep": true, "plain": "b"}, "deep": true}}`,
+		},
 		{"within lists and maps", `{"parts": [{"said": "a", "number": 7}], "byName": {"x": {"said": "a"}}}`, `{"sessionParameters": {` + always + `}}`},
 		{"one of", `{"or": "0"}`, `{"sessionParameters": {` + always + `, "or": 0}}`},
 		{"list", `{"list": ["a"]}`, `{"sessionParameters": {"count": 0, "kept": "", "cleared": null, "cleared_within": null, "list": ["a"], "item": null}}`},
-		{"members by parameter", `{"line": {"article": "a", "count": 2, "secret": "s", "due": {"year": 2026, "month": 11, "day": 22}}}`,
-			`{"sessionParameters": {` + always + `, "line": {"sku": "a", "quantity": 2, "due": "2026-11-22T00:00:00", "secret": "s"}}}`},
-		{"reply", `{"text": "a", "count": 7, "reply": {"texts": ["b"], "targetPage": "pages/p", "sessionParameters": {"count": 8, "cleared": "kept", "more": null}}}`,
-			`{"texts": ["a", "b"], "targetPage": "pages/p", "sessionParameters": {"count": 8, "kept": "", "cleared": "kept", "cleared_within": null, "list": [], "item": null, "more": null}}`},
+		{
+			"members by parameter", `{"line": {"article": "a", "count": 2, "secret": "s", "due": {"year": 2026, "month": 11, "day": 22}}}`,
+			`{"sessionParameters": {` + always + `, "line": {"sku": "a", "quantity": 2, "due": "2026-11-22T00:00:00", "secret": "s"}}}`,
+		},
+		{
+			"reply", `{"text": "a", "count": 7, "reply": {"texts": ["b"], "targetPage": "pages/p", "sessionParameters": {"count": 8, "cleared": "kept", "more": null}}}`,
+			`{"texts": ["a", "b"], "targetPage": "pages/p", "sessionParameters": {"count": 8, "kept": "", "cleared": "kept", "cleared_within": null, "list": [], "item": null, "more": null}}`,
+		},
 		{"reply without parameters", `{"reply": {"sessionParameters": {}, "endInteraction": true}}`, `{"endInteraction": true, "sessionParameters": {` + always + `}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -124,10 +124,14 @@ func TestCanonicalLosses(t *testing.T) {
 		{"platform": "TELEPHONY", "text": {"text": ["a"], "redactedText": ["b"]}}, {"platform": "SLACK", "source": "x"}, {"source": "y"}],
 		"parameters": {"any": {"thing": 1}}, "knowledge_answers": {"answers": [{"match_confidence_level": "HUGE"}]}}, "alternativeQueryResults": [{"queryText": "a"}]}`
 	for edition, want := range map[string][]string{
-		"v2": {"agentId", "queryResult.fulfillmentMessages[].platform", "queryResult.fulfillmentMessages[].text.redactedText", "queryResult.fulfillmentMessages[].source",
-			"queryResult.knowledge_answers", "alternativeQueryResults"},
-		"v2beta1": {"agentId", "queryResult.fulfillmentMessages[].text.redactedText", "queryResult.fulfillmentMessages[].source",
-			"queryResult.knowledge_answers.answers[].match_confidence_level"},
+		"v2": {
+			"agentId", "queryResult.fulfillmentMessages[].platform", "queryResult.fulfillmentMessages[].text.redactedText", "queryResult.fulfillmentMessages[].source",
+			"queryResult.knowledge_answers", "alternativeQueryResults",
+		},
+		"v2beta1": {
+			"agentId", "queryResult.fulfillmentMessages[].text.redactedText", "queryResult.fulfillmentMessages[].source",
+			"queryResult.knowledge_answers.answers[].match_confidence_level",
+		},
 	} {
 		call, err := compileCanonical(t, edition).Call(read(t, dialogflow.ES, es))
 		if err != nil || !slices.Equal(call.Lost, want) {
@@ -169,8 +173,10 @@ func TestCanonicalAnswer(t *testing.T) {
 		response proto.Message
 		want     string
 	}{
-		"v2": {&dialogflowpb.WebhookResponse{FulfillmentText: "Grüß <b>", OutputContexts: []*dialogflowpb.Context{{Name: "c", LifespanCount: 2, Parameters: parameters}}},
-			`{"fulfillmentText":"Grüß <b>","outputContexts":[{"name":"c","lifespanCount":2,"parameters":{"a":7,"b":null,"c":["<x>",1e+21]}}]}`},
+		"v2": {
+			&dialogflowpb.WebhookResponse{FulfillmentText: "Grüß <b>", OutputContexts: []*dialogflowpb.Context{{Name: "c", LifespanCount: 2, Parameters: parameters}}},
+			`{"fulfillmentText":"Grüß <b>","outputContexts":[{"name":"c","lifespanCount":2,"parameters":{"a":7,"b":null,"c":["<x>",1e+21]}}]}`,
+		},
 		"v2beta1": {&dialogflowbeta.WebhookResponse{EndInteraction: true}, `{"endInteraction":true}`},
 		"cx.v3": {&cxpb.WebhookResponse{
 			FulfillmentResponse: &cxpb.WebhookResponse_FulfillmentResponse{MergeBehavior: cxpb.WebhookResponse_FulfillmentResponse_REPLACE},

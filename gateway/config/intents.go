@@ -32,8 +32,12 @@ func (r *report) intents(at string, intents *gatewayv1.Intents) {
 		name  string
 		names []string
 	}{
-		{"intents", allow.GetIntents()}, {"tags", allow.GetTags()}, {"actions", allow.GetActions()},
-		{"services", allow.GetServices()}, {"agents", allow.GetAgents()}, {"environments", allow.GetEnvironments()},
+		{"intents", allow.GetIntents()},
+		{"tags", allow.GetTags()},
+		{"actions", allow.GetActions()},
+		{"services", allow.GetServices()},
+		{"agents", allow.GetAgents()},
+		{"environments", allow.GetEnvironments()},
 	} {
 		if i := slices.Index(list.names, ""); i >= 0 {
 			r.field(fmt.Sprintf("%s.allow.%s[%d]", at, list.name, i), "empty; want a name, or remove it")

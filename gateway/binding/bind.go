@@ -55,13 +55,7 @@ func (b *binder) load(turn *dialogflow.Turn, platform dialogflow.Platform, conte
 	}
 	place(b, turn.Parameters, filled)
 	for _, name := range contexts {
-		var parameters dialogflow.Parameters
-		for i := range turn.Contexts {
-			if strings.EqualFold(turn.Contexts[i].Name, name) {
-				parameters = turn.Contexts[i].Parameters
-			}
-		}
-		place(b, parameters, filled)
+		place(b, parametersOf(turn, name), filled)
 	}
 }
 

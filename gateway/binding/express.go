@@ -49,7 +49,7 @@ func (c *answerCompiler) value(f protoreflect.FieldDescriptor, path string) valu
 // last returns the last occurrence of a scalar, which is the one that counts, or else one of zero.
 func last(f protoreflect.FieldDescriptor, all []occurrence) occurrence {
 	if len(all) == 0 {
-		return occurrence{kind: wireType(f)}
+		return occurrence{kind: wireType(f.Kind())}
 	}
 	return all[len(all)-1]
 }
@@ -64,17 +64,17 @@ func (c *answerCompiler) single(f protoreflect.FieldDescriptor, path string) sin
 		c.problem(f, "no parameter can be made of a group or of a google.protobuf.Any", "remember another field, or write a Reply")
 		return nil
 	}
-	write, x := known[message.FullName()], expression{c.Platform, c.TimeZone}
+	value, x := knownMessages[message.FullName()].value, expression{c.Platform, c.TimeZone}
 	var object *objectPlan
-	if write == nil {
+	if value == nil {
 		object = c.object(message, path)
 	}
 	return func(o occurrence) (*structpb.Value, error) {
 		switch {
 		case o.kind != protowire.BytesType:
 			return nil, errWireType
-		case write != nil:
-			return write(x, o.bytes)
+		case value != nil:
+			return value(x, o.bytes)
 		default:
 			return object.value(o.bytes)
 		}
@@ -83,7 +83,7 @@ func (c *answerCompiler) single(f protoreflect.FieldDescriptor, path string) sin
 
 // elements makes a list of the values of a field.
 func elements(f protoreflect.FieldDescriptor, one single) valuer {
-	kind := wireType(f)
+	kind := wireType(f.Kind())
 	return func(all []occurrence) (*structpb.Value, error) {
 		list := &structpb.ListValue{}
 		for _, o := range all {
@@ -220,7 +220,7 @@ func (p *objectPlan) value(b []byte) (*structpb.Value, error) {
 
 // scalar makes the value of a number, a text, a boolean or an enum.
 func scalar(f protoreflect.FieldDescriptor, o occurrence) (*structpb.Value, error) {
-	if o.kind != wireType(f) {
+	if o.kind != wireType(f.Kind()) {
 		return nil, errWireType
 	}
 	switch f.Kind() {

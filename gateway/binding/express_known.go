@@ -9,74 +9,21 @@ import (
 	"google.golang.org/genproto/googleapis/type/latlng"
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/genproto/googleapis/type/postaladdress"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// known are the messages that Dialogflow has a form of its own for, or JSON has: by their full names, since the service's
-// descriptors are its own.
-var known = map[protoreflect.FullName]func(expression, []byte) (*structpb.Value, error){
-	"google.protobuf.Struct": written(func(_ expression, s *structpb.Struct) (*structpb.Value, error) {
-		return structpb.NewStructValue(s), nil
-	}),
-	"google.protobuf.ListValue": written(func(_ expression, l *structpb.ListValue) (*structpb.Value, error) {
-		return structpb.NewListValue(l), nil
-	}),
-	"google.protobuf.Value": written(func(_ expression, v *structpb.Value) (*structpb.Value, error) { return v, nil }),
-
-	"google.protobuf.DoubleValue": wrapped(new(wrapperspb.DoubleValue)),
-	"google.protobuf.FloatValue":  wrapped(new(wrapperspb.FloatValue)),
-	"google.protobuf.Int64Value":  wrapped(new(wrapperspb.Int64Value)),
-	"google.protobuf.UInt64Value": wrapped(new(wrapperspb.UInt64Value)),
-	"google.protobuf.Int32Value":  wrapped(new(wrapperspb.Int32Value)),
-	"google.protobuf.UInt32Value": wrapped(new(wrapperspb.UInt32Value)),
-	"google.protobuf.BoolValue":   wrapped(new(wrapperspb.BoolValue)),
-	"google.protobuf.StringValue": wrapped(new(wrapperspb.StringValue)),
-	"google.protobuf.BytesValue":  wrapped(new(wrapperspb.BytesValue)),
-
-	"google.protobuf.Timestamp": written(expression.timestamp),
-	"google.protobuf.Duration":  written(expression.duration),
-	"google.type.Date":          written(expression.date),
-	"google.type.TimeOfDay":     written(expression.timeOfDay),
-	"google.type.DateTime":      written(expression.dateTime),
-	"google.type.Interval":      written(expression.interval),
-	"google.type.Money":         written(expression.money),
-	"google.type.LatLng":        written(expression.latLng),
-	"google.type.PostalAddress": written(expression.postalAddress),
-	"intentgate.v1.Quantity":    written(expression.quantity),
+func (expression) structure(s *structpb.Struct) (*structpb.Value, error) {
+	return structpb.NewStructValue(s), nil
 }
 
-// written reads a message for the function that makes its value.
-func written[T any, M interface {
-	*T
-	proto.Message
-}](value func(expression, M) (*structpb.Value, error),
-) func(expression, []byte) (*structpb.Value, error) {
-	return func(x expression, b []byte) (*structpb.Value, error) {
-		message := M(new(T))
-		if err := proto.Unmarshal(b, message); err != nil {
-			return nil, err
-		}
-		return value(x, message)
-	}
+func (expression) list(l *structpb.ListValue) (*structpb.Value, error) {
+	return structpb.NewListValue(l), nil
 }
 
-// wrapped makes the value of a wrapper: that of its only field.
-func wrapped(wrapper proto.Message) func(expression, []byte) (*structpb.Value, error) {
-	f := wrapper.ProtoReflect().Descriptor().Fields().ByNumber(1)
-	return func(_ expression, b []byte) (*structpb.Value, error) {
-		all, err := split(b)
-		if err != nil {
-			return nil, err
-		}
-		return scalar(f, last(f, all.of(f)))
-	}
-}
+func (expression) value(v *structpb.Value) (*structpb.Value, error) { return v, nil }
 
 // amounts is an object of an amount and what it is an amount of. The amount is a number where a double holds it, else
 // its digits as a text.

@@ -102,19 +102,3 @@ func merged(all []occurrence) (occurrence, error) {
 }
 
 var errWireType = errors.New("the bytes are of another type of field: does the service run another version of its proto?")
-
-// wireType returns how single values of a field stand on the wire.
-func wireType(f protoreflect.FieldDescriptor) protowire.Type {
-	switch f.Kind() {
-	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind:
-		return protowire.BytesType
-	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
-		return protowire.Fixed32Type
-	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
-		return protowire.Fixed64Type
-	case protoreflect.GroupKind:
-		return protowire.StartGroupType
-	default:
-		return protowire.VarintType
-	}
-}

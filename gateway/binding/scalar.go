@@ -14,46 +14,50 @@ import (
 // scalarWriter returns the writer of a kind that is neither enum nor message. It takes a text in quotes, a number, true
 // and false, of which it writes what fits.
 func scalarWriter(kind protoreflect.Kind) writer {
+	return writer{wire: wireType(kind), write: scalarConvert(kind)}
+}
+
+func scalarConvert(kind protoreflect.Kind) convert {
 	switch kind {
 	case protoreflect.BoolKind:
-		return writer{wire: protowire.VarintType, write: writeBool}
+		return writeBool
 	case protoreflect.StringKind:
-		return writer{wire: protowire.BytesType, write: writeString}
+		return writeString
 	case protoreflect.BytesKind:
-		return writer{wire: protowire.BytesType, write: writeBytes}
+		return writeBytes
 	case protoreflect.FloatKind:
-		return writer{wire: protowire.Fixed32Type, write: func(b *binder, raw []byte) (bool, *misfit) {
+		return func(b *binder, raw []byte) (bool, *misfit) {
 			f, ok := b.float(raw, 32)
 			if !ok {
 				return false, unfit(raw, "a number in the range of a float")
 			}
 			b.b = protowire.AppendFixed32(b.b, math.Float32bits(float32(f)))
 			return true, nil
-		}}
+		}
 	case protoreflect.DoubleKind:
-		return writer{wire: protowire.Fixed64Type, write: func(b *binder, raw []byte) (bool, *misfit) {
+		return func(b *binder, raw []byte) (bool, *misfit) {
 			f, ok := b.float(raw, 64)
 			if !ok {
 				return false, unfit(raw, "a number in the range of a double")
 			}
 			b.b = protowire.AppendFixed64(b.b, math.Float64bits(f))
 			return true, nil
-		}}
+		}
 	default:
-		return integerWriter(kind)
+		return writeInteger(kind)
 	}
 }
 
-func integerWriter(kind protoreflect.Kind) writer {
-	wire, write, bits, signed, wanted := protowire.VarintType, protowire.AppendVarint, 64, true, ""
+func writeInteger(kind protoreflect.Kind) convert {
+	write, bits, signed, wanted := protowire.AppendVarint, 64, true, ""
 	switch kind {
 	case protoreflect.Int32Kind, protoreflect.Uint32Kind, protoreflect.Sint32Kind:
 		bits = 32
 	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
-		wire, bits = protowire.Fixed32Type, 32
+		bits = 32
 		write = func(b []byte, v uint64) []byte { return protowire.AppendFixed32(b, uint32(v)) } //nolint:gosec // the lower half is meant
 	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
-		wire, write = protowire.Fixed64Type, protowire.AppendFixed64
+		write = protowire.AppendFixed64
 	default:
 	}
 	switch kind {
@@ -64,14 +68,14 @@ func integerWriter(kind protoreflect.Kind) writer {
 	default:
 	}
 	wanted = fmt.Sprintf("a whole number of %d bits%s", bits, wanted)
-	return writer{wire: wire, write: func(b *binder, raw []byte) (bool, *misfit) {
+	return func(b *binder, raw []byte) (bool, *misfit) {
 		v, ok := b.integer(raw, bits, signed)
 		if !ok {
 			return false, unfit(raw, wanted)
 		}
 		b.b = write(b.b, v)
 		return true, nil
-	}}
+	}
 }
 
 // unquote returns what a JSON string says; of other values, nothing.
@@ -180,4 +184,20 @@ func writeBytes(b *binder, raw []byte) (bool, *misfit) {
 	}
 	b.b = protowire.AppendBytes(b.b, b.keep(decoded))
 	return true, nil
+}
+
+// wireType returns how single values of a kind stand on the wire.
+func wireType(kind protoreflect.Kind) protowire.Type {
+	switch kind {
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind:
+		return protowire.BytesType
+	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		return protowire.Fixed32Type
+	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+		return protowire.Fixed64Type
+	case protoreflect.GroupKind:
+		return protowire.StartGroupType
+	default:
+		return protowire.VarintType
+	}
 }

@@ -54,15 +54,19 @@ func (c *values) turn(t *dialogflow.Turn, contextName string) *intentgatev1.Turn
 	return turn
 }
 
-// sessionParameters returns those of the session: on ES those of the context that is kept for the service, whose name
-// Dialogflow has turned to lower case.
+// sessionParameters returns those of the session: on ES those of the context that is kept for the service.
 func sessionParameters(t *dialogflow.Turn, contextName string) dialogflow.Parameters {
 	if t.Platform == dialogflow.CX {
 		return t.SessionParameters
 	}
-	for _, c := range t.Contexts {
-		if strings.EqualFold(c.Name, contextName) {
-			return c.Parameters
+	return parametersOf(t, contextName)
+}
+
+// parametersOf returns those of a context, whose name Dialogflow has turned to lower case.
+func parametersOf(t *dialogflow.Turn, name string) dialogflow.Parameters {
+	for i := range t.Contexts {
+		if strings.EqualFold(t.Contexts[i].Name, name) {
+			return t.Contexts[i].Parameters
 		}
 	}
 	return nil

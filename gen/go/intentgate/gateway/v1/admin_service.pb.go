@@ -538,7 +538,7 @@ type LearntIntents struct {
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// How many methods are called.
 	Methods int32 `protobuf:"varint,2,opt,name=methods,proto3" json:"methods,omitempty"`
-	// When the descriptors that are in force came. Absent: never, and turns that the service may claim are refused.
+	// When the descriptors that are in force came. Absent: never, and turns that the service may claim, and no other does, are answered with 503.
 	LearnTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=learn_time,json=learnTime,proto3" json:"learn_time,omitempty"`
 	// When they were last read, the same or others.
 	ReadTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=read_time,json=readTime,proto3" json:"read_time,omitempty"`

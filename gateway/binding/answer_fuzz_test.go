@@ -42,8 +42,8 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		message := dynamicpb.NewMessage(input)
-		if err := proto.Unmarshal(response, message); err != nil {
+		message, ok := reference(input, response)
+		if !ok {
 			t.Skip()
 		}
 		text, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(message)
@@ -69,6 +69,17 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// reference reads a message as protobuf's own parser does, which panics over some bytes that no encoder writes.
+func reference(of protoreflect.MessageDescriptor, b []byte) (_ proto.Message, ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	message := dynamicpb.NewMessage(of)
+	return message, proto.Unmarshal(b, message) == nil
 }
 
 // hasOwnForm reports whether a message, or one within, is written in Dialogflow's way and not in protojson's, or told apart

@@ -67,8 +67,8 @@ func (m *Method) canonicalCall(turn *dialogflow.Turn) (Call, error) {
 
 // canonicalAnswer makes Dialogflow's JSON of a response that is Dialogflow's own. It costs what protojson costs.
 func (m *Method) canonicalAnswer(response []byte) (Answer, error) {
-	message := dynamicpb.NewMessage(m.output)
-	if err := proto.Unmarshal(response, message); err != nil {
+	message, err := dynamic(m.output, response)
+	if err != nil {
 		return Answer{}, fmt.Errorf("response of %d bytes is no %s: %w", len(response), m.output.FullName(), err)
 	}
 	text, err := protojson.Marshal(message)
@@ -83,6 +83,18 @@ func (m *Method) canonicalAnswer(response []byte) (Answer, error) {
 		return Answer{}, &dialogflow.TooLargeError{Size: len(body)}
 	}
 	return Answer{JSON: body}, nil
+}
+
+// dynamic reads a message by its descriptor. The library panics over bytes that no encoder writes, such as an entry of a map
+// with a second key of another type: they are an error like any other.
+func dynamic(of protoreflect.MessageDescriptor, b []byte) (message *dynamicpb.Message, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("the parser panicked: %v", panicked)
+		}
+	}()
+	message = dynamicpb.NewMessage(of)
+	return message, proto.Unmarshal(b, message)
 }
 
 // lost names what of a body a message has no place for: fields and enum values that its proto does not know, as paths

@@ -230,6 +230,18 @@ func TestCanonicalAnswerRefuses(t *testing.T) {
 	}
 }
 
+// An entry of a map with a key and one of another type makes the library panic.
+func TestCanonicalAnswerRefusesOddMaps(t *testing.T) {
+	fields := new(cxpb.WebhookResponse).ProtoReflect().Descriptor().Fields()
+	session := fields.ByName("session_info")
+	parameters := session.Message().Fields().ByName("parameters")
+	entry := raw{}.bytes(1, "a").varint(1, 0)
+	response := raw{}.bytes(session.Number(), string(raw{}.bytes(parameters.Number(), string(entry))))
+	if answer, err := compileCanonical(t, "cx.v3").Answer(response); err == nil {
+		t.Errorf("got %s, want an error", answer.JSON)
+	}
+}
+
 // Either side may be Dialogflow's, but not another platform's.
 func TestCanonicalOfOneSide(t *testing.T) {
 	for _, e := range editions {

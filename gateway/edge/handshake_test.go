@@ -241,7 +241,17 @@ func TestSlowClientsMustHurry(t *testing.T) {
 		c.Limits.HandshakeTimeout = 15 * time.Second
 		c.Limits.Handshakes = 1
 	})
-	f.dial()
+	// It has the only slot, as the server's part of the handshake shows, and does not go on.
+	stuck := make(chan struct{})
+	slow := f.clientConfig(tls.Certificate{})
+	slow.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		close(stuck)
+		<-t.Context().Done()
+		return nil, t.Context().Err()
+	}
+	tcp := f.dial()
+	go func() { _ = tls.Client(tcp, slow).HandshakeContext(t.Context()) }()
+	<-stuck
 	client := f.client(f.clientConfig(pki.Client().TLS()), false)
 	client.Timeout = 10 * time.Second
 	if status, body, err := f.post(client); status != 200 {

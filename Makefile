@@ -28,6 +28,7 @@ demo: ## Run everything on this machine with a throw-away PKI.
 .PHONY: go-test
 go-test: need ## Run the Go tests with the race detector.
 	$(GO) test -race ./...
+	$(GO) test -run TestSieges ./gateway/cmd/intentgate # at full strength, which the race detector does not leave room for
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target FUZZTIME (10000x, or 60s).

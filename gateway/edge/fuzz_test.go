@@ -14,6 +14,7 @@ import (
 func FuzzHeaders(f *testing.F) {
 	f.Add("POST", "Intentgate-Caller-Bin", "application/json", "identity")
 	f.Add("POST", "ıntentgate-x", "application/json;charset=\"UTF-8\"", "")
+	f.Add("POST", "İntentgate-", "application/json", "")
 	f.Add("PUT", "iNTENTGATE-", "application/json; charset=utf-8; charset=utf-7", "gzip")
 	f.Add("POST", "Intentgate", "application/json;;", "identity, gzip")
 	f.Fuzz(func(t *testing.T, method, name, kind, encoding string) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"unicode/utf8"
 	"time"
 )
 
@@ -129,7 +130,8 @@ func tooLarge(limit int64) *RequestError {
 func StripReserved(header http.Header) {
 	const prefix = "intentgate-"
 	for name := range header {
-		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		foreign := name != "" && name[0] >= utf8.RuneSelf // no field's name, and `İ` is an i to some
+		if foreign || len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			delete(header, name)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"unicode/utf8"
 	"time"
+	"unicode/utf8"
 )
 
 // RequestError says why a request cannot be read, in HTTP's words and for the caller's eyes.

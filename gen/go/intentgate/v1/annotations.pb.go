@@ -157,7 +157,10 @@ type IntentOptions struct {
 	// ES actions.
 	Action []string `protobuf:"bytes,2,rep,name=action,proto3" json:"action,omitempty"`
 	// Tags of CX fulfilments.
-	Tag           []string `protobuf:"bytes,3,rep,name=tag,proto3" json:"tag,omitempty"`
+	Tag []string `protobuf:"bytes,3,rep,name=tag,proto3" json:"tag,omitempty"`
+	// ES: call the method while the agent is still collecting required parameters, too. By default it is not called then, and
+	// the agent asks for the next one in its own words.
+	SlotFilling   bool `protobuf:"varint,4,opt,name=slot_filling,json=slotFilling,proto3" json:"slot_filling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -213,6 +216,13 @@ func (x *IntentOptions) GetTag() []string {
 	return nil
 }
 
+func (x *IntentOptions) GetSlotFilling() bool {
+	if x != nil {
+		return x.SlotFilling
+	}
+	return false
+}
+
 // ParameterOptions says where a field of a request comes from and what becomes of a field of a response.
 //
 // Without it a request's field is the parameter of its own name, and a response's field stays in the house. Among the
@@ -245,7 +255,10 @@ type ParameterOptions struct {
 	// Response: an optional field of `set` that is absent clears what is remembered; otherwise it leaves that alone.
 	ClearWhenUnset bool `protobuf:"varint,9,opt,name=clear_when_unset,json=clearWhenUnset,proto3" json:"clear_when_unset,omitempty"`
 	// The value is never shown or logged by the gateway's tools.
-	Sensitive     bool `protobuf:"varint,10,opt,name=sensitive,proto3" json:"sensitive,omitempty"`
+	Sensitive bool `protobuf:"varint,10,opt,name=sensitive,proto3" json:"sensitive,omitempty"`
+	// Request: what the user hears where the value is refused before the method is called, since it does not fit the field
+	// or breaks a rule of it (buf.validate): a text by language, such as `en` or `pt-BR`; `default` is for all others.
+	Reprompt      map[string]string `protobuf:"bytes,11,rep,name=reprompt,proto3" json:"reprompt,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +361,13 @@ func (x *ParameterOptions) GetSensitive() bool {
 		return x.Sensitive
 	}
 	return false
+}
+
+func (x *ParameterOptions) GetReprompt() map[string]string {
+	if x != nil {
+		return x.Reprompt
+	}
+	return nil
 }
 
 // ContextOptions names the ES context that holds what the methods of a service remember.
@@ -522,11 +542,12 @@ var File_intentgate_v1_annotations_proto protoreflect.FileDescriptor
 
 const file_intentgate_v1_annotations_proto_rawDesc = "" +
 	"\n" +
-	"\x1fintentgate/v1/annotations.proto\x12\rintentgate.v1\x1a google/protobuf/descriptor.proto\"\\\n" +
+	"\x1fintentgate/v1/annotations.proto\x12\rintentgate.v1\x1a google/protobuf/descriptor.proto\"\x7f\n" +
 	"\rIntentOptions\x12!\n" +
 	"\fdisplay_name\x18\x01 \x03(\tR\vdisplayName\x12\x16\n" +
 	"\x06action\x18\x02 \x03(\tR\x06action\x12\x10\n" +
-	"\x03tag\x18\x03 \x03(\tR\x03tag\"\xd9\x04\n" +
+	"\x03tag\x18\x03 \x03(\tR\x03tag\x12!\n" +
+	"\fslot_filling\x18\x04 \x01(\bR\vslotFilling\"\xe1\x05\n" +
 	"\x10ParameterOptions\x12\x1c\n" +
 	"\tparameter\x18\x01 \x03(\tR\tparameter\x12\x12\n" +
 	"\x04join\x18\x02 \x03(\tR\x04join\x12>\n" +
@@ -538,7 +559,11 @@ const file_intentgate_v1_annotations_proto_rawDesc = "" +
 	"\x03set\x18\b \x01(\tR\x03set\x12(\n" +
 	"\x10clear_when_unset\x18\t \x01(\bR\x0eclearWhenUnset\x12\x1c\n" +
 	"\tsensitive\x18\n" +
-	" \x01(\bR\tsensitive\"\x9d\x01\n" +
+	" \x01(\bR\tsensitive\x12I\n" +
+	"\breprompt\x18\v \x03(\v2-.intentgate.v1.ParameterOptions.RepromptEntryR\breprompt\x1a;\n" +
+	"\rRepromptEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9d\x01\n" +
 	"\x06Source\x12\x16\n" +
 	"\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSOURCE_LANGUAGE\x10\x01\x12\x15\n" +
@@ -576,7 +601,7 @@ func file_intentgate_v1_annotations_proto_rawDescGZIP() []byte {
 }
 
 var file_intentgate_v1_annotations_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_intentgate_v1_annotations_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_intentgate_v1_annotations_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_intentgate_v1_annotations_proto_goTypes = []any{
 	(ParameterOptions_Source)(0),          // 0: intentgate.v1.ParameterOptions.Source
 	(ParameterOptions_From)(0),            // 1: intentgate.v1.ParameterOptions.From
@@ -584,27 +609,29 @@ var file_intentgate_v1_annotations_proto_goTypes = []any{
 	(*ParameterOptions)(nil),              // 3: intentgate.v1.ParameterOptions
 	(*ContextOptions)(nil),                // 4: intentgate.v1.ContextOptions
 	(*ValueOptions)(nil),                  // 5: intentgate.v1.ValueOptions
-	(*descriptorpb.MethodOptions)(nil),    // 6: google.protobuf.MethodOptions
-	(*descriptorpb.FieldOptions)(nil),     // 7: google.protobuf.FieldOptions
-	(*descriptorpb.ServiceOptions)(nil),   // 8: google.protobuf.ServiceOptions
-	(*descriptorpb.EnumValueOptions)(nil), // 9: google.protobuf.EnumValueOptions
+	nil,                                   // 6: intentgate.v1.ParameterOptions.RepromptEntry
+	(*descriptorpb.MethodOptions)(nil),    // 7: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),     // 8: google.protobuf.FieldOptions
+	(*descriptorpb.ServiceOptions)(nil),   // 9: google.protobuf.ServiceOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 10: google.protobuf.EnumValueOptions
 }
 var file_intentgate_v1_annotations_proto_depIdxs = []int32{
 	0,  // 0: intentgate.v1.ParameterOptions.source:type_name -> intentgate.v1.ParameterOptions.Source
 	1,  // 1: intentgate.v1.ParameterOptions.from:type_name -> intentgate.v1.ParameterOptions.From
-	6,  // 2: intentgate.v1.intent:extendee -> google.protobuf.MethodOptions
-	7,  // 3: intentgate.v1.field:extendee -> google.protobuf.FieldOptions
-	8,  // 4: intentgate.v1.context:extendee -> google.protobuf.ServiceOptions
-	9,  // 5: intentgate.v1.value:extendee -> google.protobuf.EnumValueOptions
-	2,  // 6: intentgate.v1.intent:type_name -> intentgate.v1.IntentOptions
-	3,  // 7: intentgate.v1.field:type_name -> intentgate.v1.ParameterOptions
-	4,  // 8: intentgate.v1.context:type_name -> intentgate.v1.ContextOptions
-	5,  // 9: intentgate.v1.value:type_name -> intentgate.v1.ValueOptions
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	6,  // [6:10] is the sub-list for extension type_name
-	2,  // [2:6] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	6,  // 2: intentgate.v1.ParameterOptions.reprompt:type_name -> intentgate.v1.ParameterOptions.RepromptEntry
+	7,  // 3: intentgate.v1.intent:extendee -> google.protobuf.MethodOptions
+	8,  // 4: intentgate.v1.field:extendee -> google.protobuf.FieldOptions
+	9,  // 5: intentgate.v1.context:extendee -> google.protobuf.ServiceOptions
+	10, // 6: intentgate.v1.value:extendee -> google.protobuf.EnumValueOptions
+	2,  // 7: intentgate.v1.intent:type_name -> intentgate.v1.IntentOptions
+	3,  // 8: intentgate.v1.field:type_name -> intentgate.v1.ParameterOptions
+	4,  // 9: intentgate.v1.context:type_name -> intentgate.v1.ContextOptions
+	5,  // 10: intentgate.v1.value:type_name -> intentgate.v1.ValueOptions
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	7,  // [7:11] is the sub-list for extension type_name
+	3,  // [3:7] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_v1_annotations_proto_init() }
@@ -618,7 +645,7 @@ func file_intentgate_v1_annotations_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_v1_annotations_proto_rawDesc), len(file_intentgate_v1_annotations_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 4,
 			NumServices:   0,
 		},

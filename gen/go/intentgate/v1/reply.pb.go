@@ -145,7 +145,7 @@ type Reply struct {
 	// CX: session parameters. ES: parameters of one context that the gateway keeps for this service, merged with what
 	// it already holds; it dies with its lifespan or after 20 minutes.
 	SessionParameters *structpb.Struct `protobuf:"bytes,4,opt,name=session_parameters,json=sessionParameters,proto3" json:"session_parameters,omitempty"`
-	// ES: contexts to set or to end, each replacing the active one of its name, parameters included.
+	// ES: contexts to set or to end. The parameters of an active one of the name are kept beneath those given here.
 	Contexts []*Reply_Context `protobuf:"bytes,5,rep,name=contexts,proto3" json:"contexts,omitempty"`
 	// ES: an event to trigger instead of answering. Dialogflow then ignores messages and payload.
 	FollowupEvent *Reply_Event `protobuf:"bytes,6,opt,name=followup_event,json=followupEvent,proto3" json:"followup_event,omitempty"`
@@ -811,7 +811,7 @@ type Reply_Context struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How many turns it is to live; 0 ends it.
 	Lifespan int32 `protobuf:"varint,2,opt,name=lifespan,proto3" json:"lifespan,omitempty"`
-	// Its parameters.
+	// Parameters to remember in it, by name; null forgets one.
 	Parameters    *structpb.Struct `protobuf:"bytes,3,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -939,7 +939,7 @@ type Reply_FormParameter struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The value to give it; null clears it, absent leaves it.
 	Value *structpb.Value `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	// The user is asked for it again.
+	// The user is asked for it again. Only a parameter that has a value can be invalid: one that has none is asked for anyway.
 	Invalid       bool `protobuf:"varint,3,opt,name=invalid,proto3" json:"invalid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

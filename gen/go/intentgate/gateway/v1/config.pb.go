@@ -14,6 +14,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -46,7 +47,12 @@ type Config struct {
 	// AdminService, on this machine only. Absent: not served.
 	Admin *Admin `protobuf:"bytes,6,opt,name=admin,proto3" json:"admin,omitempty"`
 	// The keys that ID tokens are verified with. Absent: Google's, from where Google publishes them.
-	IdTokenKeys   *IdTokenKeys `protobuf:"bytes,7,opt,name=id_token_keys,json=idTokenKeys,proto3" json:"id_token_keys,omitempty"`
+	IdTokenKeys *IdTokenKeys `protobuf:"bytes,7,opt,name=id_token_keys,json=idTokenKeys,proto3" json:"id_token_keys,omitempty"`
+	// What is answered on ES where a turn has no answer of a service's, and nothing more special is configured. On CX the default is
+	// an HTTP status, which raises the event webhook.error.* that the agent's designer handles.
+	Fallback *Fallback `protobuf:"bytes,8,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	// Likewise for the turns of an intent or a platform, ES and CX: the first match in the file that has an answer.
+	Fallbacks     []*TurnFallback `protobuf:"bytes,9,rep,name=fallbacks,proto3" json:"fallbacks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,6 +136,181 @@ func (x *Config) GetIdTokenKeys() *IdTokenKeys {
 	return nil
 }
 
+func (x *Config) GetFallback() *Fallback {
+	if x != nil {
+		return x.Fallback
+	}
+	return nil
+}
+
+func (x *Config) GetFallbacks() []*TurnFallback {
+	if x != nil {
+		return x.Fallbacks
+	}
+	return nil
+}
+
+// Fallback is what is answered where a turn has no answer of a service's: it failed, or did not answer in time, or refused
+// without a word for the user.
+//
+// Looked for in this order: the route's, those of fallbacks, the service's, the webhook's and, on ES, the global one; in each the
+// one of the cause before the general one. One that has nothing for the platform or the language is passed over.
+type Fallback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the user hears, by language, such as `en` or `pt-BR`; `default` is for all others.
+	Text map[string]string `protobuf:"bytes,1,rep,name=text,proto3" json:"text,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// ES: the event to raise, instead of words.
+	Event string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	// CX: the page on which the conversation goes on, such as `flows/F/pages/P`, or `pages/P` of the current flow.
+	TargetPage string `protobuf:"bytes,3,opt,name=target_page,json=targetPage,proto3" json:"target_page,omitempty"`
+	// CX: likewise a flow, such as `flows/F`.
+	TargetFlow string `protobuf:"bytes,4,opt,name=target_flow,json=targetFlow,proto3" json:"target_flow,omitempty"`
+	// Parameters to remember for the rest of the conversation, by name; null forgets one.
+	SessionParameters *structpb.Struct `protobuf:"bytes,5,opt,name=session_parameters,json=sessionParameters,proto3" json:"session_parameters,omitempty"`
+	// An HTTP status on purpose, instead of all that: CX raises its event, on ES the intent's own response is heard. `OWN` is that
+	// of the failure; or the name of a gRPC code, such as `UNAVAILABLE`.
+	Status string `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"`
+	// What is answered to one cause: `timeout`, `unavailable`, `overloaded`, `refused` (by the service), `invalid` (a parameter's
+	// value), `internal`. These have no causes of their own.
+	Causes        map[string]*Fallback `protobuf:"bytes,7,rep,name=causes,proto3" json:"causes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fallback) Reset() {
+	*x = Fallback{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fallback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fallback) ProtoMessage() {}
+
+func (x *Fallback) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fallback.ProtoReflect.Descriptor instead.
+func (*Fallback) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Fallback) GetText() map[string]string {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *Fallback) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Fallback) GetTargetPage() string {
+	if x != nil {
+		return x.TargetPage
+	}
+	return ""
+}
+
+func (x *Fallback) GetTargetFlow() string {
+	if x != nil {
+		return x.TargetFlow
+	}
+	return ""
+}
+
+func (x *Fallback) GetSessionParameters() *structpb.Struct {
+	if x != nil {
+		return x.SessionParameters
+	}
+	return nil
+}
+
+func (x *Fallback) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Fallback) GetCauses() map[string]*Fallback {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+// TurnFallback is the fallback of some turns.
+type TurnFallback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which turns.
+	Match *Match `protobuf:"bytes,1,opt,name=match,proto3" json:"match,omitempty"`
+	// What is answered to them.
+	Fallback      *Fallback `protobuf:"bytes,2,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TurnFallback) Reset() {
+	*x = TurnFallback{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TurnFallback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TurnFallback) ProtoMessage() {}
+
+func (x *TurnFallback) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TurnFallback.ProtoReflect.Descriptor instead.
+func (*TurnFallback) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TurnFallback) GetMatch() *Match {
+	if x != nil {
+		return x.Match
+	}
+	return nil
+}
+
+func (x *TurnFallback) GetFallback() *Fallback {
+	if x != nil {
+		return x.Fallback
+	}
+	return nil
+}
+
 // Edge is the public listener.
 type Edge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -152,7 +333,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -164,7 +345,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -177,7 +358,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Edge) GetListen() string {
@@ -235,7 +416,7 @@ type KeyPair struct {
 
 func (x *KeyPair) Reset() {
 	*x = KeyPair{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -247,7 +428,7 @@ func (x *KeyPair) String() string {
 func (*KeyPair) ProtoMessage() {}
 
 func (x *KeyPair) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -260,7 +441,7 @@ func (x *KeyPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyPair.ProtoReflect.Descriptor instead.
 func (*KeyPair) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *KeyPair) GetCert() string {
@@ -306,7 +487,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -318,7 +499,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,7 +512,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Profile) GetName() string {
@@ -403,7 +584,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +596,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +609,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Issuer) GetCommonName() string {
@@ -462,7 +643,7 @@ type Dates struct {
 
 func (x *Dates) Reset() {
 	*x = Dates{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -474,7 +655,7 @@ func (x *Dates) String() string {
 func (*Dates) ProtoMessage() {}
 
 func (x *Dates) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -487,7 +668,7 @@ func (x *Dates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dates.ProtoReflect.Descriptor instead.
 func (*Dates) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Dates) GetFrom() *timestamppb.Timestamp {
@@ -528,7 +709,7 @@ type Roots struct {
 
 func (x *Roots) Reset() {
 	*x = Roots{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -540,7 +721,7 @@ func (x *Roots) String() string {
 func (*Roots) ProtoMessage() {}
 
 func (x *Roots) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -553,7 +734,7 @@ func (x *Roots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roots.ProtoReflect.Descriptor instead.
 func (*Roots) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Roots) GetFile() string {
@@ -601,7 +782,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +794,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +807,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Subject) GetCommonName() string {
@@ -682,7 +863,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +875,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +888,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Limits) GetHeaderBytes() uint32 {
@@ -793,14 +974,19 @@ type Webhook struct {
 	Credentials []*Credential `protobuf:"bytes,10,rep,name=credentials,proto3" json:"credentials,omitempty"`
 	// The time zone of the agent's users, such as `Europe/Berlin`: the dates and times of CX carry none, and a typed intent
 	// that wants a point in time needs one.
-	TimeZone      string `protobuf:"bytes,11,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TimeZone string `protobuf:"bytes,11,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// What is answered where a turn of this webhook has no answer of a service's.
+	Fallback *Fallback `protobuf:"bytes,12,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	// ES: where a service or a rule refuses a parameter, make the agent ask for it again, by ending contexts in which ES keeps
+	// what it has collected. Google does not document them: they may change without notice.
+	ReopenParameters bool `protobuf:"varint,13,opt,name=reopen_parameters,json=reopenParameters,proto3" json:"reopen_parameters,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Webhook) Reset() {
 	*x = Webhook{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +998,7 @@ func (x *Webhook) String() string {
 func (*Webhook) ProtoMessage() {}
 
 func (x *Webhook) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +1011,7 @@ func (x *Webhook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
 func (*Webhook) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Webhook) GetPath() string {
@@ -905,6 +1091,20 @@ func (x *Webhook) GetTimeZone() string {
 	return ""
 }
 
+func (x *Webhook) GetFallback() *Fallback {
+	if x != nil {
+		return x.Fallback
+	}
+	return nil
+}
+
+func (x *Webhook) GetReopenParameters() bool {
+	if x != nil {
+		return x.ReopenParameters
+	}
+	return false
+}
+
 // Credential is a secret that an agent is configured with: Basic authentication or a header.
 type Credential struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -925,7 +1125,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1137,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1150,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Credential) GetName() string {
@@ -1002,7 +1202,7 @@ type Basic struct {
 
 func (x *Basic) Reset() {
 	*x = Basic{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1214,7 @@ func (x *Basic) String() string {
 func (*Basic) ProtoMessage() {}
 
 func (x *Basic) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1227,7 @@ func (x *Basic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Basic.ProtoReflect.Descriptor instead.
 func (*Basic) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Basic) GetUsername() string {
@@ -1058,7 +1258,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1270,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1283,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Header) GetName() string {
@@ -1120,7 +1320,7 @@ type IdToken struct {
 
 func (x *IdToken) Reset() {
 	*x = IdToken{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1332,7 @@ func (x *IdToken) String() string {
 func (*IdToken) ProtoMessage() {}
 
 func (x *IdToken) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1345,7 @@ func (x *IdToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdToken.ProtoReflect.Descriptor instead.
 func (*IdToken) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IdToken) GetAudiences() []string {
@@ -1198,7 +1398,7 @@ type IdTokenKeys struct {
 
 func (x *IdTokenKeys) Reset() {
 	*x = IdTokenKeys{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +1410,7 @@ func (x *IdTokenKeys) String() string {
 func (*IdTokenKeys) ProtoMessage() {}
 
 func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +1423,7 @@ func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdTokenKeys.ProtoReflect.Descriptor instead.
 func (*IdTokenKeys) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *IdTokenKeys) GetUrl() string {
@@ -1260,7 +1460,7 @@ type Project struct {
 
 func (x *Project) Reset() {
 	*x = Project{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1472,7 @@ func (x *Project) String() string {
 func (*Project) ProtoMessage() {}
 
 func (x *Project) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1485,7 @@ func (x *Project) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Project.ProtoReflect.Descriptor instead.
 func (*Project) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Project) GetId() string {
@@ -1315,14 +1515,16 @@ type Service struct {
 	// The gateway is not ready while this service cannot be reached.
 	Required bool `protobuf:"varint,4,opt,name=required,proto3" json:"required,omitempty"`
 	// The intents that the service's own RPCs answer. Absent: it answers through intentgate.v1.IntentService only, by routes.
-	Intents       *Intents `protobuf:"bytes,5,opt,name=intents,proto3" json:"intents,omitempty"`
+	Intents *Intents `protobuf:"bytes,5,opt,name=intents,proto3" json:"intents,omitempty"`
+	// What is answered where it has no answer.
+	Fallback      *Fallback `protobuf:"bytes,6,opt,name=fallback,proto3" json:"fallback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1536,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1549,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Service) GetName() string {
@@ -1385,6 +1587,13 @@ func (x *Service) GetIntents() *Intents {
 	return nil
 }
 
+func (x *Service) GetFallback() *Fallback {
+	if x != nil {
+		return x.Fallback
+	}
+	return nil
+}
+
 // Intents says where a service's typed intents are learnt, and which of them it may claim.
 type Intents struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1396,14 +1605,16 @@ type Intents struct {
 	// What the service may claim. Absent: nothing.
 	Allow *Allow `protobuf:"bytes,3,opt,name=allow,proto3" json:"allow,omitempty"`
 	// Methods whose proto cannot be annotated.
-	Methods       []*MethodBinding `protobuf:"bytes,4,rep,name=methods,proto3" json:"methods,omitempty"`
+	Methods []*MethodBinding `protobuf:"bytes,4,rep,name=methods,proto3" json:"methods,omitempty"`
+	// What the user hears where the value of a field is refused, before or instead of what annotations say.
+	Reprompts     []*Reprompt `protobuf:"bytes,5,rep,name=reprompts,proto3" json:"reprompts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Intents) Reset() {
 	*x = Intents{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1626,7 @@ func (x *Intents) String() string {
 func (*Intents) ProtoMessage() {}
 
 func (x *Intents) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1639,7 @@ func (x *Intents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intents.ProtoReflect.Descriptor instead.
 func (*Intents) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Intents) GetDescriptorSet() string {
@@ -1459,6 +1670,69 @@ func (x *Intents) GetMethods() []*MethodBinding {
 	return nil
 }
 
+func (x *Intents) GetReprompts() []*Reprompt {
+	if x != nil {
+		return x.Reprompts
+	}
+	return nil
+}
+
+// Reprompt is what the user hears where a value is refused before the method is called, since it does not fit the field
+// or breaks a rule of it (buf.validate).
+type Reprompt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The full name of the field, such as `shop.orders.v1.TrackOrderRequest.order_id`.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What is heard, by language, such as `en` or `pt-BR`; `default` is for all others.
+	Text          map[string]string `protobuf:"bytes,2,rep,name=text,proto3" json:"text,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reprompt) Reset() {
+	*x = Reprompt{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reprompt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reprompt) ProtoMessage() {}
+
+func (x *Reprompt) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reprompt.ProtoReflect.Descriptor instead.
+func (*Reprompt) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Reprompt) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Reprompt) GetText() map[string]string {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
 // Reflection is how descriptors are asked for.
 type Reflection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1471,7 +1745,7 @@ type Reflection struct {
 
 func (x *Reflection) Reset() {
 	*x = Reflection{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1757,7 @@ func (x *Reflection) String() string {
 func (*Reflection) ProtoMessage() {}
 
 func (x *Reflection) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1770,7 @@ func (x *Reflection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reflection.ProtoReflect.Descriptor instead.
 func (*Reflection) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Reflection) GetRefresh() *durationpb.Duration {
@@ -1528,7 +1802,7 @@ type Allow struct {
 
 func (x *Allow) Reset() {
 	*x = Allow{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +1814,7 @@ func (x *Allow) String() string {
 func (*Allow) ProtoMessage() {}
 
 func (x *Allow) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +1827,7 @@ func (x *Allow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Allow.ProtoReflect.Descriptor instead.
 func (*Allow) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Allow) GetIntents() []string {
@@ -1610,14 +1884,16 @@ type MethodBinding struct {
 	// ES actions.
 	Actions []string `protobuf:"bytes,4,rep,name=actions,proto3" json:"actions,omitempty"`
 	// What annotations on fields would say.
-	Fields        []*FieldBinding `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
+	Fields []*FieldBinding `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
+	// ES: call it while the agent is still collecting required parameters, too.
+	SlotFilling   bool `protobuf:"varint,6,opt,name=slot_filling,json=slotFilling,proto3" json:"slot_filling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MethodBinding) Reset() {
 	*x = MethodBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1629,7 +1905,7 @@ func (x *MethodBinding) String() string {
 func (*MethodBinding) ProtoMessage() {}
 
 func (x *MethodBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +1918,7 @@ func (x *MethodBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodBinding.ProtoReflect.Descriptor instead.
 func (*MethodBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MethodBinding) GetMethod() string {
@@ -1680,6 +1956,13 @@ func (x *MethodBinding) GetFields() []*FieldBinding {
 	return nil
 }
 
+func (x *MethodBinding) GetSlotFilling() bool {
+	if x != nil {
+		return x.SlotFilling
+	}
+	return false
+}
+
 // FieldBinding says of a field what intentgate.v1.ParameterOptions would.
 type FieldBinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1693,7 +1976,7 @@ type FieldBinding struct {
 
 func (x *FieldBinding) Reset() {
 	*x = FieldBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1705,7 +1988,7 @@ func (x *FieldBinding) String() string {
 func (*FieldBinding) ProtoMessage() {}
 
 func (x *FieldBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1718,7 +2001,7 @@ func (x *FieldBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldBinding.ProtoReflect.Descriptor instead.
 func (*FieldBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FieldBinding) GetField() string {
@@ -1752,7 +2035,7 @@ type ServiceTLS struct {
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1764,7 +2047,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1777,7 +2060,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -1816,14 +2099,18 @@ type Route struct {
 	// The name of the service that answers them.
 	Service string `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
 	// Hand the service the webhook request as it came, too.
-	WebhookJson   bool `protobuf:"varint,3,opt,name=webhook_json,json=webhookJson,proto3" json:"webhook_json,omitempty"`
+	WebhookJson bool `protobuf:"varint,3,opt,name=webhook_json,json=webhookJson,proto3" json:"webhook_json,omitempty"`
+	// ES: do not call the service while the agent is still collecting required parameters: the agent asks for the next one.
+	AfterSlotFilling bool `protobuf:"varint,4,opt,name=after_slot_filling,json=afterSlotFilling,proto3" json:"after_slot_filling,omitempty"`
+	// What is answered where the service has no answer.
+	Fallback      *Fallback `protobuf:"bytes,5,opt,name=fallback,proto3" json:"fallback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +2122,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +2135,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -1870,6 +2157,20 @@ func (x *Route) GetWebhookJson() bool {
 		return x.WebhookJson
 	}
 	return false
+}
+
+func (x *Route) GetAfterSlotFilling() bool {
+	if x != nil {
+		return x.AfterSlotFilling
+	}
+	return false
+}
+
+func (x *Route) GetFallback() *Fallback {
+	if x != nil {
+		return x.Fallback
+	}
+	return nil
 }
 
 // Match says which turns a route takes: all that is given must hold. In intent, action and tag `*` stands for any run
@@ -1898,7 +2199,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +2211,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2224,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Match) GetPlatform() string {
@@ -1993,7 +2294,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2306,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2319,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Status) GetListen() string {
@@ -2039,7 +2340,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2352,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2365,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Admin) GetListen() string {
@@ -2078,7 +2379,7 @@ var File_intentgate_gateway_v1_config_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xb6\x03\n" +
+	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xb6\x04\n" +
 	"\x06Config\x127\n" +
 	"\x04edge\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.EdgeB\x06\xbaH\x03\xc8\x01\x01R\x04edge\x12D\n" +
 	"\bwebhooks\x18\x02 \x03(\v2\x1e.intentgate.gateway.v1.WebhookB\b\xbaH\x05\x92\x01\x02\b\x01R\bwebhooks\x12D\n" +
@@ -2086,7 +2387,29 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x06routes\x18\x04 \x03(\v2\x1c.intentgate.gateway.v1.RouteR\x06routes\x125\n" +
 	"\x06status\x18\x05 \x01(\v2\x1d.intentgate.gateway.v1.StatusR\x06status\x122\n" +
 	"\x05admin\x18\x06 \x01(\v2\x1c.intentgate.gateway.v1.AdminR\x05admin\x12F\n" +
-	"\rid_token_keys\x18\a \x01(\v2\".intentgate.gateway.v1.IdTokenKeysR\vidTokenKeys\"\xd0\x02\n" +
+	"\rid_token_keys\x18\a \x01(\v2\".intentgate.gateway.v1.IdTokenKeysR\vidTokenKeys\x12;\n" +
+	"\bfallback\x18\b \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\x12A\n" +
+	"\tfallbacks\x18\t \x03(\v2#.intentgate.gateway.v1.TurnFallbackR\tfallbacks\"\xa6\x04\n" +
+	"\bFallback\x12=\n" +
+	"\x04text\x18\x01 \x03(\v2).intentgate.gateway.v1.Fallback.TextEntryR\x04text\x12\x14\n" +
+	"\x05event\x18\x02 \x01(\tR\x05event\x12\x1f\n" +
+	"\vtarget_page\x18\x03 \x01(\tR\n" +
+	"targetPage\x12\x1f\n" +
+	"\vtarget_flow\x18\x04 \x01(\tR\n" +
+	"targetFlow\x12F\n" +
+	"\x12session_parameters\x18\x05 \x01(\v2\x17.google.protobuf.StructR\x11sessionParameters\x12\x16\n" +
+	"\x06status\x18\x06 \x01(\tR\x06status\x12\x8d\x01\n" +
+	"\x06causes\x18\a \x03(\v2+.intentgate.gateway.v1.Fallback.CausesEntryBH\xbaHE\x9a\x01B\"@r>R\atimeoutR\vunavailableR\n" +
+	"overloadedR\arefusedR\ainvalidR\binternalR\x06causes\x1a7\n" +
+	"\tTextEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aZ\n" +
+	"\vCausesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
+	"\x05value\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\x05value:\x028\x01\"\x8f\x01\n" +
+	"\fTurnFallback\x12:\n" +
+	"\x05match\x18\x01 \x01(\v2\x1c.intentgate.gateway.v1.MatchB\x06\xbaH\x03\xc8\x01\x01R\x05match\x12C\n" +
+	"\bfallback\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackB\x06\xbaH\x03\xc8\x01\x01R\bfallback\"\xd0\x02\n" +
 	"\x04Edge\x12\x1f\n" +
 	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listen\x12H\n" +
 	"\vcertificate\x18\x02 \x01(\v2\x1e.intentgate.gateway.v1.KeyPairB\x06\xbaH\x03\xc8\x01\x01R\vcertificate\x12B\n" +
@@ -2142,7 +2465,7 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"handshakes\x18\a \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\n" +
 	"handshakes\x12+\n" +
-	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\xe4\x04\n" +
+	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\xce\x05\n" +
 	"\aWebhook\x123\n" +
 	"\x04path\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^(/[A-Za-z0-9._~-]+)+/?$R\x04path\x12)\n" +
 	"\bplatform\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -2157,7 +2480,9 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\bid_token\x18\t \x01(\v2\x1e.intentgate.gateway.v1.IdTokenR\aidToken\x12C\n" +
 	"\vcredentials\x18\n" +
 	" \x03(\v2!.intentgate.gateway.v1.CredentialR\vcredentials\x12\x1b\n" +
-	"\ttime_zone\x18\v \x01(\tR\btimeZoneB\x14\n" +
+	"\ttime_zone\x18\v \x01(\tR\btimeZone\x12;\n" +
+	"\bfallback\x18\f \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\x12+\n" +
+	"\x11reopen_parameters\x18\r \x01(\bR\x10reopenParametersB\x14\n" +
 	"\x12_retries_repeat_id\"\xa7\x02\n" +
 	"\n" +
 	"Credential\x121\n" +
@@ -2188,20 +2513,28 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x04file\x18\x03 \x01(\tR\x04file\"b\n" +
 	"\aProject\x126\n" +
 	"\x02id\x18\x01 \x01(\tB&\xbaH#r!2\x1f^[a-z0-9.:-]*[a-z][a-z0-9.:-]*$R\x02id\x12\x1f\n" +
-	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xf0\x01\n" +
+	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xad\x02\n" +
 	"\aService\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1f\n" +
 	"\x06target\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06target\x12;\n" +
 	"\x03tls\x18\x03 \x01(\v2!.intentgate.gateway.v1.ServiceTLSB\x06\xbaH\x03\xc8\x01\x01R\x03tls\x12\x1a\n" +
 	"\brequired\x18\x04 \x01(\bR\brequired\x128\n" +
-	"\aintents\x18\x05 \x01(\v2\x1e.intentgate.gateway.v1.IntentsR\aintents\"\xe7\x01\n" +
+	"\aintents\x18\x05 \x01(\v2\x1e.intentgate.gateway.v1.IntentsR\aintents\x12;\n" +
+	"\bfallback\x18\x06 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\"\xa6\x02\n" +
 	"\aIntents\x12%\n" +
 	"\x0edescriptor_set\x18\x01 \x01(\tR\rdescriptorSet\x12A\n" +
 	"\n" +
 	"reflection\x18\x02 \x01(\v2!.intentgate.gateway.v1.ReflectionR\n" +
 	"reflection\x122\n" +
 	"\x05allow\x18\x03 \x01(\v2\x1c.intentgate.gateway.v1.AllowR\x05allow\x12>\n" +
-	"\amethods\x18\x04 \x03(\v2$.intentgate.gateway.v1.MethodBindingR\amethods\"S\n" +
+	"\amethods\x18\x04 \x03(\v2$.intentgate.gateway.v1.MethodBindingR\amethods\x12=\n" +
+	"\treprompts\x18\x05 \x03(\v2\x1f.intentgate.gateway.v1.RepromptR\treprompts\"\xde\x01\n" +
+	"\bReprompt\x12P\n" +
+	"\x05field\x18\x01 \x01(\tB:\xbaH7r523^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)+$R\x05field\x12G\n" +
+	"\x04text\x18\x02 \x03(\v2).intentgate.gateway.v1.Reprompt.TextEntryB\b\xbaH\x05\x9a\x01\x02\b\x01R\x04text\x1a7\n" +
+	"\tTextEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"S\n" +
 	"\n" +
 	"Reflection\x12E\n" +
 	"\arefresh\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
@@ -2212,13 +2545,14 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\aactions\x18\x03 \x03(\tR\aactions\x12\x1a\n" +
 	"\bservices\x18\x04 \x03(\tR\bservices\x12\x16\n" +
 	"\x06agents\x18\x05 \x03(\tR\x06agents\x12\"\n" +
-	"\fenvironments\x18\x06 \x03(\tR\fenvironments\"\xe5\x01\n" +
+	"\fenvironments\x18\x06 \x03(\tR\fenvironments\"\x88\x02\n" +
 	"\rMethodBinding\x12O\n" +
 	"\x06method\x18\x01 \x01(\tB7\xbaH4r220^[A-Za-z_][A-Za-z0-9_.]*/[A-Za-z_][A-Za-z0-9_]*$R\x06method\x12\x18\n" +
 	"\aintents\x18\x02 \x03(\tR\aintents\x12\x12\n" +
 	"\x04tags\x18\x03 \x03(\tR\x04tags\x12\x18\n" +
 	"\aactions\x18\x04 \x03(\tR\aactions\x12;\n" +
-	"\x06fields\x18\x05 \x03(\v2#.intentgate.gateway.v1.FieldBindingR\x06fields\"\x9f\x01\n" +
+	"\x06fields\x18\x05 \x03(\v2#.intentgate.gateway.v1.FieldBindingR\x06fields\x12!\n" +
+	"\fslot_filling\x18\x06 \x01(\bR\vslotFilling\"\x9f\x01\n" +
 	"\fFieldBinding\x12L\n" +
 	"\x05field\x18\x01 \x01(\tB6\xbaH3r12/^(request|response)(\\.[A-Za-z_][A-Za-z0-9_]*)+$R\x05field\x12A\n" +
 	"\aoptions\x18\x02 \x01(\v2\x1f.intentgate.v1.ParameterOptionsB\x06\xbaH\x03\xc8\x01\x01R\aoptions\"~\n" +
@@ -2228,11 +2562,13 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x04cert\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04cert\x12\x19\n" +
 	"\x03key\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03key\x12\x1f\n" +
 	"\vserver_name\x18\x04 \x01(\tR\n" +
-	"serverName\"\x81\x01\n" +
+	"serverName\"\xec\x01\n" +
 	"\x05Route\x122\n" +
 	"\x05match\x18\x01 \x01(\v2\x1c.intentgate.gateway.v1.MatchR\x05match\x12!\n" +
 	"\aservice\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aservice\x12!\n" +
-	"\fwebhook_json\x18\x03 \x01(\bR\vwebhookJson\"\xe4\x01\n" +
+	"\fwebhook_json\x18\x03 \x01(\bR\vwebhookJson\x12,\n" +
+	"\x12after_slot_filling\x18\x04 \x01(\bR\x10afterSlotFilling\x12;\n" +
+	"\bfallback\x18\x05 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\"\xe4\x01\n" +
 	"\x05Match\x12+\n" +
 	"\bplatform\x18\x01 \x01(\tB\x0f\xbaH\fr\n" +
 	"R\x00R\x02ESR\x02CXR\bplatform\x12\x18\n" +
@@ -2261,84 +2597,104 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: intentgate.gateway.v1.Config
-	(*Edge)(nil),                  // 1: intentgate.gateway.v1.Edge
-	(*KeyPair)(nil),               // 2: intentgate.gateway.v1.KeyPair
-	(*Profile)(nil),               // 3: intentgate.gateway.v1.Profile
-	(*Issuer)(nil),                // 4: intentgate.gateway.v1.Issuer
-	(*Dates)(nil),                 // 5: intentgate.gateway.v1.Dates
-	(*Roots)(nil),                 // 6: intentgate.gateway.v1.Roots
-	(*Subject)(nil),               // 7: intentgate.gateway.v1.Subject
-	(*Limits)(nil),                // 8: intentgate.gateway.v1.Limits
-	(*Webhook)(nil),               // 9: intentgate.gateway.v1.Webhook
-	(*Credential)(nil),            // 10: intentgate.gateway.v1.Credential
-	(*Basic)(nil),                 // 11: intentgate.gateway.v1.Basic
-	(*Header)(nil),                // 12: intentgate.gateway.v1.Header
-	(*IdToken)(nil),               // 13: intentgate.gateway.v1.IdToken
-	(*IdTokenKeys)(nil),           // 14: intentgate.gateway.v1.IdTokenKeys
-	(*Project)(nil),               // 15: intentgate.gateway.v1.Project
-	(*Service)(nil),               // 16: intentgate.gateway.v1.Service
-	(*Intents)(nil),               // 17: intentgate.gateway.v1.Intents
-	(*Reflection)(nil),            // 18: intentgate.gateway.v1.Reflection
-	(*Allow)(nil),                 // 19: intentgate.gateway.v1.Allow
-	(*MethodBinding)(nil),         // 20: intentgate.gateway.v1.MethodBinding
-	(*FieldBinding)(nil),          // 21: intentgate.gateway.v1.FieldBinding
-	(*ServiceTLS)(nil),            // 22: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),                 // 23: intentgate.gateway.v1.Route
-	(*Match)(nil),                 // 24: intentgate.gateway.v1.Match
-	(*Status)(nil),                // 25: intentgate.gateway.v1.Status
-	(*Admin)(nil),                 // 26: intentgate.gateway.v1.Admin
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(*v1.ParameterOptions)(nil),   // 29: intentgate.v1.ParameterOptions
+	(*Fallback)(nil),              // 1: intentgate.gateway.v1.Fallback
+	(*TurnFallback)(nil),          // 2: intentgate.gateway.v1.TurnFallback
+	(*Edge)(nil),                  // 3: intentgate.gateway.v1.Edge
+	(*KeyPair)(nil),               // 4: intentgate.gateway.v1.KeyPair
+	(*Profile)(nil),               // 5: intentgate.gateway.v1.Profile
+	(*Issuer)(nil),                // 6: intentgate.gateway.v1.Issuer
+	(*Dates)(nil),                 // 7: intentgate.gateway.v1.Dates
+	(*Roots)(nil),                 // 8: intentgate.gateway.v1.Roots
+	(*Subject)(nil),               // 9: intentgate.gateway.v1.Subject
+	(*Limits)(nil),                // 10: intentgate.gateway.v1.Limits
+	(*Webhook)(nil),               // 11: intentgate.gateway.v1.Webhook
+	(*Credential)(nil),            // 12: intentgate.gateway.v1.Credential
+	(*Basic)(nil),                 // 13: intentgate.gateway.v1.Basic
+	(*Header)(nil),                // 14: intentgate.gateway.v1.Header
+	(*IdToken)(nil),               // 15: intentgate.gateway.v1.IdToken
+	(*IdTokenKeys)(nil),           // 16: intentgate.gateway.v1.IdTokenKeys
+	(*Project)(nil),               // 17: intentgate.gateway.v1.Project
+	(*Service)(nil),               // 18: intentgate.gateway.v1.Service
+	(*Intents)(nil),               // 19: intentgate.gateway.v1.Intents
+	(*Reprompt)(nil),              // 20: intentgate.gateway.v1.Reprompt
+	(*Reflection)(nil),            // 21: intentgate.gateway.v1.Reflection
+	(*Allow)(nil),                 // 22: intentgate.gateway.v1.Allow
+	(*MethodBinding)(nil),         // 23: intentgate.gateway.v1.MethodBinding
+	(*FieldBinding)(nil),          // 24: intentgate.gateway.v1.FieldBinding
+	(*ServiceTLS)(nil),            // 25: intentgate.gateway.v1.ServiceTLS
+	(*Route)(nil),                 // 26: intentgate.gateway.v1.Route
+	(*Match)(nil),                 // 27: intentgate.gateway.v1.Match
+	(*Status)(nil),                // 28: intentgate.gateway.v1.Status
+	(*Admin)(nil),                 // 29: intentgate.gateway.v1.Admin
+	nil,                           // 30: intentgate.gateway.v1.Fallback.TextEntry
+	nil,                           // 31: intentgate.gateway.v1.Fallback.CausesEntry
+	nil,                           // 32: intentgate.gateway.v1.Reprompt.TextEntry
+	(*structpb.Struct)(nil),       // 33: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(*v1.ParameterOptions)(nil),   // 36: intentgate.v1.ParameterOptions
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
-	1,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
-	9,  // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
-	16, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	23, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	25, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	26, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
-	14, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
-	2,  // 7: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	3,  // 8: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
-	8,  // 9: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	27, // 10: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
-	6,  // 11: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
-	7,  // 12: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
-	4,  // 13: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
-	5,  // 14: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
-	28, // 15: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
-	28, // 16: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
-	27, // 17: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	27, // 18: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	27, // 19: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	27, // 20: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	27, // 21: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	27, // 22: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
-	15, // 23: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
-	13, // 24: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
-	10, // 25: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
-	11, // 26: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
-	12, // 27: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
-	27, // 28: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	27, // 29: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	22, // 30: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	17, // 31: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
-	18, // 32: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
-	19, // 33: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
-	20, // 34: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
-	27, // 35: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
-	21, // 36: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
-	29, // 37: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
-	24, // 38: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	3,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
+	11, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
+	18, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
+	26, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	28, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	29, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	16, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
+	1,  // 7: intentgate.gateway.v1.Config.fallback:type_name -> intentgate.gateway.v1.Fallback
+	2,  // 8: intentgate.gateway.v1.Config.fallbacks:type_name -> intentgate.gateway.v1.TurnFallback
+	30, // 9: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
+	33, // 10: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
+	31, // 11: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
+	27, // 12: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
+	1,  // 13: intentgate.gateway.v1.TurnFallback.fallback:type_name -> intentgate.gateway.v1.Fallback
+	4,  // 14: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	5,  // 15: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
+	10, // 16: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
+	34, // 17: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	8,  // 18: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
+	9,  // 19: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
+	6,  // 20: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
+	7,  // 21: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
+	35, // 22: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
+	35, // 23: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
+	34, // 24: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	34, // 25: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	34, // 26: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	34, // 27: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	34, // 28: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	34, // 29: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	17, // 30: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
+	15, // 31: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
+	12, // 32: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
+	1,  // 33: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
+	13, // 34: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
+	14, // 35: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
+	34, // 36: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	34, // 37: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	25, // 38: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	19, // 39: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
+	1,  // 40: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
+	21, // 41: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
+	22, // 42: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
+	23, // 43: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
+	20, // 44: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
+	32, // 45: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
+	34, // 46: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
+	24, // 47: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
+	36, // 48: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
+	27, // 49: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	1,  // 50: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
+	1,  // 51: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -2346,14 +2702,14 @@ func file_intentgate_gateway_v1_config_proto_init() {
 	if File_intentgate_gateway_v1_config_proto != nil {
 		return
 	}
-	file_intentgate_gateway_v1_config_proto_msgTypes[9].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

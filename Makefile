@@ -14,8 +14,28 @@ FUZZTIME ?= 10000x
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
+# $(call with,TOOL,LANGUAGE,TARGETS) makes the targets where the tool is there. In CI nothing is left out.
+with = @if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(3); \
+  elif [ -n "$${CI-}" ]; then echo '$(1) is needed for $(2)'; exit 1; \
+  else echo 'Left out, since there is no $(1) here: $(3)'; fi
+
 .PHONY: test
 test: need protos lint generated go-test bench-once fuzz mutate ## Pass all tests: lint, generated code, go test -race, fuzzing, mutations.
+
+.PHONY: test-languages
+test-languages: # Those whose toolchain is there.
+	$(call with,npm,TypeScript,test-typescript)
+
+.PHONY: test-typescript
+test-typescript: node_modules/.package-lock.json protos ## Lint, build and test the TypeScript library and its example.
+	npm run lint
+	npm run build
+	npm test
+
+# What package-lock.json pins, each by its hash. No package has an install script.
+node_modules/.package-lock.json: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .PHONY: build
 build: ## Build bin/intentgate.
@@ -68,10 +88,18 @@ breaking: protos ## Compare the protos with AGAINST (HEAD~1): what would break u
 	$(TOOL) buf breaking --against .against
 
 .PHONY: generate
-generate: protos ## Generate gen/ from proto/.
+generate: generate-go ## Generate gen/ from proto/.
+	$(call with,npm,TypeScript,generate-typescript)
+
+.PHONY: generate-go
+generate-go: protos ## Generate what Go needs of gen/, for those without the other toolchains.
 	$(TOOL) buf generate
 	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto
 	$(TEST_DESCRIPTORS) -o $(BINDING)/descriptors.binpb
+
+.PHONY: generate-typescript
+generate-typescript: node_modules/.package-lock.json protos
+	$(TOOL) buf generate --template services/typescript/buf.gen.yaml
 
 # The protos that the tests of gateway/binding are played with. They are no module of buf.yaml: nobody else's.
 BINDING := gateway/binding/testdata
@@ -85,7 +113,16 @@ generated: protos ## Prove that gen/ is what proto/ generates.
 	cmp .generated/descriptors.binpb $(BINDING)/descriptors.binpb || { echo '$(BINDING) is stale: run make generate and commit the result'; exit 1; }
 	$(TOOL) buf generate -o .generated
 	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto -o .generated
-	diff -r gen .generated/gen || { echo 'gen/ is stale: run make generate and commit the result'; exit 1; }
+	$(call same,go)
+	$(call same,openapi)
+	$(call with,npm,TypeScript,generated-typescript)
+
+.PHONY: generated-typescript
+generated-typescript: node_modules/.package-lock.json
+	$(TOOL) buf generate --template services/typescript/buf.gen.yaml -o .generated
+	$(call same,typescript)
+
+same = diff -r gen/$(1) .generated/gen/$(1) || { echo 'gen/$(1) is stale: run make generate and commit the result'; exit 1; }
 
 # Google's and buf's protos, which ours import: written out from the Go modules that tools.mod pins.
 .PHONY: protos

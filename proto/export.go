@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Export writes the proto files that ours import, other than google/protobuf/*, into a folder, so that buf needs no
-// schema registry. Their text comes from the descriptors in Go modules that tools.mod pins.
+// Export writes the proto files that ours import or stand beside, other than google/protobuf/*, into a folder, so that buf
+// needs no schema registry. Their text comes from the descriptors in Go modules that tools.mod pins.
 //
 //	go run -modfile=tools.mod proto/export.go FOLDER
 package main
@@ -14,6 +14,8 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/genproto/googleapis/type/datetime"
 	"google.golang.org/genproto/googleapis/type/interval"
@@ -21,6 +23,8 @@ import (
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/genproto/googleapis/type/postaladdress"
 	"google.golang.org/genproto/googleapis/type/timeofday"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -51,6 +55,11 @@ func export(folder string) error {
 		money.File_google_type_money_proto,
 		postaladdress.File_google_type_postal_address_proto,
 		timeofday.File_google_type_timeofday_proto,
+		// What services answer beside their own contracts, for the languages in which no package brings it ready-made.
+		errdetails.File_google_rpc_error_details_proto,
+		rpcstatus.File_google_rpc_status_proto,
+		grpc_health_v1.File_grpc_health_v1_health_proto,
+		grpc_reflection_v1.File_grpc_reflection_v1_reflection_proto,
 	} {
 		collect(files, file)
 	}

@@ -10,6 +10,8 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.lint-cache
 # A number of executions: Go's fuzzer now and then reports the end of a time as a failure.
 FUZZTIME ?= 10000x
 
+include services/python/python.mk
+
 .PHONY: help
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -20,11 +22,15 @@ with = @if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(3); \
   else echo 'Left out, since there is no $(1) here: $(3)'; fi
 
 .PHONY: test
-test: need protos lint generated go-test bench-once fuzz mutate ## Pass all tests: lint, generated code, go test -race, fuzzing, mutations.
+test: test-go generated test-languages ## Pass all tests, of each language whose toolchain is there.
+
+.PHONY: test-go
+test-go: need protos lint generated-go go-test bench-once fuzz mutate ## Pass the tests of the Go code: lint, generated code, go test -race, fuzzing, mutations.
 
 .PHONY: test-languages
 test-languages: # Those whose toolchain is there.
 	$(call with,npm,TypeScript,test-typescript)
+	$(call with,$(PYTHON),Python,test-python)
 
 .PHONY: test-typescript
 test-typescript: node_modules/.package-lock.json protos ## Lint, build and test the TypeScript library and its example.
@@ -90,6 +96,7 @@ breaking: protos ## Compare the protos with AGAINST (HEAD~1): what would break u
 .PHONY: generate
 generate: generate-go ## Generate gen/ from proto/.
 	$(call with,npm,TypeScript,generate-typescript)
+	$(call with,$(PYTHON),Python,generate-python)
 
 .PHONY: generate-go
 generate-go: protos ## Generate what Go needs of gen/, for those without the other toolchains.
@@ -107,7 +114,12 @@ TEST_DESCRIPTORS = $(TOOL) buf build $(BINDING) --as-file-descriptor-set --exclu
   '{"version": "v2", "modules": [{"path": "proto"}, {"path": ".protos"}, {"path": "$(BINDING)"}]}'
 
 .PHONY: generated
-generated: protos ## Prove that gen/ is what proto/ generates.
+generated: generated-go ## Prove that gen/ is what proto/ generates.
+	$(call with,npm,TypeScript,generated-typescript)
+	$(call with,$(PYTHON),Python,generated-python)
+
+.PHONY: generated-go
+generated-go: protos
 	@rm -rf .generated && mkdir -p .generated
 	$(TEST_DESCRIPTORS) -o .generated/descriptors.binpb
 	cmp .generated/descriptors.binpb $(BINDING)/descriptors.binpb || { echo '$(BINDING) is stale: run make generate and commit the result'; exit 1; }
@@ -115,7 +127,6 @@ generated: protos ## Prove that gen/ is what proto/ generates.
 	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto -o .generated
 	$(call same,go)
 	$(call same,openapi)
-	$(call with,npm,TypeScript,generated-typescript)
 
 .PHONY: generated-typescript
 generated-typescript: node_modules/.package-lock.json

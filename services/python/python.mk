@@ -1,0 +1,30 @@
+# The Python part of the Makefile.
+# The first that is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; exit; }; done; echo python3.11)
+VENV := .venv
+REQUIREMENTS := services/python/requirements.txt
+
+# Everything that Python is generated, checked and tested with, at the versions and hashes of the lock file.
+$(VENV)/.from-requirements: $(REQUIREMENTS)
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r $(REQUIREMENTS)
+	@touch $@
+
+.PHONY: lock-python
+lock-python: $(VENV)/.from-requirements ## Write services/python/requirements.txt anew (UPGRADE=--upgrade for newer versions).
+	$(VENV)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host $(UPGRADE) -o $(REQUIREMENTS) services/python/requirements.in
+
+.PHONY: generate-python
+generate-python: protos $(VENV)/.from-requirements
+	$(TOOL) buf generate --template services/python/buf.gen.yaml
+
+.PHONY: generated-python
+generated-python: protos $(VENV)/.from-requirements
+	$(TOOL) buf generate --template services/python/buf.gen.yaml -o .generated
+	$(call same,python)
+
+.PHONY: test-python
+test-python: $(VENV)/.from-requirements ## Lint and test the Python library and its example.
+	$(VENV)/bin/ruff check services/python

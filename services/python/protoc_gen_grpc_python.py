@@ -15,9 +15,7 @@ from grpc_tools import protoc
 def main() -> int:
     """Answers the request of a compiler on stdin."""
     request = plugin_pb2.CodeGeneratorRequest.FromString(sys.stdin.buffer.read())
-    response = plugin_pb2.CodeGeneratorResponse(
-        supported_features=plugin_pb2.CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
-    )
+    response = plugin_pb2.CodeGeneratorResponse(supported_features=plugin_pb2.CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL)
     wanted = [f.name for f in request.proto_file if f.name in set(request.file_to_generate) and f.service]
     with tempfile.TemporaryDirectory() as folder:
         descriptors = Path(folder, "descriptors")

@@ -25,6 +25,15 @@ generated-python: protos $(VENV)/.from-requirements
 	$(TOOL) buf generate --template services/python/buf.gen.yaml -o .generated
 	$(call same,python)
 
+# The projects, as links to their folders.
+PYTHON_PROJECTS := services/python
+$(VENV)/.from-projects: $(VENV)/.from-requirements $(PYTHON_PROJECTS:%=%/pyproject.toml)
+	$(VENV)/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation $(PYTHON_PROJECTS:%=-e %)
+	@touch $@
+
 .PHONY: test-python
-test-python: $(VENV)/.from-requirements ## Lint and test the Python library and its example.
-	$(VENV)/bin/ruff check services/python
+test-python: $(VENV)/.from-projects ## Lint, check and test the Python library and its example.
+	$(VENV)/bin/ruff format --check --quiet services/python
+	$(VENV)/bin/ruff check --quiet services/python
+	cd services/python && $(CURDIR)/$(VENV)/bin/mypy src/intentgate tests
+	cd services/python && $(CURDIR)/$(VENV)/bin/pytest

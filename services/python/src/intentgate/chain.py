@@ -1,0 +1,239 @@
+"""What a call passes through before it reaches its method."""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, NoReturn
+
+import grpc
+
+from intentgate import names
+from intentgate.caller import Call, Peer, Policy, Refusal, calling
+from intentgate.line import Duration, Log
+from intentgate.status import StatusError
+from intentgate.trust import Trust
+from intentgate.v1 import caller_pb2, platform_pb2
+
+_THREADS = 32  # methods at one time that are no coroutines
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+_Codes = {code.value[0]: code for code in grpc.StatusCode}
+
+# How much attention the outcome of a call wants: a bug here, or something to look at; all else is business.
+_LEVELS = {
+    grpc.StatusCode.UNKNOWN: logging.ERROR,
+    grpc.StatusCode.INTERNAL: logging.ERROR,
+    grpc.StatusCode.DATA_LOSS: logging.ERROR,
+    grpc.StatusCode.PERMISSION_DENIED: logging.WARNING,
+    grpc.StatusCode.UNAUTHENTICATED: logging.WARNING,
+    grpc.StatusCode.UNIMPLEMENTED: logging.WARNING,
+    grpc.StatusCode.DEADLINE_EXCEEDED: logging.WARNING,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: logging.WARNING,
+    grpc.StatusCode.UNAVAILABLE: logging.WARNING,
+}
+
+
+class Chain(grpc.aio.ServerInterceptor):
+    """Stands before everything that a server registers, health and reflection too.
+
+    Each call leaves one line, the refused and the failed ones as well; nothing of what is asked or answered goes into it. No
+    method runs, and no request is decoded, for somebody who is not on the lists. An exception that a method did not foresee is
+    INTERNAL for the caller, and told to the log alone.
+    """
+
+    def __init__(self, policy: Policy, trust: Trust, log: Log) -> None:
+        """Makes the chain of a server."""
+        self._policy, self._trust, self._log = policy, trust, log
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intentgate")
+
+    def close(self) -> None:
+        """Lets threads end that do nothing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def intercept_service(
+        self,
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[Any, Any]":
+        """Returns a handler that judges a call before it hands it on."""
+        method = handler_call_details.method
+        # None: a method that is not there goes through the chain, too, so that strangers learn nothing, and the log does.
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return grpc.stream_stream_rpc_method_handler(self._handler(method, _unknown(method)))
+        behaviour: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
+        if handler.response_streaming:
+            behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        decode = None if handler.request_streaming else handler.request_deserializer
+        encode = None if handler.response_streaming else handler.response_serializer
+        made = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }[handler.request_streaming, handler.response_streaming]
+        return made(
+            self._handler(method, behaviour, decode, encode, streams=handler.response_streaming),
+            request_deserializer=handler.request_deserializer if handler.request_streaming else None,
+            response_serializer=handler.response_serializer if handler.response_streaming else None,
+        )
+
+    def _handler(
+        self,
+        method: str,
+        behaviour: Callable[..., Any],
+        decode: Callable[[bytes], Any] | None = None,
+        encode: Callable[[Any], bytes] | None = None,
+        *,
+        streams: bool = True,
+    ) -> Callable[[Any, _Context], Awaitable[Any]]:
+        async def answer(request: Any, context: _Context) -> Any:  # noqa: ANN401 # of any method
+            line = _Line(method, context)
+            end: tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]] | None = None
+            response: Any = None
+            try:
+                peer = line.peer = self._trust.peer(context.auth_context())
+                call = line.call = self._policy.judge(peer, context.invocation_metadata() or ())
+                with calling(call):
+                    request = decode(request) if decode else request
+                    response = await self._run(behaviour, request, context, streams=streams)
+                    response = encode(response) if encode else response
+            except Refusal as refusal:
+                line.refused(refusal)
+                end = refusal.code, refusal.public, ()
+            except StatusError as error:
+                line.ended(error.code, error.message)
+                end = error.code, error.message, error.trailing_metadata()
+            except grpc.aio.AbortError:  # by the method itself
+                line.ended(_code(context), context.details())
+                raise
+            except asyncio.CancelledError:
+                left = context.time_remaining()
+                late = left is not None and left <= 0
+                line.ended(
+                    grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED, "the caller waits no longer"
+                )
+                raise
+            except Exception as error:  # whatever a method did not foresee
+                if isinstance(error, NotImplementedError) and _code(context) is grpc.StatusCode.UNIMPLEMENTED:
+                    line.ended(grpc.StatusCode.UNIMPLEMENTED, context.details())  # by generated code
+                    raise
+                line.failed(error)
+                end = grpc.StatusCode.INTERNAL, "internal error", ()
+            finally:
+                line.write(self._log)
+            if end:
+                await context.abort(*end)
+            return response
+
+        return answer
+
+    async def _run(self, behaviour: Callable[..., Any], request: Any, context: _Context, *, streams: bool) -> Any:  # noqa: ANN401
+        if streams:
+            result = behaviour(request, context)
+            if inspect.isawaitable(result):
+                return await result
+            if not hasattr(result, "__aiter__"):
+                raise TypeError("a method that streams its responses has to be asynchronous: write it with async def")
+            async for response in result:
+                await context.write(response)
+            return None
+        if inspect.iscoroutinefunction(behaviour):
+            return await behaviour(request, context)
+        # A plain function may block, so that it has a thread; what it returns may still be something to wait for.
+        run = copy_context().run
+        result = await asyncio.get_running_loop().run_in_executor(
+            self._threads, run, behaviour, request, _ThreadContext(context)
+        )
+        return await result if inspect.isawaitable(result) else result
+
+
+class _ThreadContext:
+    """The context of a method that is a plain function, whose abort has to end it, as in grpc's server of threads."""
+
+    def __init__(self, context: _Context) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever a context has
+        return getattr(self._context, name)
+
+    def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Any = ()) -> NoReturn:  # noqa: ANN401
+        if trailing_metadata:
+            self._context.set_trailing_metadata(trailing_metadata)
+        raise StatusError(code, details)
+
+
+class _Line:
+    """What becomes of a call, for the log."""
+
+    def __init__(self, method: str, context: _Context) -> None:
+        self._method, self._context = method, context
+        self._start = time.perf_counter_ns()
+        self._code: grpc.StatusCode | None = None
+        self._more: dict[str, object] = {}
+        self._stack: BaseException | None = None
+        self.peer: Peer | None = None  # until its connection is trusted
+        self.call: Call | None = None  # until it is believed
+
+    def refused(self, refusal: Refusal) -> None:
+        self._code = refusal.code
+        self._more = {"refusal": {"reason": refusal.reason, "saw": refusal.saw, "wanted": refusal.wanted}}
+
+    def ended(self, code: grpc.StatusCode, message: str) -> None:
+        self._code, self._more = code, {"error": message}
+
+    def failed(self, error: Exception) -> None:
+        self.ended(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+        self._stack = error
+
+    def write(self, log: Log) -> None:
+        code = self._code or _code(self._context)
+        level = _LEVELS.get(code, logging.INFO)
+        if level == logging.INFO and self._method.startswith("/grpc.health.v1.Health/"):
+            level = logging.DEBUG  # the gateway and the platform ask all day long
+        peer = self.peer.names if self.peer else names.of_peer(self._context.auth_context())
+        data: dict[str, object] = {
+            "method": self._method,
+            "code": code_name(code),
+            "duration": Duration(time.perf_counter_ns() - self._start),
+            "peer": list(peer),
+        }
+        if self.call and (caller := self.call.caller):
+            data["caller"] = {
+                "platform": _value(platform_pb2.Platform, caller.platform),
+                "project": caller.project_id.value,
+                "proof": _value(caller_pb2.Caller.Proof, caller.project_id.proof),
+            }
+            data["request_id"] = self.call.request_id
+        log.write(level, "Call", data | self._more, error=self._stack)
+
+
+def _code(context: _Context) -> grpc.StatusCode:
+    """Returns the code that a method has set, which the context has as a number."""
+    code: Any = context.code()
+    return code if isinstance(code, grpc.StatusCode) else _Codes.get(code or 0, grpc.StatusCode.UNKNOWN)
+
+
+def code_name(code: grpc.StatusCode) -> str:
+    """Returns a code as the lines of all services and of the gateway have it, such as NotFound."""
+    if code is grpc.StatusCode.OK:
+        return "OK"
+    if code is grpc.StatusCode.CANCELLED:
+        return "Canceled"
+    return code.name.title().replace("_", "")
+
+
+def _value(kind: Any, number: int) -> str:  # noqa: ANN401 # the wrapper of an enum
+    """Returns the name of an enum's value without the prefix that they carry: PLATFORM_ES is ES, PROOF_ID_TOKEN is ID_TOKEN."""
+    return kind.Name(number).partition("_")[2] if number in kind.values() else str(number)
+
+
+def _unknown(method: str) -> Callable[[Any, _Context], Awaitable[None]]:
+    async def unknown(_request: object, _context: _Context) -> None:
+        raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"unknown method {method}")
+
+    return unknown

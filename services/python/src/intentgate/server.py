@@ -1,0 +1,196 @@
+"""A gRPC server that speaks mutual TLS and nothing else."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from intentgate import names
+from intentgate.caller import Policy
+from intentgate.chain import Chain
+from intentgate.descriptors import Register, services
+from intentgate.identity import Files, Identity
+from intentgate.line import Log
+from intentgate.status import StatusError
+from intentgate.trust import Trust
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", 4 << 20),  # a webhook's body is a quarter of that at most
+    ("grpc.max_metadata_size", 32 << 10),
+    ("grpc.absolute_max_metadata_size", 32 << 10),
+    ("grpc.max_concurrent_streams", 1024),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    # How often a caller may ping without being told to calm down. Callers do it every five minutes; the network may bring
+    # two pings closer together.
+    ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Another process on the same port would take some of the calls, whoever it is.
+    ("grpc.so_reuseport", 0),
+)
+
+
+@dataclass(kw_only=True)
+class Config:
+    """What a server is made of."""
+
+    name: str
+    """The service's name in the log, such as stores."""
+    register: Register
+    """Registers the service's methods."""
+    files: Files
+    """The server's own certificate and the authorities of its callers."""
+    listen: str = ":8443"
+    """The address to listen on; port 0 takes any free one."""
+    allowed: Sequence[str] = ()
+    """The callers that call for themselves, each `dns:<name>` or `uri:<id>`, compared exactly with the names of their
+    certificates. Nobody is allowed by default."""
+    asserting: Sequence[str] = ()
+    """The callers that are believed when they say on whose behalf they call: the gateway. `allowed` need not repeat them."""
+    drain: float = 30
+    """Seconds that calls in flight may take to end once the server is told to stop."""
+    max_connection_age: float = 30 * 60
+    """Seconds that a connection lasts, give or take a tenth. Then the caller is told to connect anew."""
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    """Stand between the rules about callers and the methods, the outermost first: OpenTelemetry's, for example."""
+    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("intentgate"))
+    """Takes one line a call, and what else there is to tell."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """The clock that certificates are compared with."""
+
+    def policy(self) -> Policy:
+        """Returns the rules about callers.
+
+        Raises:
+            ValueError: a bad name, or none at all.
+        """
+        if not self.allowed and not self.asserting:
+            raise ValueError(
+                "nobody could call: allowed and asserting are both empty; "
+                "name the gateway's certificate in asserting (--assert), such as dns:gateway.internal"
+            )
+        return Policy(names.parse_all(self.allowed), names.parse_all(self.asserting))
+
+
+class CutOffError(Exception):
+    """Calls in flight did not end in time when the server stopped."""
+
+
+class Server:
+    """Answers calls from start to stop. It belongs to one event loop."""
+
+    def __init__(self, config: Config) -> None:
+        """Checks the configuration, reads the certificates and opens the port.
+
+        Raises:
+            ValueError: something is wrong with them.
+            OSError: the port cannot be opened.
+        """
+        self._config = config
+        self._log = Log(config.logger, config.name)
+        policy = config.policy()
+        self._identity = Identity(config.files, self._log, config.now)
+        trust = Trust(lambda: self._identity.authorities, config.now)
+        self._chain = Chain(policy, trust, self._log)
+        self._server = grpc.aio.server(
+            interceptors=[self._chain, *config.interceptors],
+            options=[
+                *_OPTIONS,
+                ("grpc.max_connection_age_ms", round(config.max_connection_age * 1000)),
+                ("grpc.max_connection_age_grace_ms", round(config.drain * 1000)),
+            ],
+        )
+        served = services(config.register, self._server)
+        self._health = _Health(served)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        _add_reflection(served, self._server)
+        host, _, port = config.listen.rpartition(":")
+        try:
+            bound = self._server.add_secure_port(f"{host or '[::]'}:{port}", self._identity.server_credentials())
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {config.listen}: {error}") from error
+        self.address = f"{host or 'localhost'}:{bound}"
+        """Where the server listens."""
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to answer."""
+        await self._server.start()
+        self._watching = asyncio.create_task(self._identity.watch())
+        self._log.info("Listening", address=self.address)
+
+    async def stop(self) -> None:
+        """Says NOT_SERVING, takes no more calls, and returns when those in flight are done.
+
+        Raises:
+            CutOffError: they were not done in time.
+        """
+        drain = self._config.drain
+        self._log.info("Draining", limit=f"{drain:g}s")
+        self._health.stopped.set()
+        start = time.monotonic()
+        await self._server.stop(drain)
+        if self._watching:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+        self._chain.close()
+        if drain and time.monotonic() - start >= drain:
+            raise CutOffError(f"calls in flight were cut off: not done within {drain:g}s")
+
+    async def __aenter__(self) -> Self:
+        """Starts the server."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stops the server."""
+        await self.stop()
+
+
+class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # grpcio-health-checking has no types
+    """Says that services are well until the server stops, and ends the streams of those who watch then."""
+
+    def __init__(self, served: Sequence[str]) -> None:
+        self._served = {"", *served}
+        self.stopped = asyncio.Event()
+
+    def _status(self) -> health_pb2.HealthCheckResponse:
+        kinds = health_pb2.HealthCheckResponse
+        return kinds(status=kinds.NOT_SERVING if self.stopped.is_set() else kinds.SERVING)
+
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: object) -> health_pb2.HealthCheckResponse:
+        if request.service not in self._served:
+            raise StatusError(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return self._status()
+
+    async def Watch(
+        self, request: health_pb2.HealthCheckRequest, context: object
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        known = request.service in self._served
+        unknown = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
+        yield self._status() if known else unknown
+        await self.stopped.wait()
+        if known:
+            yield self._status()
+
+
+def _add_reflection(served: Sequence[str], server: grpc.aio.Server) -> None:
+    """Serves reflection as v1alpha, which is what grpcio-reflection has, and as v1, which has the same messages."""
+    reflection.enable_server_reflection(served, server)
+    servicer = reflection.aio.ReflectionServicer(served)
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("grpc.reflection.v1.ServerReflection", {"ServerReflectionInfo": handler}),)
+    )

@@ -1,0 +1,162 @@
+"""The command line, in a process of its own."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
+from harness import GATEWAY, REPORTS, Harness, fulfil
+
+from intentgate import Files
+from intentgate.conformance.v1 import probe_service_pb2, probe_service_pb2_grpc
+from intentgate.v1 import annotations_pb2, intent_service_pb2, intent_service_pb2_grpc
+
+MAIN = [sys.executable, str(Path(__file__).parent / "service_main.py")]
+
+
+def run_it(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MAIN, *arguments], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+
+
+def paths(files: Files) -> list[str]:
+    return ["--cert", str(files.cert), "--key", str(files.key), "--ca", str(files.ca)]
+
+
+def test_help_teaches() -> None:
+    told = run_it("--help")
+    assert told.returncode == 0
+    for text in ("slow --cert slow.pem", "--assert dns:gateway.internal", "--descriptors FILE", "--probe"):
+        assert text in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "--cert, --key, --ca is missing"),
+        (["--cert", "a", "--key", "b", "--ca", "c"], "nobody could call"),
+        (["--assert", "gateway"], "unknown kind"),
+        (["--log-format", "xml"], "invalid choice"),
+        (["orders"], "unrecognized arguments: orders"),
+    ],
+)
+def test_wrong_command_line(arguments: list[str], problem: str) -> None:
+    told = run_it(*arguments)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert problem in told.stderr
+
+
+def test_bad_files() -> None:
+    told = run_it("--cert", "a.pem", "--key", "a.key", "--ca", "ca.pem", "--assert", GATEWAY)
+    assert told.returncode == 1
+    assert told.stderr.startswith("slow: a.pem: there is no such file")
+
+
+def test_descriptors(tmp_path: Path) -> None:
+    told = run_it("--descriptors", str(tmp_path / "slow.binpb"), "--probe")
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+    described = FileDescriptorSet.FromString((tmp_path / "slow.binpb").read_bytes())
+    names = [file.name for file in described.file]
+    assert {"intentgate/v1/intent_service.proto", "google/protobuf/descriptor.proto"} < set(names)
+    for place, file in enumerate(described.file):
+        assert set(file.dependency) <= set(names[:place])  # imports first
+    (probe,) = [file for file in described.file if file.name.endswith("probe_service.proto")]
+    options: MethodOptions = probe.service[0].method[0].options
+    assert options.Extensions[annotations_pb2.intent].tag == ["intentgate-probe"]
+
+
+class Process:
+    """The service, running."""
+
+    def __init__(self, harness: Harness, *arguments: str) -> None:
+        self.harness, self.arguments = harness, arguments
+
+    async def __aenter__(self) -> Self:
+        files = self.harness.authority.files(self.harness.folder / "server", "dns:service.internal")
+        names = ["--assert", GATEWAY, "--allow", REPORTS]
+        self.process = await asyncio.create_subprocess_exec(
+            *MAIN,
+            *paths(files),
+            *names,
+            "--listen",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+            *self.arguments,
+            stderr=subprocess.PIPE,
+        )
+        self.address = (await self.line("Listening"))["address"]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    async def line(self, message: str) -> dict[str, Any]:
+        assert self.process.stderr
+        async for text in self.process.stderr:
+            line: dict[str, Any] = json.loads(text)
+            if line["msg"] == message:
+                return line
+        raise AssertionError(f"the log ended without {message!r}")
+
+    def channel(self) -> Any:
+        return self.harness.channel(SimpleNamespace(address=self.address), REPORTS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_gracefully(number: signal.Signals, harness: Harness, run: Any) -> None:
+    async def case() -> None:
+        async with Process(harness) as service, service.channel() as channel:
+            await fulfil(channel)
+            assert (await service.line("Call"))["code"] == "OK"
+            stub = intent_service_pb2_grpc.IntentServiceStub(channel)
+            call = asyncio.ensure_future(stub.Fulfill(intent_service_pb2.FulfillRequest(webhook_json=b"0.5"), timeout=10))
+            await fulfil(channel)  # the one before has been sent by now
+            service.process.send_signal(number)
+            await service.line("Draining")
+            await call
+            assert (await service.line("Call"))["code"] == "OK"
+            assert await service.process.wait() == 0
+
+    run(case())
+
+
+def test_second_signal_ends_it_at_once(harness: Harness, run: Any) -> None:
+    async def case() -> None:
+        async with Process(harness) as service, service.channel() as channel:
+            stub = intent_service_pb2_grpc.IntentServiceStub(channel)
+            call = asyncio.ensure_future(stub.Fulfill(intent_service_pb2.FulfillRequest(webhook_json=b"60"), timeout=20))
+            await fulfil(channel)
+            service.process.terminate()
+            await service.line("Draining")
+            service.process.terminate()
+            assert await service.process.wait() == -signal.SIGTERM
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call
+
+    run(case())
+
+
+def test_probe_is_served_on_demand_only(harness: Harness, run: Any) -> None:
+    async def code(*arguments: str) -> str:
+        async with Process(harness, *arguments) as service, service.channel() as channel:
+            try:
+                request = probe_service_pb2.EchoRequest(signed=-(2**63), unsigned=2**64 - 1, text="🦆")
+                answer = await probe_service_pb2_grpc.ProbeServiceStub(channel).Echo(request, timeout=10)
+            except grpc.aio.AioRpcError as error:
+                return error.code().name
+            assert answer.request == request
+            assert (list(answer.peer), answer.direct) == ([REPORTS], True)
+            assert 0 < answer.time_left.ToSeconds() <= 10
+            return "OK"
+
+    assert run(code()) == "UNIMPLEMENTED"
+    assert run(code("--probe")) == "OK"

@@ -48,8 +48,29 @@ func (r *report) document(data []byte) *yaml.Node {
 		r.at(root, emptyFile)
 		return nil
 	}
+	if deep := tooDeep(root, maxDepth); deep != nil {
+		r.at(deep, "nested deeper than %d levels; is this the configuration?", maxDepth)
+		return nil
+	}
 	r.inspect(root)
 	return root
+}
+
+// maxDepth is how many levels of a file may lie in each other: more than any key needs, and few enough for all that walks
+// them, Dialogflow included.
+const maxDepth = 30
+
+// tooDeep returns a node below the given number of levels, or nil.
+func tooDeep(node *yaml.Node, levels int) *yaml.Node {
+	if levels == 0 {
+		return node
+	}
+	for _, child := range node.Content {
+		if deep := tooDeep(child, levels-1); deep != nil {
+			return deep
+		}
+	}
+	return nil
 }
 
 // invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.

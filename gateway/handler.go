@@ -158,14 +158,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithDeadline(r.Context(), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
 	defer cancel()
 	turn := turn{Handler: h, event: event, peer: peer}
-	answer, failure := turn.play(ctx, w, r)
+	body, failure := turn.play(ctx, w, r)
 	if failure != nil {
-		event.Code, event.Reason, event.Err = failure.Code, failure.Reason, failure
-		event.HTTPStatus = failure.httpStatus()
+		event.Code, event.Reason, event.Err, event.FailureStatus = failure.Code, failure.Reason, failure, failure.httpStatus()
+	}
+	if body == nil {
+		event.HTTPStatus = event.FailureStatus
 		failure.write(w)
 		return
 	}
-	event.Code, event.HTTPStatus, event.BytesOut = codes.OK, http.StatusOK, len(answer)
+	event.HTTPStatus, event.BytesOut = http.StatusOK, len(body)
 	w.Header().Set("Content-Type", "application/json")
-	_, event.WriteError = w.Write(answer) //nolint:gosec // JSON, for a program
+	_, event.WriteError = w.Write(body) //nolint:gosec // JSON, for a program
 }

@@ -27,6 +27,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 			attrs = append(attrs, slog.Int(key, value))
 		}
 	}
+	text("answer", string(e.Answered))
 	text("reason", e.Reason)
 	if e.Err != nil {
 		text("error", e.Err.Error())

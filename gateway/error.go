@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -79,15 +80,19 @@ func unreadable(err error) *Error {
 	return &Error{Code: codes.InvalidArgument, Reason: "bad_request", Public: err.Error(), cause: err}
 }
 
-// unfit is a turn whose parameters do not fit the method's request. What the user said stays out of the log.
+// unfit is a turn that does not fit the method's request. What the user said stays out of the log.
 func unfit(err error) *Error {
-	argument, ok := errors.AsType[*binding.ArgumentError](err)
+	invalid, ok := errors.AsType[*binding.InvalidError](err)
 	if !ok {
 		return internal(err)
 	}
+	fields := make([]string, len(invalid.Violations))
+	for i := range invalid.Violations {
+		fields[i] = fmt.Sprintf("%s, from parameters %q", invalid.Violations[i].Field, invalid.Violations[i].Parameters)
+	}
 	return &Error{
-		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: argument.Error(),
-		cause: fmt.Errorf("the parameter %q does not fit the field %s", argument.Parameter, argument.Field),
+		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: invalid.Error(),
+		cause: fmt.Errorf("the turn does not fit the fields %s", strings.Join(fields, "; ")),
 	}
 }
 

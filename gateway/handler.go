@@ -74,13 +74,7 @@ type Handler struct {
 	Config
 
 	view         intents.View
-	destinations map[way]destination // of the declared routes
-}
-
-// way is how a declared route puts turns to a service.
-type way struct {
-	service     string
-	webhookJSON bool
+	destinations map[binding.IntentServiceOptions]destination // of the declared routes
 }
 
 // destination is a service with the way in which turns are put to it.
@@ -98,6 +92,15 @@ type Binding interface {
 	Answer(response []byte) (binding.Answer, error)
 	// Context returns the name of the ES context that keeps what the service remembers, and its lifespan.
 	Context() (name string, lifespan int32)
+	// SlotFilling reports whether a turn is put to it while an ES agent still collects required parameters, too.
+	SlotFilling() bool
+	// Field returns what is known of a field that the method refused, by its path in the request.
+	Field(turn *dialogflow.Turn, path string) binding.Violation
+}
+
+// served is how turns of a declared route are put to its service.
+func served(route *router.Route) binding.IntentServiceOptions {
+	return binding.IntentServiceOptions{Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling}
 }
 
 // NewHandler returns the handler of a webhook.
@@ -112,7 +115,7 @@ func NewHandler(config Config) (*Handler, error) {
 			config.Webhook.Path, config.Webhook.Reserve, config.Webhook.Timeout)
 	}
 	h := &Handler{
-		Config: config, destinations: map[way]destination{},
+		Config: config, destinations: map[binding.IntentServiceOptions]destination{},
 		view: intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
 	}
 	for _, route := range config.Router.Routes() {
@@ -120,9 +123,8 @@ func NewHandler(config Config) (*Handler, error) {
 		if service == nil {
 			return nil, fmt.Errorf("gateway: the route %q leads to service %q, which is not there", route.Match, route.Service)
 		}
-		h.destinations[way{route.Service, route.WebhookJSON}] = destination{
-			Service: service, Binding: binding.NewIntentService(route.Service, route.WebhookJSON), name: route.Service,
-		}
+		options := served(&route)
+		h.destinations[options] = destination{Service: service, Binding: binding.NewIntentService(options), name: route.Service}
 	}
 	return h, nil
 }

@@ -72,5 +72,5 @@ func (t *turn) find(asked *dialogflow.Turn) (destination, *Error) {
 	if !declared {
 		return destination{}, noRoute()
 	}
-	return t.destinations[way{route.Service, route.WebhookJSON}], nil
+	return t.destinations[served(route)], nil
 }

@@ -7,6 +7,7 @@ import (
 	_ "time/tzdata" // a container has none
 
 	"github.com/intentgate/intentgate/gateway/router"
+	"github.com/intentgate/intentgate/gateway/words"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
@@ -46,6 +47,12 @@ func (r *report) intents(at string, intents *gatewayv1.Intents) {
 	unique(r, intents.GetMethods(), at+".methods[%d].method", (*gatewayv1.MethodBinding).GetMethod)
 	for i, method := range intents.GetMethods() {
 		r.binding(fmt.Sprintf("%s.methods[%d]", at, i), method, allow)
+	}
+	unique(r, intents.GetReprompts(), at+".reprompts[%d].field", (*gatewayv1.Reprompt).GetField)
+	for i, reprompt := range intents.GetReprompts() {
+		if _, err := words.New(reprompt.GetText()); err != nil {
+			r.field(fmt.Sprintf("%s.reprompts[%d].text", at, i), "%s", err)
+		}
 	}
 }
 

@@ -17,8 +17,9 @@ func Routes(config *gatewayv1.Config) []router.Route {
 				Environment: match.GetEnvironment(), Language: match.GetLanguage(),
 				Intent: match.GetIntent(), Action: match.GetAction(), Tag: match.GetTag(),
 			},
-			Service:     route.GetService(),
-			WebhookJSON: route.GetWebhookJson(),
+			Service:          route.GetService(),
+			WebhookJSON:      route.GetWebhookJson(),
+			AfterSlotFilling: route.GetAfterSlotFilling(),
 		})
 	}
 	return routes

@@ -16,6 +16,8 @@ type Route struct {
 	Service string
 	// WebhookJSON hands the service the webhook request as it came, too.
 	WebhookJSON bool
+	// AfterSlotFilling keeps turns from the service while an ES agent still collects required parameters.
+	AfterSlotFilling bool
 }
 
 // General says that the route asks for no intent, action or tag: it gives way to a method that claims the turn.

@@ -52,7 +52,7 @@ func BenchmarkTurn(b *testing.B) {
 	writeToken(b, dir, keys.Issuer)
 	peer := startPeer(b, dir)
 	static := startFixed(b, keys, func(context.Context) error { return nil })
-	floor := startFixed(b, keys, fixedCall(b, dir, peer.service, binding.NewIntentService("orders", false)))
+	floor := startFixed(b, keys, fixedCall(b, dir, peer.service, binding.NewIntentService(binding.IntentServiceOptions{Context: "orders"})))
 	typedFloor := startFixed(b, keys, fixedCall(b, dir, peer.service, benchMethod(b)))
 	config := demoConfig("127.0.0.1:0", peer.service)
 	typed := startGateway(b, dir, config, peer)

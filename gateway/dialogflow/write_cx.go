@@ -10,14 +10,11 @@ import (
 func (w *writer) writeCX() {
 	response := w.open("fulfillmentResponse", '{')
 	w.messagesCX()
-	switch behavior := w.reply.GetMergeBehavior(); behavior {
-	case intentgatev1.Reply_MERGE_BEHAVIOR_UNSPECIFIED:
+	switch w.reply.GetMergeBehavior() {
 	case intentgatev1.Reply_MERGE_BEHAVIOR_APPEND:
 		w.text("mergeBehavior", "APPEND")
 	case intentgatev1.Reply_MERGE_BEHAVIOR_REPLACE:
 		w.text("mergeBehavior", "REPLACE")
-	default:
-		w.drop("merge_behavior: this gateway does not know %d", behavior)
 	}
 	w.close(response, '}')
 
@@ -27,7 +24,7 @@ func (w *writer) writeCX() {
 	w.object("parameters", "session_parameters", w.reply.GetSessionParameters()) // null deletes one
 	w.close(session, '}')
 
-	w.object("payload", "payload", w.reply.GetPayload())
+	w.payload("cx_payload", w.reply.GetCxPayload())
 	w.target()
 	w.dropESOnly()
 }
@@ -43,8 +40,8 @@ func (w *writer) dropESOnly() {
 	if len(w.reply.GetSessionEntityTypes()) > 0 {
 		w.drop("session_entity_types: a CX webhook cannot set them")
 	}
-	if w.reply.GetEndInteraction() {
-		w.drop("end_interaction: CX ends a conversation on a page; use target_page")
+	if w.reply.GetEndInteraction() && w.reply.GetTarget() != nil {
+		w.drop("end_interaction: CX goes to the target instead; pages/END_SESSION is where a conversation ends")
 	}
 }
 
@@ -101,8 +98,6 @@ func (w *writer) kindCX(i int, m *intentgatev1.Reply_Message) {
 		w.drop("messages[%d].card: CX has no cards; use payload", i)
 	case *intentgatev1.Reply_Message_QuickReplies:
 		w.drop("messages[%d].quick_replies: CX has no quick replies; use payload", i)
-	default:
-		w.dropUnknownKind(i, m)
 	}
 }
 
@@ -151,13 +146,6 @@ func (w *writer) wrapped(object, name, s string) {
 	m := w.open(object, '{')
 	w.text(name, s)
 	w.close(m, '}')
-}
-
-// dropUnknownKind tells of a kind that a newer contract has. A message of no kind at all is left out without a word.
-func (w *writer) dropUnknownKind(i int, m *intentgatev1.Reply_Message) {
-	if len(m.ProtoReflect().GetUnknown()) > 0 {
-		w.drop("messages[%d]: its kind is not known to this gateway; its contract is older than the service's", i)
-	}
 }
 
 func messagePlace(i int, kind string) string {

@@ -97,8 +97,6 @@ func (w *writer) kindES(i int, m *intentgatev1.Reply_Message) {
 		w.close(replies, '}')
 	case *intentgatev1.Reply_Message_Payload:
 		w.object("payload", messagePlace(i, "payload"), kind.Payload)
-	default:
-		w.dropUnknownKind(i, m)
 	}
 }
 

@@ -91,6 +91,26 @@ func TestTurnLine(t *testing.T) {
 	}
 }
 
+// A line names the last part that was left out of an answer too, however long the names are, and has an end.
+func TestTurnLineDropped(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	for n, want := range map[int]string{
+		3:  strings.Repeat(long[:253]+"…, ", 2) + "a\\nb",
+		40: strings.Repeat(long[:253]+"…, ", 16) + "and 24 more",
+	} {
+		var log bytes.Buffer
+		event := newTelemetry(t, &log).StartTurn(start)
+		fill(event)
+		event.Dropped = slices.Repeat([]string{long}, n)
+		event.Dropped[n-1] = "a\nb"
+		event.Finish(t.Context())
+		var line struct{ Dropped string }
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil || line.Dropped != want {
+			t.Errorf("%d: %v, got %q, want %q", n, err, line.Dropped, want)
+		}
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	telemetry := newTelemetry(t, io.Discard)
 	for range 2 {

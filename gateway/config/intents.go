@@ -7,7 +7,6 @@ import (
 	_ "time/tzdata" // a container has none
 
 	"github.com/intentgate/intentgate/gateway/router"
-	"github.com/intentgate/intentgate/gateway/words"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
@@ -50,9 +49,7 @@ func (r *report) intents(at string, intents *gatewayv1.Intents) {
 	}
 	unique(r, intents.GetReprompts(), at+".reprompts[%d].field", (*gatewayv1.Reprompt).GetField)
 	for i, reprompt := range intents.GetReprompts() {
-		if _, err := words.New(reprompt.GetText()); err != nil {
-			r.field(fmt.Sprintf("%s.reprompts[%d].text", at, i), "%s", err)
-		}
+		r.texts(fmt.Sprintf("%s.reprompts[%d].text", at, i), reprompt.GetText())
 	}
 }
 
@@ -74,6 +71,9 @@ func (r *report) binding(at string, method *gatewayv1.MethodBinding, allow *gate
 				r.field(fmt.Sprintf("%s.%s[%d]", at, list.name, i), "%s is not among what is allowed; list it in allow.%s", quote(name), list.name)
 			}
 		}
+	}
+	for i, field := range method.GetFields() {
+		r.texts(fmt.Sprintf("%s.fields[%d].options.reprompt", at, i), field.GetOptions().GetReprompt())
 	}
 	unique(r, method.GetFields(), at+".fields[%d].field", (*gatewayv1.FieldBinding).GetField)
 }

@@ -96,6 +96,16 @@ func (r *report) field(path, format string, args ...any) {
 	r.at(node, "%s: %s", path, fmt.Sprintf(format, args...))
 }
 
+// brokenBelow says whether something in a field could not be decoded: what is missed there may be that.
+func (r *report) brokenBelow(path string) bool {
+	for broken := range r.broken {
+		if strings.HasPrefix(broken, path+".") {
+			return true
+		}
+	}
+	return false
+}
+
 // has says whether the file gives the field.
 func (r *report) has(path string) bool {
 	_, ok := r.places[path]

@@ -16,8 +16,10 @@ type Route struct {
 	Service string
 	// WebhookJSON hands the service the webhook request as it came, too.
 	WebhookJSON bool
-	// AfterSlotFilling keeps turns from the service while an ES agent still collects required parameters.
+	// AfterSlotFilling leaves turns of ES to the agent while it collects required parameters.
 	AfterSlotFilling bool
+	// Index is the route's place among all; New fills it in.
+	Index int
 }
 
 // General says that the route asks for no intent, action or tag: it gives way to a method that claims the turn.
@@ -44,6 +46,7 @@ func New(routes []Route) (*Router, error) {
 	router := &Router{routes: slices.Clone(routes), rules: make([]Rule, len(routes))}
 	var problems []error
 	for i, route := range routes {
+		router.routes[i].Index = i
 		if route.Service == "" {
 			problems = append(problems, &RouteError{i, "names no service"})
 		}

@@ -101,34 +101,6 @@ func (w *writer) kindCX(i int, m *intentgatev1.Reply_Message) {
 	}
 }
 
-// formParameters writes the changes to the current form. One that changes nothing is left out.
-func (w *writer) formParameters() {
-	page := w.open("pageInfo", '{')
-	form := w.open("formInfo", '{')
-	list := w.open("parameterInfo", '[')
-	for i, p := range w.reply.GetFormParameters() {
-		if p.GetName() == "" {
-			w.drop("form_parameters[%d]: it has no name", i)
-			continue
-		}
-		if p.GetValue() == nil && !p.GetInvalid() {
-			continue
-		}
-		m := w.open("", '{')
-		w.text("displayName", p.GetName())
-		if p.GetValue() != nil {
-			w.member(fmt.Sprintf("form_parameters[%d]", i), "value", p.GetValue())
-		}
-		if p.GetInvalid() {
-			w.text("state", "INVALID")
-		}
-		w.close(m, '}')
-	}
-	w.close(list, ']')
-	w.close(form, '}')
-	w.close(page, '}')
-}
-
 // The message kinds that both platforms share.
 
 func (w *writer) textMessage(variants ...string) {

@@ -25,6 +25,8 @@ type Error struct {
 	Reason string // stable, snake_case, out of a fixed set: a metric's label
 	Public string // one sentence
 	cause  error
+
+	violations []binding.Violation // of a turn that does not fit the request
 }
 
 // Error returns the cause, for the log.
@@ -92,7 +94,7 @@ func unfit(err error) *Error {
 	}
 	return &Error{
 		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: invalid.Error(),
-		cause: fmt.Errorf("the turn does not fit the fields %s", strings.Join(fields, "; ")),
+		cause: fmt.Errorf("the turn does not fit the fields %s", strings.Join(fields, "; ")), violations: invalid.Violations,
 	}
 }
 

@@ -34,6 +34,8 @@ type Webhook struct {
 	Secrets *secret.Set
 	// RetriesRepeatID says that a retry of Dialogflow's carries the turn id of the first try.
 	RetriesRepeatID bool
+	// ReopenParameters has ES ask again for a parameter that was refused, in ways that Google does not document.
+	ReopenParameters bool
 }
 
 // challenges tell a client what it may prove itself with.

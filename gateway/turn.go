@@ -7,7 +7,6 @@ import (
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/telemetry"
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 // turn is one call of a webhook on its way through the rooms.
@@ -36,25 +35,6 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	}
 	t.event.Answered = telemetry.ByService
 	return body, nil
-}
-
-// inWords looks for words for a failure: of the status that the service returned, or for the rule that a value breaks.
-func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) ([]byte, *Error) {
-	if reply, by := t.refusal(asked, to, failure); reply != nil {
-		body, err := t.write(asked, to, reply)
-		if err == nil {
-			t.event.Answered = by
-			return body, nil
-		}
-		t.event.Dropped = append(t.event.Dropped, "status: "+err.Error())
-	}
-	// A fallback's words go here, together with the failure.
-	return nil, failure
-}
-
-// refusal returns what the status or the broken rules behind a failure say to the user; nil where that is nothing.
-func (t *turn) refusal(_ *dialogflow.Turn, _ destination, _ *Error) (*intentgatev1.Reply, telemetry.Answered) {
-	return nil, ""
 }
 
 // find returns what answers the turn: the first declared route, unless that is a general one and a service claims the turn,

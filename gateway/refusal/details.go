@@ -129,4 +129,3 @@ func path(p *validate.FieldPath) string {
 	}
 	return b.String()
 }
-

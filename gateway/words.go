@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"google.golang.org/grpc/status"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/refusal"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// inWords looks for words for a failure: of the status that the service returned, or for the rule that a value breaks. These are
+// the answer, and nothing has failed; a reply that cannot be written is none.
+func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) ([]byte, *Error) {
+	if reply, by := t.refusal(asked, to, failure); reply != nil {
+		body, err := t.write(asked, to, reply)
+		if err == nil {
+			t.event.Answered, t.event.Err = by, failure // which is no failure any more, but why it is not the service's reply
+			return body, nil
+		}
+		t.event.Dropped = append(t.event.Dropped, "status: "+err.Error())
+	}
+	// A fallback's words go here, together with the failure.
+	return nil, failure
+}
+
+// refusal returns what the status or the broken rules behind a failure say to the user; nil where that is nothing.
+func (t *turn) refusal(asked *dialogflow.Turn, to destination, failure *Error) (*intentgatev1.Reply, telemetry.Answered) {
+	if len(failure.violations) > 0 {
+		return refusal.OfViolations(asked, failure.violations, t.Webhook.ReopenParameters), telemetry.ByRule
+	}
+	said, ok := status.FromError(failure.cause)
+	if !ok || to.Binding == nil {
+		return nil, telemetry.ByNobody
+	}
+	reply, ignored := refusal.OfStatus(asked, said.Proto().GetDetails(), to, t.Webhook.ReopenParameters)
+	for _, what := range ignored {
+		t.event.Dropped = append(t.event.Dropped, "status."+what)
+	}
+	return reply, telemetry.ByStatus
+}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -38,7 +39,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	response, err := to.Invoke(out, call.Method, call.Request)
 	t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start), status.Code(err)
 	if err != nil {
-		if to.claimed && status.Code(err) == codes.Unimplemented {
+		if to.claimed() && status.Code(err) == codes.Unimplemented {
 			t.Intents.Refresh(to.name) // it is another build than the one that claimed the turn
 		}
 		return nil, unanswered(ctx, err)
@@ -59,7 +60,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 
 // write turns a reply into JSON, and notes what the platform cannot express of it.
 func (t *turn) write(asked *dialogflow.Turn, to destination, reply *intentgatev1.Reply) ([]byte, error) {
-	options := dialogflow.WriteOptions{API: t.Webhook.API}
+	options := dialogflow.WriteOptions{API: t.Webhook.API, Context: cmp.Or(to.name, "intentgate")}
 	if to.Binding != nil {
 		options.Context, options.ContextLifespan = to.Context()
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -57,14 +58,15 @@ type Service interface {
 	Invoke(ctx context.Context, method string, request []byte) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed, but for TimeZone; Tokens only where the webhook asks for one, and
-// Intents where services claim any.
+// Config names what a Handler is made of. All of it is needed, but for TimeZone and Fallbacks; Tokens only where the webhook asks for
+// one, and Intents where services claim any.
 type Config struct {
 	Webhook   Webhook
 	Tokens    *idtoken.Verifier
 	Router    *router.Router
 	Services  map[string]Service // by name: at least those that the routes name, and those of Intents
 	Intents   *intents.Catalog   // what services claim; nil: nothing
+	Fallbacks *fallback.Set      // what is answered where services do not; nil: HTTP statuses
 	TimeZone  string             // of the agent's users, by its name in the IANA database; empty: not known
 	BodyLimit int64              // bytes
 	Telemetry *telemetry.Telemetry
@@ -76,7 +78,7 @@ type Handler struct {
 	Config
 
 	view         intents.View
-	destinations map[binding.IntentServiceOptions]destination // of the declared routes
+	destinations []destination // of the declared routes, by their index
 }
 
 // destination is a service with the way in which turns are put to it.
@@ -84,8 +86,8 @@ type destination struct {
 	Service
 	Binding
 
-	name    string
-	claimed bool // by the service, and not declared
+	name  string
+	route int // the index of the declared route; fallback.NoRoute: the service claims the turn, or nobody knows
 }
 
 // Binding is a way in which turns are put to a method. It is safe for concurrent use.
@@ -100,10 +102,8 @@ type Binding interface {
 	Field(turn *dialogflow.Turn, path string) binding.Violation
 }
 
-// served is how turns of a declared route are put to its service.
-func served(route *router.Route) binding.IntentServiceOptions {
-	return binding.IntentServiceOptions{Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling}
-}
+// claimed says that the service claims the turn.
+func (d *destination) claimed() bool { return d.Binding != nil && d.route == fallback.NoRoute }
 
 // NewHandler returns the handler of a webhook.
 func NewHandler(config Config) (*Handler, error) {
@@ -117,16 +117,20 @@ func NewHandler(config Config) (*Handler, error) {
 			config.Webhook.Path, config.Webhook.Reserve, config.Webhook.Timeout)
 	}
 	h := &Handler{
-		Config: config, destinations: map[binding.IntentServiceOptions]destination{},
-		view: intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
+		Config: config,
+		view:   intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
 	}
 	for _, route := range config.Router.Routes() {
 		service := config.Services[route.Service]
 		if service == nil {
 			return nil, fmt.Errorf("gateway: the route %q leads to service %q, which is not there", route.Match, route.Service)
 		}
-		options := served(&route)
-		h.destinations[options] = destination{Service: service, Binding: binding.NewIntentService(options), name: route.Service}
+		h.destinations = append(h.destinations, destination{
+			Service: service, name: route.Service, route: route.Index,
+			Binding: binding.NewIntentService(binding.IntentServiceOptions{
+				Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling,
+			}),
+		})
 	}
 	return h, nil
 }
@@ -167,8 +171,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		event.Code, event.Reason, event.Err, event.FailureStatus = failure.Code, failure.Reason, failure, failure.httpStatus()
 	}
 	if body == nil {
-		event.HTTPStatus = event.FailureStatus
-		failure.write(w)
+		event.HTTPStatus = failure.write(w)
 		return
 	}
 	event.HTTPStatus, event.BytesOut = http.StatusOK, len(body)

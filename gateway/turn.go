@@ -6,6 +6,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
@@ -27,6 +28,10 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	to, failure := t.find(asked)
 	t.event.Service = to.name
 	var body []byte
+	if failure == nil && asked.FillingSlots && !to.SlotFilling() {
+		t.event.Answered = telemetry.BySlots
+		return []byte("{}"), nil // the agent asks for the next parameter in its own words
+	}
 	if failure == nil {
 		body, failure = t.ask(ctx, asked, who, to)
 	}
@@ -43,14 +48,14 @@ func (t *turn) find(asked *dialogflow.Turn) (destination, *Error) {
 	route, declared := t.Router.Find(asked)
 	if t.Intents != nil && (!declared || route.General()) {
 		if target, ok := t.Intents.Find(t.view, asked); ok {
-			return destination{Service: t.Services[target.Service], Binding: target.Method, name: target.Service, claimed: true}, nil
+			return destination{Service: t.Services[target.Service], Binding: target.Method, name: target.Service, route: fallback.NoRoute}, nil
 		}
 		if service, ok := t.Intents.Awaited(t.view, asked); ok {
-			return destination{name: service}, notLearnt(service)
+			return destination{name: service, route: fallback.NoRoute}, notLearnt(service)
 		}
 	}
 	if !declared {
-		return destination{}, noRoute()
+		return destination{route: fallback.NoRoute}, noRoute()
 	}
-	return t.destinations[served(route)], nil
+	return t.destinations[route.Index], nil
 }

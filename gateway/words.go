@@ -4,13 +4,14 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/refusal"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 // inWords looks for words for a failure: of the status that the service returned, or for the rule that a value breaks. These are
-// the answer, and nothing has failed; a reply that cannot be written is none.
+// the answer, and nothing has failed; a reply that cannot be written is none. Then the configuration may have words.
 func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) ([]byte, *Error) {
 	if reply, by := t.refusal(asked, to, failure); reply != nil {
 		body, err := t.write(asked, to, reply)
@@ -20,8 +21,7 @@ func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) (
 		}
 		t.event.Dropped = append(t.event.Dropped, "status: "+err.Error())
 	}
-	// A fallback's words go here, together with the failure.
-	return nil, failure
+	return t.fallback(asked, to, failure)
 }
 
 // refusal returns what the status or the broken rules behind a failure say to the user; nil where that is nothing.
@@ -38,4 +38,28 @@ func (t *turn) refusal(asked *dialogflow.Turn, to destination, failure *Error) (
 		t.event.Dropped = append(t.event.Dropped, "status."+what)
 	}
 	return reply, telemetry.ByStatus
+}
+
+// fallback looks for what the configuration says instead: words, or a status on purpose.
+func (t *turn) fallback(asked *dialogflow.Turn, to destination, failure *Error) ([]byte, *Error) {
+	at := fallback.Place{Webhook: t.Webhook.Path, Route: to.route, Service: to.name}
+	answer, found := t.Fallbacks.Find(asked, at, failure.fallbackCause())
+	if !found || failure.Reason == badRequest || failure.Reason == callerLeft {
+		return nil, failure
+	}
+	t.event.Fallback = answer.At
+	if answer.Reply == nil {
+		failure.instead = answer.Status
+		return nil, failure
+	}
+	body, err := t.write(asked, to, answer.Reply)
+	switch {
+	case err != nil:
+		t.event.Dropped = append(t.event.Dropped, "fallback: "+err.Error())
+	case string(body) == "{}": // all of it was left out: the failure is not to look like an answer
+	default:
+		t.event.Answered = telemetry.ByFallback
+		return body, failure
+	}
+	return nil, failure
 }

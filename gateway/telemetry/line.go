@@ -29,6 +29,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 		}
 	}
 	text("answer", string(e.Answered))
+	text("fallback", e.Fallback)
 	text("reason", e.Reason)
 	if e.Err != nil {
 		text("error", e.Err.Error())

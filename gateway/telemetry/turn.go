@@ -43,6 +43,7 @@ type TurnEvent struct {
 	// What is answered.
 	HTTPStatus int        // zero: the handler did not get as far as an answer
 	Answered   Answered   // whose answer it is
+	Fallback   string     // where the fallback stands in the configuration: its words, or its status on purpose
 	Code       codes.Code // OK, or that of the failure: what was answered instead, or what there were fallback words for
 	Reason     string     // of what is not OK: stable, snake_case, out of a fixed set
 	Err        error      // its private cause

@@ -114,11 +114,15 @@ func (a *assembly) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	fallbacks, err := config.Fallbacks(a.settings)
+	if err != nil {
+		return err // the loader would have told
+	}
 	paths := mux.New(http.MethodPost, gateway.Unrouted(a.telemetry))
 	for i, webhook := range a.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook, a.credentials[i]), Tokens: a.tokens, Router: a.router, Services: a.clients,
-			Intents: a.catalog, TimeZone: webhook.GetTimeZone(), BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
+			Intents: a.catalog, Fallbacks: fallbacks, TimeZone: webhook.GetTimeZone(), BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
 		})
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ type Error struct {
 	cause  error
 
 	violations []binding.Violation // of a turn that does not fit the request
-	instead codes.Code // a status that is answered on purpose; OK: its own
+	instead    codes.Code          // a status that is answered on purpose; OK: its own
 }
 
 // Error returns the cause, for the log.

@@ -78,13 +78,23 @@ func TestDocumentedAnswers(t *testing.T) {
 		out.WriteString("<!-- end -->\n")
 	}
 	out.Write(text[end:])
-	golden(t, page, out.Bytes())
+	if *update {
+		golden(t, page, out.Bytes())
+	} else if got, want := lines(out.Bytes()), lines(text); !slices.Equal(got, want) {
+		i := 0
+		for i < min(len(got), len(want)) && got[i] == want[i] {
+			i++
+		}
+		t.Errorf("docs/answers.md:%d: what goes out is no longer what the page says; run this test with -update and look at the difference", i+1)
+	}
 	for _, path := range paths(new(intentgatev1.Reply).ProtoReflect().Descriptor(), "") {
 		if !seen[path] {
 			t.Errorf("docs/answers.md does not show %s", path)
 		}
 	}
 }
+
+func lines(text []byte) []string { return strings.Split(string(text), "\n") }
 
 // TestDocumentedWarnings wants every sentence about what is left out of an answer in docs/answers.md.
 func TestDocumentedWarnings(t *testing.T) {

@@ -15,12 +15,21 @@ import (
 // session parameter has the same name.
 func (w *writer) contextsES() {
 	set := w.reply.GetSessionParameters().GetFields()
+	named := make(map[string]bool, len(w.reply.GetContexts()))
 	list := w.open("outputContexts", '[')
 	for i, c := range w.reply.GetContexts() {
 		name, ok := w.ofSession("/contexts/", c.GetName())
 		if !ok || !validContext(name) {
 			w.drop("contexts[%d]: %q is not the name of a context of this session; want letters, digits, _, - or %%", i, c.GetName())
 			continue
+		}
+		if named[strings.ToLower(name)] {
+			w.drop("contexts[%d]: %q is named before", i, c.GetName())
+			continue
+		}
+		named[strings.ToLower(name)] = true
+		if c.GetLifespan() <= 0 && len(c.GetParameters().GetFields()) > 0 {
+			w.drop("contexts[%d].parameters: a context that ends holds none", i)
 		}
 		var also map[string]*structpb.Value
 		if len(set) > 0 && sameContext(name, w.opt.Context) {

@@ -120,6 +120,7 @@ func (w *writer) followupEvent() {
 // sessionEntityTypes writes the entity types of this session. Whatever Dialogflow requires of one is seen to here,
 // because it refuses a whole answer for one that lacks it.
 func (w *writer) sessionEntityTypes() {
+	named := make(map[string]bool, len(w.reply.GetSessionEntityTypes()))
 	list := w.open("sessionEntityTypes", '[')
 	for i, t := range w.reply.GetSessionEntityTypes() {
 		name, ok := w.ofSession("/entityTypes/", t.GetName())
@@ -127,10 +128,15 @@ func (w *writer) sessionEntityTypes() {
 			w.drop("session_entity_types[%d]: %q is not the name of an entity type of this session", i, t.GetName())
 			continue
 		}
+		if named[name] {
+			w.drop("session_entity_types[%d]: %q is named before", i, t.GetName())
+			continue
+		}
 		if !slices.ContainsFunc(t.GetEntities(), hasValue) {
 			w.drop("session_entity_types[%d]: it has no entity with a value", i)
 			continue
 		}
+		named[name] = true
 		mode := "ENTITY_OVERRIDE_MODE_SUPPLEMENT"
 		if t.GetMode() == intentgatev1.Reply_SessionEntityType_OVERRIDE_MODE_OVERRIDE {
 			mode = "ENTITY_OVERRIDE_MODE_OVERRIDE"

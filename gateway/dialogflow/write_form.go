@@ -47,6 +47,9 @@ func (w *writer) formParameters() {
 func (w *writer) formParameter(place string, p *intentgatev1.Reply_FormParameter, current *FormParameter) {
 	m := w.open("", '{')
 	w.text("displayName", p.GetName())
+	if current.Required {
+		w.yes("required") // else it were optional from now on, and Dialogflow would not ask for it again
+	}
 	if p.GetValue() != nil {
 		w.member(place, "value", p.GetValue())
 	} else {

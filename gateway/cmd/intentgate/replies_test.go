@@ -43,7 +43,17 @@ const (
   "detectIntentResponseId": "turn-1",
   "text": "hello", "languageCode": "en",
   "fulfillmentInfo": {"tag": "order"},
-  "pageInfo": {"currentPage": "projects/shop/locations/europe-west1/agents/a-1/flows/f-1/pages/p-1", "displayName": "Order"},
+  "pageInfo": {"currentPage": "projects/shop/locations/europe-west1/agents/a-1/flows/f-1/pages/p-1", "displayName": "Order", "formInfo": {"parameterInfo": [
+    {"displayName": "size", "required": true, "state": "FILLED", "value": {
+      "amount": 9007199254740993.0
+    }},
+    {"displayName": "colour", "required": true, "state": "EMPTY"},
+    {"displayName": "count", "required": true, "state": "FILLED", "value": 1.0},
+    {"displayName": "gift", "state": "FILLED", "value": "card"},
+    {"displayName": "wrap", "state": "FILLED", "value": true},
+    {"displayName": "untouched", "state": "FILLED", "value": 1},
+    {"displayName": "note", "state": "INVALID", "value": null}
+  ]}},
   "sessionInfo": {"session": "projects/shop/locations/europe-west1/agents/a-1/environments/draft/sessions/s-1"}
 }`
 )

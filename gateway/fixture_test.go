@@ -17,17 +17,21 @@ import (
 	"time"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
@@ -76,6 +80,8 @@ type setup struct {
 	answer      func(context.Context) ([]byte, error)
 	orders      gateway.Service  // instead of one without a network
 	intents     *intents.Catalog // what it claims
+	fallbacks   string           // the configuration of them, as JSON
+	afterSlots  bool             // the route's after_slot_filling
 	bodyLimit   int64
 }
 
@@ -98,6 +104,9 @@ type line struct {
 	Reason     string `json:"reason"`
 	Code       string `json:"code"`
 	Error      string `json:"error"`
+	Answer     string `json:"answer"`
+	Fallback   string `json:"fallback"`
+	Outcome    string `json:"outcome"`
 	HTTPStatus int    `json:"http_status"`
 	RequestID  string `json:"request_id"`
 }
@@ -143,9 +152,9 @@ func start(t *testing.T, change func(*setup)) *fixture {
 	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(t)
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
-		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON}}))(t),
+		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots}}))(t),
 		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, BodyLimit: with.bodyLimit, Telemetry: meters, Now: clock,
-		Tokens: with.tokens,
+		Tokens: with.tokens, Fallbacks: fallbacks(t, with.fallbacks),
 	}))(t)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
 	if err := mux.Handle(paths, http.MethodPost, with.Path, handler.ServeHTTP); err != nil {
@@ -180,6 +189,19 @@ func start(t *testing.T, change func(*setup)) *fixture {
 		}
 	})
 	return f
+}
+
+// fallbacks compiles the fallbacks of a configuration.
+func fallbacks(t *testing.T, settings string) *fallback.Set {
+	t.Helper()
+	if settings == "" {
+		return nil
+	}
+	parsed := &gatewayv1.Config{}
+	if err := protojson.Unmarshal([]byte(settings), parsed); err != nil {
+		t.Fatal(err)
+	}
+	return must(config.Fallbacks(parsed))(t)
 }
 
 // profile accepts the client's certificate, for any agent or for those named.

@@ -8,13 +8,14 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/caller"
+	"github.com/intentgate/intentgate/services/speech"
 )
 
 // CancelOrder asks whether an order is really to be cancelled.
 func (s *Service) CancelOrder(ctx context.Context, req *ordersv1.CancelOrderRequest) (*ordersv1.CancelOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lang := languageOf(req)
+	lang := speech.Of(req)
 	o, err := s.find(req.GetOrderId(), lang)
 	if err == nil && o.status != packing {
 		err = refuse(codes.FailedPrecondition, lang, o.say(tooLate[o.status], lang))
@@ -33,7 +34,7 @@ func (s *Service) CancelOrder(ctx context.Context, req *ordersv1.CancelOrderRequ
 
 // ConfirmCancellation cancels the order that CancelOrder asked about.
 func (s *Service) ConfirmCancellation(ctx context.Context, req *ordersv1.ConfirmCancellationRequest) (*ordersv1.ConfirmCancellationResponse, error) {
-	lang := languageOf(req)
+	lang := speech.Of(req)
 	resp, err := once(ctx, s, func() (*ordersv1.ConfirmCancellationResponse, error) {
 		o, err := s.asked(req.GetOrderToCancel(), lang)
 		if err != nil {
@@ -57,7 +58,7 @@ func (s *Service) ConfirmCancellation(ctx context.Context, req *ordersv1.Confirm
 func (s *Service) KeepOrder(ctx context.Context, req *ordersv1.KeepOrderRequest) (*ordersv1.KeepOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lang := languageOf(req)
+	lang := speech.Of(req)
 	o, err := s.asked(req.GetOrderToCancel(), lang)
 	if err != nil {
 		return inWords(ctx, err, func(words string) *ordersv1.KeepOrderResponse {

@@ -17,6 +17,7 @@ import (
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/speech"
 )
 
 // Service is the shop. Its orders live in memory and are forgotten with it.
@@ -42,7 +43,7 @@ func New(today time.Time) *Service {
 func (s *Service) TrackOrder(ctx context.Context, req *ordersv1.TrackOrderRequest) (*ordersv1.TrackOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lang := languageOf(req)
+	lang := speech.Of(req)
 	o, err := s.find(req.GetOrderId(), lang)
 	if err != nil {
 		return inWords(ctx, err, func(words string) *ordersv1.TrackOrderResponse {
@@ -75,7 +76,7 @@ func (s *Service) ListOrders(_ context.Context, req *ordersv1.ListOrdersRequest)
 	}
 	slices.SortFunc(found, func(a, b *order) int { return cmp.Or(b.ordered.Compare(a.ordered), cmp.Compare(a.id, b.id)) })
 
-	lang := languageOf(req)
+	lang := speech.Of(req)
 	resp := &ordersv1.ListOrdersResponse{Count: int32(len(found))} //nolint:gosec // a handful
 	for _, o := range found {
 		resp.Texts = append(resp.Texts, o.say(whereabouts[o.status], lang))

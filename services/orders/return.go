@@ -9,11 +9,12 @@ import (
 	"google.golang.org/grpc/codes"
 
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/speech"
 )
 
 // ReturnOrder takes back goods of an order.
 func (s *Service) ReturnOrder(ctx context.Context, req *ordersv1.ReturnOrderRequest) (*ordersv1.ReturnOrderResponse, error) {
-	lang := languageOf(req)
+	lang := speech.Of(req)
 	resp, err := once(ctx, s, func() (*ordersv1.ReturnOrderResponse, error) {
 		o, err := s.find(req.GetOrderId(), lang)
 		if err != nil {

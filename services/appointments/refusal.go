@@ -42,7 +42,7 @@ func (w wish) refuse(ctx context.Context, v visit, f *fault) error {
 		field = w.date
 	}
 	words, choices := f.say(v, w.lang)
-	return refuse.With(codes.FailedPrecondition, f.why[speech.English],
+	return refuse.With(codes.FailedPrecondition, v.say(f.why, speech.English),
 		refuse.Saying(w.lang.String(), words),
 		refuse.Field(field, "cannot be had"),
 		w.offer(ctx, field, choices))
@@ -94,8 +94,11 @@ func esContext(ctx context.Context, name string, turns int32, parameters map[str
 	return []*intentgatev1.Reply_Context{{Name: name, Lifespan: turns, Parameters: object(parameters)}}
 }
 
-// object returns an object of JSON, made of values of our own.
+// object returns an object of JSON, made of values of our own; nil of nil.
 func object(members map[string]any) *structpb.Struct {
+	if members == nil {
+		return nil
+	}
 	made, err := structpb.NewStruct(members)
 	if err != nil {
 		return nil // no value of ours is of another type, nor any text of another encoding

@@ -88,7 +88,7 @@ type setup struct {
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
 // a time that is not far from now: deadlines are about as long as they say.
 type fixture struct {
-	t       *testing.T
+	t       testing.TB
 	now     time.Time
 	url     string
 	client  *http.Client
@@ -103,6 +103,8 @@ type line struct {
 	Message    string `json:"msg"`
 	Reason     string `json:"reason"`
 	Code       string `json:"code"`
+	Answer     string `json:"answer"`
+	Dropped    string `json:"dropped"`
 	Error      string `json:"error"`
 	Answer     string `json:"answer"`
 	Fallback   string `json:"fallback"`
@@ -125,7 +127,7 @@ func (f *fixture) Write(text []byte) (int, error) {
 
 // start runs a gateway that answers "Hello" to turns of any agent of the project shop, if change says nothing else. Its
 // client's certificate is accepted by the profile dialogflow-like and, as that of one agent, by the profile agent.
-func start(t *testing.T, change func(*setup)) *fixture {
+func start(t testing.TB, change func(*setup)) *fixture {
 	t.Helper()
 	f := &fixture{
 		t: t, now: time.Now().Truncate(time.Second),

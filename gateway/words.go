@@ -11,15 +11,19 @@ import (
 )
 
 // inWords looks for words for a failure: of the status that the service returned, or for the rule that a value breaks. These are
-// the answer, and nothing has failed; a reply that cannot be written is none. Then the configuration may have words.
+// the answer, and nothing has failed. A reply that cannot be written is none, nor is one of which the platform can express
+// nothing. Then the configuration may have words.
 func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) ([]byte, *Error) {
 	if reply, by := t.refusal(asked, to, failure); reply != nil {
+		dropped := len(t.event.Dropped)
 		body, err := t.write(asked, to, reply)
-		if err == nil {
+		if err == nil && (string(body) != "{}" || len(t.event.Dropped) == dropped) {
 			t.event.Answered, t.event.Err = by, failure // which is no failure any more, but why it is not the service's reply
 			return body, nil
 		}
-		t.event.Dropped = append(t.event.Dropped, "status: "+err.Error())
+		if err != nil {
+			t.event.Dropped = append(t.event.Dropped, "status: "+err.Error())
+		}
 	}
 	return t.fallback(asked, to, failure)
 }

@@ -106,7 +106,6 @@ type line struct {
 	Answer     string `json:"answer"`
 	Dropped    string `json:"dropped"`
 	Error      string `json:"error"`
-	Answer     string `json:"answer"`
 	Fallback   string `json:"fallback"`
 	Outcome    string `json:"outcome"`
 	HTTPStatus int    `json:"http_status"`
@@ -194,7 +193,7 @@ func start(t testing.TB, change func(*setup)) *fixture {
 }
 
 // fallbacks compiles the fallbacks of a configuration.
-func fallbacks(t *testing.T, settings string) *fallback.Set {
+func fallbacks(t testing.TB, settings string) *fallback.Set {
 	t.Helper()
 	if settings == "" {
 		return nil

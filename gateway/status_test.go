@@ -74,13 +74,13 @@ func circumstances() []circumstance {
 	}
 }
 
-// said is what a service says with its status.
-type said struct {
+// saying is what a service says with its status.
+type saying struct {
 	name    string
 	details []proto.Message
 }
 
-func sayings() []said {
+func sayings() []saying {
 	en, de := &errdetails.LocalizedMessage{Locale: "en", Message: "Seven is sold out."}, &errdetails.LocalizedMessage{Locale: "de", Message: "Sieben ist ausverkauft."}
 	field := func(words *errdetails.LocalizedMessage) *errdetails.BadRequest {
 		return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
@@ -97,7 +97,7 @@ func sayings() []said {
 	}
 	clears := &intentgatev1.Reply{FormParameters: []*intentgatev1.Reply_FormParameter{{Name: "size", Value: structpb.NewNullValue()}}}
 	tooLarge := &intentgatev1.Reply{Texts: []string{strings.Repeat(`"`, 40<<10)}} // in JSON twice as long
-	return []said{
+	return []saying{
 		{"nothing for the user", nil},
 		{"LocalizedMessage", []proto.Message{en}},
 		{"LocalizedMessage in two languages", []proto.Message{de, en}},

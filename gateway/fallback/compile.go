@@ -57,6 +57,9 @@ func New(settings *gatewayv1.Config, match func(*gatewayv1.Match) router.Match) 
 		if err != nil {
 			c.problem(at+".match", "%s", err.Error())
 		}
+		if language := turns.GetMatch().GetLanguage(); language != "" {
+			c.languages = append(c.languages, language)
+		}
 		of := turnLevel{rule, match(turns.GetMatch()), at, c.level(at+".fallback", turns.GetFallback(), served.among(&rule))}
 		if of.level != nil {
 			c.hidden(set.turns, &of)
@@ -76,6 +79,7 @@ func New(settings *gatewayv1.Config, match func(*gatewayv1.Match) router.Match) 
 	if err := errors.Join(c.problems...); err != nil {
 		return nil, err
 	}
+	set.named = c.languages
 	return set, nil
 }
 
@@ -106,8 +110,11 @@ func (p platforms) among(rule *router.Rule) platforms {
 	return p & taken
 }
 
-// compiler collects problems.
-type compiler struct{ problems []error }
+// compiler collects problems, and the languages that are named.
+type compiler struct {
+	problems  []error
+	languages []string
+}
 
 func (c *compiler) problem(path, format string, args ...any) {
 	c.problems = append(c.problems, &Problem{path, fmt.Sprintf(format, args...)})
@@ -188,6 +195,9 @@ func (c *compiler) text(at string, byLanguage map[string]string) *words.Texts {
 			continue
 		}
 		good[name] = text
+		if name != words.Default {
+			c.languages = append(c.languages, name)
+		}
 	}
 	texts, _ := words.New(good)
 	return texts

@@ -17,6 +17,7 @@ type Set struct {
 	services map[string]*level // by name
 	webhooks map[string]*level // by path
 	global   *level
+	named    []string // the languages
 }
 
 // level is one fallback of the configuration; nil: none. It holds the answer to each cause, and the general one; nil: none.
@@ -54,8 +55,8 @@ type Answer struct {
 }
 
 // Find returns what is answered to a turn that failed for a cause; false where nothing is configured. The order is that of
-// package documentation in config.proto: the route's, those of turns, the service's, the webhook's and, on ES, the global one;
-// in each the cause's own before the general one. One that has nothing for the platform or the language is passed over.
+// config.proto: the route's, those of turns, the service's, the webhook's and, on ES, the global one; in each the cause's own
+// before the general one. One that has nothing for the platform or the language is passed over.
 func (s *Set) Find(turn *dialogflow.Turn, at Place, cause Cause) (Answer, bool) {
 	if s == nil {
 		return Answer{}, false

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 )
 
@@ -106,18 +107,13 @@ func (v *verdict) fail(status int, err error) {
 		v.effect(`tell the API's caller "Webhook call failed", status 206`)
 		return
 	}
-	v.Event = "webhook.error"
 	switch {
 	case timedOut(err):
-		v.Event += ".timeout"
+		v.Event = "webhook.error.timeout"
 	case err != nil:
-		v.Event += ".not-found"
-	case status == http.StatusBadRequest:
-		v.Event += ".bad-request"
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		v.Event += ".rejected"
-	case status == http.StatusServiceUnavailable:
-		v.Event += ".unavailable"
+		v.Event = "webhook.error.not-found"
+	default:
+		v.Event = binding.CXEvent(status)
 	}
 	v.effect("raise the event %s", v.Event)
 }

@@ -202,6 +202,9 @@ services:
         actions: ["order.*"]
         tags: [track-order, list-orders, cancel-order, confirm-cancel, deny-cancel, return-order]
         services: [%s]
+    fallback:
+      text: {en: "I cannot look at orders now. Please try again later.", de: "Ich komme gerade nicht an die Bestellungen. Bitte versuche es später."}
+      causes: {timeout: {text: {en: "That takes longer than usual. Please ask again.", de: "Das dauert länger als sonst. Bitte frag noch einmal."}}}
 routes:
   - {service: orders}   # what no method claims: the welcome, and what nobody understands
 status: {listen: "127.0.0.1:0"}

@@ -242,7 +242,7 @@ services:
         actions: ["appointment.*"]
         tags: [book-appointment, find-appointment, reschedule-appointment, cancel-appointment, confirm-cancel-appointment, keep-appointment]
     fallback:
-      text: {en: "I cannot look into our diary now. Please try again later.", de: "Ich komme gerade nicht an unseren Kalender. Bitte versuche es später."}
+      text: {en: "I cannot look into our diary now. Please try again later.", de: "Ich komme gerade nicht an unseren Kalender. Bitte versuchen Sie es später noch einmal."}
 routes:
   - {service: orders}   # what no method claims: the welcome, and what nobody understands
 status: {listen: "127.0.0.1:0"}

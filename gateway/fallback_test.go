@@ -127,27 +127,32 @@ func TestFallbackPrecedence(t *testing.T) {
 		},
 		"a status on purpose": {
 			func(s *setup) { s.answer, s.fallbacks = fail(codes.Internal), only(`{"status": "UNAVAILABLE"}`) },
-			"", 503, `"code":14`, line{Code: "Internal", Reason: "service_status", Fallback: "webhooks[0].fallback"},
+			"", 503, `"code":14`,
+			line{Code: "Internal", Reason: "service_status", Fallback: "webhooks[0].fallback"},
 		},
 		"the failure's own": {
 			func(s *setup) { s.answer, s.fallbacks = fail(codes.NotFound), only(`{"status": "OWN"}`) },
-			"", 404, `"code":5`, line{Code: "NotFound", Reason: "service_status", Fallback: "webhooks[0].fallback"},
+			"", 404, `"code":5`,
+			line{Code: "NotFound", Reason: "service_status", Fallback: "webhooks[0].fallback"},
 		},
 		"another language": {
 			func(s *setup) { s.answer, s.fallbacks = fail(codes.NotFound), only(`{"text": {"ja": "x"}}`) },
-			"", 404, `"code":5`, line{Code: "NotFound", Reason: "service_status"},
+			"", 404, `"code":5`,
+			line{Code: "NotFound", Reason: "service_status"},
 		},
 		"another cause": {
 			func(s *setup) {
 				s.answer, s.fallbacks = fail(codes.NotFound), only(`{"causes": {"invalid": {"event": "x"}}}`)
 			},
-			"", 404, `"code":5`, line{Code: "NotFound", Reason: "service_status"},
+			"", 404, `"code":5`,
+			line{Code: "NotFound", Reason: "service_status"},
 		},
 		"no route": {
 			func(s *setup) {
 				s.match.Intent, s.fallbacks = "none", only(`{"causes": {"internal": {"text": {"en": "Oh."}}, "refused": {"event": "no"}}}`)
 			},
-			"", 200, said("Oh."), line{Code: "NotFound", Reason: "no_route", Answer: "fallback", Fallback: "webhooks[0].fallback.causes.internal"},
+			"", 200, said("Oh."),
+			line{Code: "NotFound", Reason: "no_route", Answer: "fallback", Fallback: "webhooks[0].fallback.causes.internal"},
 		},
 		"no route, and something to remember": {
 			func(s *setup) { s.match.Intent, s.fallbacks = "none", only(`{"sessionParameters": {"lost": true}}`) },
@@ -159,20 +164,23 @@ func TestFallbackPrecedence(t *testing.T) {
 				s.Profiles, s.answer = []string{"agent"}, fail(codes.Internal)
 				s.fallbacks = `{"services": [{"name": "orders", "fallback": {"targetPage": "projects/p/locations/l/agents/a/flows/f/pages/p"}}]}`
 			}),
-			recorded(t, "cx-order-track"), 500, `"code":13`, line{Code: "Internal", Reason: "service_status", Fallback: "services[0].fallback"},
+			recorded(t, "cx-order-track"), 500, `"code":13`,
+			line{Code: "Internal", Reason: "service_status", Fallback: "services[0].fallback"},
 		},
 		"a caller that is refused": {
 			func(s *setup) {
 				s.Projects, s.fallbacks = []authn.Project{{ID: "another", Number: 1}}, only(`{"event": "x"}`)
 			},
-			"", 403, `"code":7`, line{Code: "PermissionDenied", Reason: "project_mismatch"},
+			"", 403, `"code":7`,
+			line{Code: "PermissionDenied", Reason: "project_mismatch"},
 		},
 		"a request that is none": {
 			func(s *setup) { s.fallbacks = only(`{"event": "x"}`) }, "{}", 400, `"code":3`, line{Code: "InvalidArgument", Reason: "bad_request"},
 		},
 		"a session too long": {
 			func(s *setup) { s.fallbacks = only(`{"event": "x"}`) },
-			strings.ReplaceAll(order, "90be2d7f6c11", strings.Repeat("9", 5<<10)), 400, `"code":3`, line{Code: "InvalidArgument", Reason: "bad_request"},
+			strings.ReplaceAll(order, "90be2d7f6c11", strings.Repeat("9", 5<<10)), 400, `"code":3`,
+			line{Code: "InvalidArgument", Reason: "bad_request"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

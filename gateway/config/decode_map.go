@@ -73,7 +73,12 @@ func (r *report) json(node *yaml.Node, path string) *structpb.Value {
 		return structpb.NewListValue(list)
 	case yaml.AliasNode:
 		return structpb.NewNullValue() // told by inspect
+	default:
+		return r.jsonScalar(node, path)
 	}
+}
+
+func (r *report) jsonScalar(node *yaml.Node, path string) *structpb.Value {
 	switch node.ShortTag() {
 	case "!!null":
 		return structpb.NewNullValue()

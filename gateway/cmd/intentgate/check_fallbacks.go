@@ -175,8 +175,12 @@ func (h *hearing) tell(turns string) (report doctor.Report) {
 		groups[i].causes = append(groups[i].causes, cause)
 	}
 	for _, g := range groups {
-		causes := strings.ReplaceAll(strings.Trim(fmt.Sprint(g.causes), "[]"), " ", ", ")
-		if len(g.causes) == len(fallback.Causes()) {
+		names := make([]string, len(g.causes))
+		for i, cause := range g.causes {
+			names[i] = cause.String()
+		}
+		causes := strings.Join(names, ", ")
+		if len(names) == len(fallback.Causes()) {
 			causes = "any failure"
 		}
 		finding := doctor.Pass("fallback", "%s: %s: %s", turns, causes, inLanguages(platform, g.causes, g.words))

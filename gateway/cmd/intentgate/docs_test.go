@@ -212,3 +212,22 @@ func TestDocumentedReasons(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedAnswers wants a row for everybody who can answer a turn.
+func TestDocumentedAnswers(t *testing.T) {
+	t.Parallel()
+	table := documents(t)["docs/mtls.md"]
+	source, err := os.ReadFile(filepath.Join("..", "..", "telemetry", "turn.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`Answered += "([a-z]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(all) < 5 {
+		t.Errorf("%d answers: are they written otherwise now?", len(all))
+	}
+	for _, answer := range all {
+		if !strings.Contains(table, "\n| `"+answer[1]+"` |") {
+			t.Errorf("docs/mtls.md has no row for %s", answer[1])
+		}
+	}
+}

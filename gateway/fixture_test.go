@@ -126,10 +126,10 @@ func (f *fixture) Write(text []byte) (int, error) {
 
 // start runs a gateway that answers "Hello" to turns of any agent of the project shop, if change says nothing else. Its
 // client's certificate is accepted by the profile dialogflow-like and, as that of one agent, by the profile agent.
-func start(t testing.TB, change func(*setup)) *fixture {
-	t.Helper()
+func start(tb testing.TB, change func(*setup)) *fixture {
+	tb.Helper()
 	f := &fixture{
-		t: t, now: time.Now().Truncate(time.Second),
+		t: tb, now: time.Now().Truncate(time.Second),
 		service: &service{calls: make(chan invocation, 100)}, lines: make(chan line, 100),
 	}
 	with := setup{
@@ -150,20 +150,20 @@ func start(t testing.TB, change func(*setup)) *fixture {
 		with.orders = f.service
 	}
 	logger := slog.New(slog.NewJSONHandler(f, nil))
-	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(t)
+	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(tb)
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
-		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots}}))(t),
+		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots}}))(tb),
 		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, BodyLimit: with.bodyLimit, Telemetry: meters, Now: clock,
-		Tokens: with.tokens, Fallbacks: fallbacks(t, with.fallbacks),
-	}))(t)
+		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
+	}))(tb)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
 	if err := mux.Handle(paths, http.MethodPost, with.Path, handler.ServeHTTP); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
-	f.ca = must(devca.New(devca.Options{CommonName: "CA", Now: clock}))(t)
-	f.trust = must(authn.NewTrust(f.profile("dialogflow-like"), f.profile("agent", agentName)))(t)
+	f.ca = must(devca.New(devca.Options{CommonName: "CA", Now: clock}))(tb)
+	f.trust = must(authn.NewTrust(f.profile("dialogflow-like"), f.profile("agent", agentName)))(tb)
 	own := f.issue(devca.Leaf{DNS: []string{"edge.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	server := must(edge.New(edge.Config{
 		Listen: "127.0.0.1:0", Certificate: func() *tls.Certificate { return &own }, Trust: f.trust,
@@ -172,8 +172,8 @@ func start(t testing.TB, change func(*setup)) *fixture {
 			Handshakes: 64, Connections: 64,
 		},
 		Drain: patience, Handler: paths, Logger: logger, Now: clock,
-	}))(t)
-	ctx, stop := context.WithCancel(t.Context())
+	}))(tb)
+	ctx, stop := context.WithCancel(tb.Context())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx) }()
 
@@ -182,27 +182,27 @@ func start(t testing.TB, change func(*setup)) *fixture {
 		MinVersion: tls.VersionTLS13, RootCAs: f.ca.Pool(), ServerName: "edge.example", Time: clock, Certificates: []tls.Certificate{google},
 	}}
 	f.client, f.url = &http.Client{Transport: transport, Timeout: patience}, "https://"+server.Addr().String()+"/turns"
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		transport.CloseIdleConnections()
 		stop()
 		if err := <-served; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return f
 }
 
 // fallbacks compiles the fallbacks of a configuration.
-func fallbacks(t testing.TB, settings string) *fallback.Set {
-	t.Helper()
+func fallbacks(tb testing.TB, settings string) *fallback.Set {
+	tb.Helper()
 	if settings == "" {
 		return nil
 	}
 	parsed := &gatewayv1.Config{}
 	if err := protojson.Unmarshal([]byte(settings), parsed); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return must(config.Fallbacks(parsed))(t)
+	return must(config.Fallbacks(parsed))(tb)
 }
 
 // profile accepts the client's certificate, for any agent or for those named.

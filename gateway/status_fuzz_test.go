@@ -93,9 +93,9 @@ func (d *dice) value(f protoreflect.FieldDescriptor, empty func() protoreflect.V
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(d.roll(2) == 0)
 	case protoreflect.EnumKind:
-		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(d.roll(6) - 1))
+		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(d.roll(6) - 1)) //nolint:gosec // it fits
 	case protoreflect.DoubleKind:
-		return protoreflect.ValueOfFloat64([]float64{7, 0.1, 1e300, -0.0, math.NaN(), math.Inf(1)}[d.roll(6)])
+		return protoreflect.ValueOfFloat64([]float64{7, 0.1, 1e300, math.Copysign(0, -1), math.NaN(), math.Inf(1)}[d.roll(6)])
 	case protoreflect.MessageKind:
 		value := empty()
 		if depth < 40 {
@@ -259,8 +259,10 @@ func (d *dice) turn(api dialogflow.API) string {
 		if d.roll(3) > 0 {
 			page["formInfo"] = map[string]any{"parameterInfo": []any{parameter}}
 		}
-		body = map[string]any{"detectIntentResponseId": "1", "languageCode": language, "fulfillmentInfo": map[string]any{"tag": "order"}, "pageInfo": page,
-			"sessionInfo": map[string]any{"session": agentName + "/sessions/s", "parameters": json.RawMessage(`{"colour": ` + colour + `}`)}}
+		body = map[string]any{
+			"detectIntentResponseId": "1", "languageCode": language, "fulfillmentInfo": map[string]any{"tag": "order"}, "pageInfo": page,
+			"sessionInfo": map[string]any{"session": agentName + "/sessions/s", "parameters": json.RawMessage(`{"colour": ` + colour + `}`)},
+		}
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -147,21 +147,25 @@ func TestOfStatus(t *testing.T) {
 		"elsewhere, without words":        {cx(), []proto.Message{bad("silent_session")}, ""},
 		"a Reply that tells of the field": {cx(), []proto.Message{bad("silent"), &intentgatev1.Reply{FormParameters: []*intentgatev1.Reply_FormParameter{{Name: "silent"}}}}, `{"formParameters":[{"name":"silent"}]}`},
 		"rules": {
-			cx(), []proto.Message{broken(&validate.FieldPath{Elements: []*validate.FieldPathElement{element("size", -1)}})},
+			cx(),
+			[]proto.Message{broken(&validate.FieldPath{Elements: []*validate.FieldPathElement{element("size", -1)}})},
 			`{"texts":["Nochmal size?"], "formParameters":[{"name":"size", "invalid":true}]}`,
 		},
 		"rules within": {
-			cx(), []proto.Message{broken(&validate.FieldPath{Elements: []*validate.FieldPathElement{element("items", 2), element("size", -1)}}, nil)},
+			cx(),
+			[]proto.Message{broken(&validate.FieldPath{Elements: []*validate.FieldPathElement{element("items", 2), element("size", -1)}}, nil)},
 			`{"texts":["Nochmal items[2].size?", "Nochmal ?"]}`,
 		},
 		"a message beside it": {
-			cx(), []proto.Message{text("de", "Nein."), &intentgatev1.Reply{Messages: []*intentgatev1.Reply_Message{{
+			cx(),
+			[]proto.Message{text("de", "Nein."), &intentgatev1.Reply{Messages: []*intentgatev1.Reply_Message{{
 				Kind: &intentgatev1.Reply_Message_Text{Text: &intentgatev1.Reply_Text{Variants: []string{"Nein."}}},
 			}}}},
 			`{"messages":[{"text":{"variants":["Nein."]}}]}`,
 		},
 		"a message to the other platform": {
-			cx(), []proto.Message{text("de", "Nein."), &intentgatev1.Reply{Messages: []*intentgatev1.Reply_Message{{
+			cx(),
+			[]proto.Message{text("de", "Nein."), &intentgatev1.Reply{Messages: []*intentgatev1.Reply_Message{{
 				Kind: &intentgatev1.Reply_Message_Text{Text: &intentgatev1.Reply_Text{Variants: []string{"Nein."}}}, Platform: intentgatev1.Platform_PLATFORM_ES,
 			}}}},
 			`{"texts":["Nein."], "messages":[{"text":{"variants":["Nein."]}, "platform":"PLATFORM_ES"}]}`,

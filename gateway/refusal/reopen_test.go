@@ -14,8 +14,10 @@ import (
 // collecting are the contexts of an ES agent that has collected a size, and asks for a colour.
 func collecting() []dialogflow.Context {
 	slots := dialogflow.Parameters{
-		{Name: "Size", Value: dialogflow.Value("7")}, {Name: "Size.original", Value: dialogflow.Value(`"seven"`)},
-		{Name: "colour", Value: dialogflow.Value(`""`)}, {Name: "colour.original", Value: dialogflow.Value(`""`)},
+		{Name: "Size", Value: dialogflow.Value("7")},
+		{Name: "Size.original", Value: dialogflow.Value(`"seven"`)},
+		{Name: "colour", Value: dialogflow.Value(`""`)},
+		{Name: "colour.original", Value: dialogflow.Value(`""`)},
 	}
 	return []dialogflow.Context{
 		{Name: "shop_order-new_dialog_context", Lifespan: 2, Parameters: slots},

@@ -68,7 +68,9 @@ func TestRefusals(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g.service.answers(func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) { return nil, c.refusal })
+			g.service.answers(func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
+				return nil, c.refusal
+			})
 			for _, way := range []struct {
 				path, turn, want string
 				api              dialogflow.API

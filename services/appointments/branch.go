@@ -63,7 +63,7 @@ func (b *branch) on(day time.Time) (_ hours, open bool) {
 func (b *branch) at(d *date.Date, t *timeofday.TimeOfDay) (_ time.Time, ok bool) {
 	day := time.Date(int(d.GetYear()), time.Month(d.GetMonth()), int(d.GetDay()), 0, 0, 0, 0, b.zone)
 	at := setClock(day, t)
-	return at, proto.Equal(dateOf(at), d) && d.GetYear() > 0 && at.Hour() == int(t.GetHours())
+	return at, proto.Equal(dateOf(at), d) && d.GetYear() > 0
 }
 
 // setClock returns another time of a day.

@@ -88,7 +88,7 @@ func (w wish) settled(ctx context.Context) *intentgatev1.Reply {
 // what is being talked about.
 func esContext(ctx context.Context, name string, turns int32, parameters map[string]any) []*intentgatev1.Reply_Context {
 	call, ok := caller.FromContext(ctx)
-	if !ok || name == "" || call.Caller.GetPlatform() != intentgatev1.Platform_PLATFORM_ES {
+	if !ok || call.Caller.GetPlatform() != intentgatev1.Platform_PLATFORM_ES {
 		return nil
 	}
 	return []*intentgatev1.Reply_Context{{Name: name, Lifespan: turns, Parameters: object(parameters)}}

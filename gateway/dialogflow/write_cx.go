@@ -2,6 +2,7 @@ package dialogflow
 
 import (
 	"fmt"
+	"strings"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -40,7 +41,7 @@ func (w *writer) dropESOnly() {
 	if len(w.reply.GetSessionEntityTypes()) > 0 {
 		w.drop("session_entity_types: a CX webhook cannot set them")
 	}
-	if w.reply.GetEndInteraction() && w.reply.GetTarget() != nil {
+	if w.reply.GetEndInteraction() && w.reply.GetTarget() != nil && !strings.HasSuffix(w.reply.GetTargetPage(), endSession) {
 		w.drop("end_interaction: CX goes to the target instead; pages/END_SESSION is where a conversation ends")
 	}
 }

@@ -46,7 +46,7 @@ func Load(path string, now time.Time) (*gatewayv1.Config, error) {
 func parse(name, folder string, data []byte, now time.Time) (*gatewayv1.Config, error) {
 	report := &report{file: name, places: map[string]place{}, broken: map[string]bool{}, told: map[string]bool{}}
 	config := &gatewayv1.Config{}
-	if root := report.document(data); root != nil {
+	if root := report.document(data, "edge, webhooks, services, routes"); root != nil {
 		report.message(root, "", config.ProtoReflect())
 		if err := report.rules(config); err != nil {
 			return nil, err

@@ -12,13 +12,22 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const emptyFile = "the file is empty; want the keys edge, webhooks, services, routes"
+// emptyFile tells of the keys that a file needs.
+const emptyFile = "the file is empty; want the keys %s"
+
+// Document returns the root of the one YAML document of a file that has other keys than a configuration and is read as
+// strictly: without duplicate keys, aliases, anchors and tags. The error is an *Error.
+func Document(file string, data []byte, keys string) (*yaml.Node, error) {
+	r := &report{file: file}
+	root := r.document(data, keys)
+	return root, r.err()
+}
 
 // document parses the one YAML document of a file and returns its root, or nil where there is nothing to decode. It
 // refuses what the YAML library accepts although people never mean it.
-func (r *report) document(data []byte) *yaml.Node {
+func (r *report) document(data []byte, keys string) *yaml.Node {
 	if len(data) > maxSize {
-		r.add(1, 1, "the file is larger than %d bytes; is this the configuration?", maxSize)
+		r.add(1, 1, "the file is larger than %d bytes; is it the right one?", maxSize)
 		return nil
 	}
 	if at := invalidUTF8(data); at >= 0 {
@@ -30,7 +39,7 @@ func (r *report) document(data []byte) *yaml.Node {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		r.add(1, 1, emptyFile)
+		r.add(1, 1, emptyFile, keys)
 		return nil
 	case err != nil:
 		r.syntax(err)
@@ -45,7 +54,7 @@ func (r *report) document(data []byte) *yaml.Node {
 	}
 	root := document.Content[0]
 	if root.ShortTag() == "!!null" {
-		r.at(root, emptyFile)
+		r.at(root, emptyFile, keys)
 		return nil
 	}
 	if deep := tooDeep(root, maxDepth); deep != nil {

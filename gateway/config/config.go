@@ -44,9 +44,9 @@ func Load(path string, now time.Time) (*gatewayv1.Config, error) {
 
 // parse is Load after reading: name is the file's name in problems, folder the start of relative paths.
 func parse(name, folder string, data []byte, now time.Time) (*gatewayv1.Config, error) {
-	report := &report{file: name, places: map[string]place{}, broken: map[string]bool{}, told: map[string]bool{}}
+	report := newReport(name, Schema{Keys: "edge, webhooks, services, routes", Wants: wants})
 	config := &gatewayv1.Config{}
-	if root := report.document(data, "edge, webhooks, services, routes"); root != nil {
+	if root := report.document(data); root != nil {
 		report.message(root, "", config.ProtoReflect())
 		if err := report.rules(config); err != nil {
 			return nil, err

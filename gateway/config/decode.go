@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -78,6 +79,10 @@ func (r *report) value(node *yaml.Node, path string, field protoreflect.FieldDes
 		}
 		if object, ok := into.Interface().(*structpb.Struct); ok {
 			r.object(node, path, object)
+			return fresh, true
+		}
+		if value, ok := into.Interface().(*structpb.Value); ok {
+			proto.Merge(value, r.json(node, path))
 			return fresh, true
 		}
 		r.message(node, path, into)

@@ -10,22 +10,45 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
 )
 
-// emptyFile tells of the keys that a file needs.
 const emptyFile = "the file is empty; want the keys %s"
 
-// Document returns the root of the one YAML document of a file that has other keys than a configuration and is read as
-// strictly: without duplicate keys, aliases, anchors and tags. The error is an *Error.
-func Document(file string, data []byte, keys string) (*yaml.Node, error) {
-	r := &report{file: file}
-	root := r.document(data, keys)
-	return root, r.err()
+// Document is a file with a schema of its own, which is read as strictly as the configuration.
+type Document struct{ report *report }
+
+// Schema says what a Document holds.
+type Schema struct {
+	Keys  string            // those that it needs, for who has an empty file
+	Wants map[string]string // what the rules want of a field, in words, by its path without indices
 }
+
+// Read decodes a YAML file into a message and applies the rules of its schema. What is wrong with the file is told by Err; the error is
+// one of the schema.
+func Read(file string, data []byte, schema Schema, into proto.Message) (*Document, error) {
+	r := newReport(file, schema)
+	if root := r.document(data); root != nil {
+		r.message(root, "", into.ProtoReflect())
+		if err := r.rules(into); err != nil {
+			return nil, err
+		}
+	}
+	return &Document{r}, nil
+}
+
+// Node returns the value at a path such as `webhooks[0].path`, and the root for "". It is nil where the file has none.
+func (d *Document) Node(path string) *yaml.Node { return d.report.places[path].value }
+
+// Refuse adds a problem at a path, or where it is missing.
+func (d *Document) Refuse(path, format string, args ...any) { d.report.field(path, format, args...) }
+
+// Err returns all problems, as an *Error, or nil.
+func (d *Document) Err() error { return d.report.err() }
 
 // document parses the one YAML document of a file and returns its root, or nil where there is nothing to decode. It
 // refuses what the YAML library accepts although people never mean it.
-func (r *report) document(data []byte, keys string) *yaml.Node {
+func (r *report) document(data []byte) *yaml.Node {
 	if len(data) > maxSize {
 		r.add(1, 1, "the file is larger than %d bytes; is it the right one?", maxSize)
 		return nil
@@ -39,7 +62,7 @@ func (r *report) document(data []byte, keys string) *yaml.Node {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		r.add(1, 1, emptyFile, keys)
+		r.add(1, 1, emptyFile, r.schema.Keys)
 		return nil
 	case err != nil:
 		r.syntax(err)
@@ -54,7 +77,7 @@ func (r *report) document(data []byte, keys string) *yaml.Node {
 	}
 	root := document.Content[0]
 	if root.ShortTag() == "!!null" {
-		r.at(root, emptyFile, keys)
+		r.at(root, emptyFile, r.schema.Keys)
 		return nil
 	}
 	if deep := tooDeep(root, maxDepth); deep != nil {

@@ -48,10 +48,15 @@ type place struct {
 // path is empty.
 type report struct {
 	file     string
+	schema   Schema
 	places   map[string]place
 	broken   map[string]bool // paths that could not be decoded: what follows from that is not told
 	told     map[string]bool // paths that have a problem already
 	problems []Problem
+}
+
+func newReport(file string, schema Schema) *report {
+	return &report{file: file, schema: schema, places: map[string]place{}, broken: map[string]bool{}, told: map[string]bool{}}
 }
 
 // at adds a problem at a node.

@@ -7,8 +7,7 @@ import (
 	"strings"
 
 	"buf.build/go/protovalidate"
-
-	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // wants says in words what the schema's rules want of a field, with an example. Indices are left out of the paths.
@@ -84,11 +83,11 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 var index = regexp.MustCompile(`\[(\d+|"(?:[^"\\]|\\.)*")\]`)
 
 // rules adds what violates the schema's own rules. The error is one of the schema, not of the file.
-func (r *report) rules(config *gatewayv1.Config) error {
-	err := protovalidate.Validate(config)
+func (r *report) rules(message proto.Message) error {
+	err := protovalidate.Validate(message)
 	var invalid *protovalidate.ValidationError
 	if err != nil && !errors.As(err, &invalid) {
-		return fmt.Errorf("apply the rules of the configuration's schema: %w", err)
+		return fmt.Errorf("apply the rules of the schema: %w", err)
 	}
 	if invalid == nil {
 		return nil
@@ -99,7 +98,7 @@ func (r *report) rules(config *gatewayv1.Config) error {
 		if i := strings.LastIndex(schema, ".fallback."); i >= 0 {
 			schema = schema[i+1:] // the same everywhere
 		}
-		wanted, ok := wants[schema]
+		wanted, ok := r.schema.Wants[schema]
 		if !ok {
 			wanted = violation.Proto.GetMessage()
 		}

@@ -2,6 +2,8 @@ package conversation
 
 import (
 	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -9,168 +11,187 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/simulator"
+	"github.com/intentgate/intentgate/gateway/words"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-const fileKeys = "language, agent, conversations"
+// schema is that of the files, whose keys are told of in conversation.proto.
+var schema = config.Schema{Keys: "conversations", Wants: map[string]string{
+	"conversations":                                 "a list of them, one at least",
+	"conversations[].name":                          "a name, which reports and --run use",
+	"conversations[].platforms":                     "each once",
+	"conversations[].platforms[]":                   "ES or CX",
+	"conversations[].turns":                         "a list of turns, one at least, each with say or event",
+	"conversations[].turns[].retry":                 "SAME_ID or NEW_ID",
+	"conversations[].turns[].expect.form[]":         "EMPTY, FILLED or INVALID",
+	"agent.intents[].parameters[].name":             "the parameter's name",
+	"agent.pages[].form[].name":                     "the parameter's name",
+	"conversations[].turns[].expect.calls[].method": "a method such as OrderService/TrackOrder",
+}}
 
-// Parse reads a file of conversations. The path is what it is called. The error is a *config.Error of all that is wrong in
-// it: each conversation has to expect something that can fail, for one.
+// Parse reads a file of conversations; the path is what it is called. The error is a *config.Error of all that is wrong in
+// it. A conversation of which nothing is expected is wrong, since it could not fail.
 func Parse(path string, data []byte) (*File, error) {
-	root, err := config.Document(path, data, fileKeys)
+	var message gatewayv1.ConversationFile
+	document, err := config.Read(path, data, schema, &message)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, data: data, root: root, Design: simulator.Design{
-		Intents: map[string]simulator.Intent{}, Pages: map[string]simulator.Page{}, Events: map[string]simulator.Handler{},
-	}}
-	p := parser{reader{file: path}, f}
-	p.file()
-	if err := p.err(); err != nil {
+	f := &File{Path: path, data: data, root: document.Node("")}
+	p := parser{document, f}
+	f.Design = p.design(message.GetAgent())
+	for i, c := range message.GetConversations() {
+		p.conversation(fmt.Sprintf("conversations[%d]", i), c, cmp.Or(message.GetLanguage(), "en"))
+	}
+	if err := document.Err(); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// parser reads a file.
+// parser makes a file of what was decoded.
 type parser struct {
-	reader
+	*config.Document
 
-	into *File
+	file *File
 }
 
-func (p *parser) file() {
-	language := ""
-	var conversations *yaml.Node
-	p.fields(p.into.root, "the file",
-		field{"language", p.text(&language)},
-		field{"agent", p.agent},
-		field{"conversations", func(node *yaml.Node) { conversations = node }})
-	if conversations == nil {
-		p.at(p.into.root, "the file: no conversations; want a list of them under this key")
-		return
-	}
-	// They refer to the agent, wherever that stands.
-	p.elements(false, func(node *yaml.Node) { p.conversation(node, cmp.Or(language, "en")) })(conversations)
-	if len(conversations.Content) == 0 && conversations.Kind == yaml.SequenceNode {
-		p.at(conversations, "conversations: an empty list; want one conversation at least")
-	}
-}
-
-func (p *parser) agent(node *yaml.Node) {
-	design := &p.into.Design
-	p.fields(node, "agent",
-		field{"intents", p.members(func(name string, node *yaml.Node) {
-			var i simulator.Intent
-			p.fields(node, "intent "+name,
-				field{"action", p.text(&i.Action)}, field{"tag", p.text(&i.Tag)}, field{"events", p.texts(&i.Events)},
-				field{"parameters", p.parameters(&i.Parameters)}, field{"text", p.words(&i.Text)})
-			design.Intents[name] = i
-		})},
-		field{"pages", p.members(func(name string, node *yaml.Node) {
-			var page simulator.Page
-			p.fields(node, "page "+name, field{"tag", p.text(&page.Tag)}, field{"text", p.words(&page.Text)}, field{"form", p.parameters(&page.Form)})
-			design.Pages[name] = page
-		})},
-		field{"events", p.members(func(name string, node *yaml.Node) {
-			var h simulator.Handler
-			p.fields(node, "event "+name, field{"tag", p.text(&h.Tag)}, field{"text", p.words(&h.Text)}, field{"page", p.text(&h.Page)})
-			design.Events[name] = h
-		})})
-}
-
-// parameters keep the order of the file: that is the order in which they are asked for.
-func (p *parser) parameters(into *[]simulator.Parameter) func(*yaml.Node) {
-	return p.members(func(name string, node *yaml.Node) {
-		one := simulator.Parameter{Name: name}
-		p.fields(node, "parameter "+name,
-			field{"required", p.flag(&one.Required)}, field{"prompt", p.words(&one.Prompt)}, field{"reprompt", p.words(&one.Reprompt)})
-		*into = append(*into, one)
-	})
-}
-
-func (p *parser) conversation(node *yaml.Node, language string) {
-	c := &Conversation{File: p.into, Line: node.Line, Language: language}
-	var turns *yaml.Node
-	p.fields(node, "conversation",
-		field{"name", p.text(&c.Name)},
-		field{"platforms", p.elements(true, func(node *yaml.Node) {
-			var platform string
-			p.oneOf(&platform, ES, CX)(node)
-			c.Platforms = append(c.Platforms, platform)
-		})},
-		field{"webhook", p.text(&c.Webhook)},
-		field{"language", p.text(&c.Language)},
-		field{"turns", func(node *yaml.Node) { turns = node }})
-	if c.Name == "" {
-		p.at(node, "conversation: no name; want one, which reports and --run use")
-	}
-	if slices.ContainsFunc(p.into.Conversations, func(other *Conversation) bool { return other.Name == c.Name }) {
-		p.at(node, "conversation %q: an earlier one has the name; want another", c.Name)
-	}
-	p.into.Conversations = append(p.into.Conversations, c)
-	if turns == nil {
-		p.at(node, "conversation %q: no turns; want a list of them", c.Name)
-		return
-	}
-	expects := false
-	p.elements(false, func(node *yaml.Node) {
-		p.turn(c, node)
-		expects = expects || len(c.Turns[len(c.Turns)-1].expected) > 0
-	})(turns)
-	if !expects {
-		p.at(node, "conversation %q: nothing is expected, so that it cannot fail; want `expect` in a turn", c.Name)
-	}
-}
-
-func (p *parser) turn(c *Conversation, node *yaml.Node) {
-	t := &Turn{Number: len(c.Turns) + 1, Row: node.Line}
-	c.Turns = append(c.Turns, t)
-	var retry string
-	p.fields(node, "turn",
-		field{"say", p.text(&t.Text)}, field{"event", p.text(&t.Event)}, field{"language", p.text(&t.Language)},
-		field{"intent", p.known(&t.Intent, "intent", func(name string) bool {
-			_, ok := p.into.Design.Intents[name]
-			return ok || len(p.into.Design.Intents) == 0
-		})},
-		field{"action", p.text(&t.Action)}, field{"tag", p.text(&t.Tag)},
-		field{"page", p.known(&t.Page, "page", func(name string) bool {
-			_, ok := p.into.Design.Pages[name]
-			return ok
-		})},
-		field{"parameters", p.values(&t.Parameters)}, field{"agent", p.text(&t.Agent)},
-		field{"retry", p.oneOf(&retry, string(simulator.RetrySameID), string(simulator.RetryNewID))},
-		field{"expect", func(node *yaml.Node) { p.expect(c, t, node) }})
-	t.Retry = simulator.Retry(retry)
-	if (t.Text == "") == (t.Event == "") {
-		p.at(node, "turn: want one of say, which is what the user says, and event")
-	}
-}
-
-// known reads the name of something that the agent has.
-func (p *parser) known(into *string, what string, is func(string) bool) func(*yaml.Node) {
-	return func(node *yaml.Node) {
-		p.text(into)(node)
-		if *into != "" && !is(*into) {
-			p.at(node, "%s %q is none of the agent's; want it under agent.%ss", what, *into, what)
+func (p *parser) design(agent *gatewayv1.ConversationAgent) simulator.Design {
+	d := simulator.Design{Intents: map[string]simulator.Intent{}, Pages: map[string]simulator.Page{}, Events: map[string]simulator.Handler{}}
+	for name, i := range agent.GetIntents() {
+		at := fmt.Sprintf("agent.intents[%q]", name)
+		d.Intents[name] = simulator.Intent{
+			Action: i.GetAction(), Tag: i.GetTag(), Events: i.GetEvents(),
+			Parameters: p.parameters(at+".parameters", i.GetParameters()), Text: p.texts(at+".text", i.GetText()),
 		}
 	}
+	for name, page := range agent.GetPages() {
+		at := fmt.Sprintf("agent.pages[%q]", name)
+		d.Pages[name] = simulator.Page{Tag: page.GetTag(), Form: p.parameters(at+".form", page.GetForm()), Text: p.texts(at+".text", page.GetText())}
+	}
+	for name, h := range agent.GetEvents() {
+		at := fmt.Sprintf("agent.events[%q]", name)
+		d.Events[name] = simulator.Handler{Tag: h.GetTag(), Page: h.GetPage(), Text: p.texts(at+".text", h.GetText())}
+		known(p, at+".page", "pages", h.GetPage(), d.Pages)
+	}
+	return d
 }
 
-// expect reads what is expected of a turn: each kind checks the shape of its own.
-func (p *parser) expect(c *Conversation, t *Turn, node *yaml.Node) {
-	t.expected = map[string]*yaml.Node{}
-	var known []field
+func (p *parser) parameters(at string, from []*gatewayv1.ConversationAgent_Parameter) (all []simulator.Parameter) {
+	for i, one := range from {
+		at := fmt.Sprintf("%s[%d]", at, i)
+		all = append(all, simulator.Parameter{
+			Name: one.GetName(), Required: one.GetRequired(),
+			Prompt: p.texts(at+".prompt", one.GetPrompt()), Reprompt: p.texts(at+".reprompt", one.GetReprompt()),
+		})
+	}
+	return all
+}
+
+func (p *parser) texts(at string, byLanguage map[string]string) *words.Texts {
+	texts, err := words.New(byLanguage)
+	if err != nil {
+		p.Refuse(at, "%s", err.Error())
+	}
+	return texts
+}
+
+// known refuses a name that the agent does not have.
+func known[T any](p *parser, at, kind, name string, all map[string]T) {
+	if _, ok := all[name]; !ok && name != "" {
+		p.Refuse(at, "%q is not among the agent's; want it under agent.%s", name, kind)
+	}
+}
+
+func (p *parser) conversation(at string, from *gatewayv1.Conversation, language string) {
+	c := &Conversation{
+		File: p.file, Name: from.GetName(), Line: p.line(at), Platforms: from.GetPlatforms(), Webhook: from.GetWebhook(),
+		Language: cmp.Or(from.GetLanguage(), language),
+	}
+	if slices.ContainsFunc(p.file.Conversations, func(other *Conversation) bool { return other.Name == c.Name }) {
+		p.Refuse(at+".name", "an earlier conversation has the name %q; want another", c.Name)
+	}
+	p.file.Conversations = append(p.file.Conversations, c)
+	expects := false
+	for i, turn := range from.GetTurns() {
+		expects = p.turn(fmt.Sprintf("%s.turns[%d]", at, i), c, turn) || expects
+	}
+	if !expects {
+		p.Refuse(at, "nothing is expected of it, so that it cannot fail; want expect in a turn")
+	}
+}
+
+func (p *parser) line(at string) int {
+	if node := p.Node(at); node != nil {
+		return node.Line
+	}
+	return 1
+}
+
+func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTurn) (expects bool) {
+	t := &Turn{
+		Number: len(c.Turns) + 1, Row: p.line(at), expected: map[string]*yaml.Node{},
+		Line: simulator.Line{
+			Utterance: simulator.Utterance{
+				Text: from.GetSay(), Event: from.GetEvent(), Intent: from.GetIntent(), Action: from.GetAction(), Tag: from.GetTag(),
+				Parameters: from.GetParameters().AsMap(),
+			},
+			Language: from.GetLanguage(), Page: from.GetPage(), Agent: from.GetAgent(), Retry: simulator.Retry(from.GetRetry()),
+		},
+	}
+	c.Turns = append(c.Turns, t)
+	if (t.Text == "") == (t.Event == "") {
+		p.Refuse(at, "want one of say, which is what the user says, and event")
+	}
+	known(p, at+".page", "pages", t.Page, p.file.Design.Pages)
+	if intents := p.file.Design.Intents; len(intents) > 0 {
+		known(p, at+".intent", "intents", t.Intent, intents)
+	}
 	for _, kind := range kinds {
-		known = append(known, field{kind.name, func(node *yaml.Node) {
-			t.expected[kind.name] = node
-			kind.check(p, node)
-			if kind.platform != "" && len(c.Platforms) > 0 && !slices.Contains(c.Platforms, kind.platform) {
-				p.at(node, "%s: only %s has it, and this conversation is for %s", kind.name, kind.platform, strings.Join(c.Platforms, ", "))
+		at := at + ".expect." + kind.name
+		node := p.Node(at)
+		if node == nil {
+			continue
+		}
+		t.expected[kind.name] = node
+		switch {
+		case kind.platform != "" && len(c.Platforms) > 0 && !slices.Contains(c.Platforms, kind.platform):
+			p.Refuse(at, "only %s has it, and this conversation is for %s", kind.platform, strings.Join(c.Platforms, ", "))
+		case node.Kind == yaml.MappingNode && len(node.Content) == 0:
+			p.Refuse(at, "an empty mapping fits everything; want a name in it, with null for what is not to be there")
+		case kind.said:
+			p.said(at, node)
+		}
+	}
+	return len(t.expected) > 0
+}
+
+// said checks a text, a matcher, or a list of them.
+func (p *parser) said(at string, node *yaml.Node) {
+	if node.Kind == yaml.SequenceNode {
+		for _, element := range node.Content {
+			if element.Kind == yaml.SequenceNode {
+				p.Refuse(at, "a list in a list; want a list of texts")
+				continue
 			}
-		}})
+			p.said(at, element)
+		}
+		return
 	}
-	p.fields(node, "expect", known...)
-	if node.Kind == yaml.MappingNode && len(node.Content) == 0 {
-		p.at(node, "expect: empty; want one of its keys at least, or no such key")
+	how, pattern, ok := matcher(node)
+	if node.Kind == yaml.MappingNode && (!ok || pattern == "") {
+		p.Refuse(at, "a mapping; want a text, {contains: …} or {matches: …}, or a list of them")
 	}
+	if _, err := regexp.Compile(pattern); how == "matches" && err != nil {
+		p.Refuse(at, "%q is no regular expression: %s", pattern, err.Error())
+	}
+}
+
+// matcher takes `{contains: …}` and `{matches: …}` apart.
+func matcher(node *yaml.Node) (how, pattern string, ok bool) {
+	if node.Kind != yaml.MappingNode || len(node.Content) != 2 || node.Content[1].Kind != yaml.ScalarNode {
+		return "", "", false
+	}
+	how, pattern = node.Content[0].Value, node.Content[1].Value
+	return how, pattern, how == "contains" || how == "matches"
 }

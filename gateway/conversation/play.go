@@ -3,6 +3,7 @@ package conversation
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/simulator"
@@ -46,7 +47,6 @@ type Played struct {
 	Turn        simulator.Turn
 	State       simulator.State // after it
 	Calls       []Call
-	CallsSeen   bool
 	Differences []Difference
 
 	platform string
@@ -72,12 +72,7 @@ func (r *Result) differences() (n int) {
 
 // Plays says whether a conversation is for a platform.
 func (c *Conversation) Plays(platform string) bool {
-	for _, wanted := range c.Platforms {
-		if wanted == platform {
-			return true
-		}
-	}
-	return len(c.Platforms) == 0
+	return len(c.Platforms) == 0 || slices.Contains(c.Platforms, platform)
 }
 
 // Result returns that of a conversation that is not played yet.
@@ -92,17 +87,18 @@ func (c *Conversation) Play(ctx context.Context, stage Stage) *Result {
 	agent.Design, agent.Language = c.File.Design, c.Language
 	played := simulator.NewConversation(stage.Client, agent)
 	for _, turn := range c.Turns {
-		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), CallsSeen: stage.Calls != nil, platform: stage.Platform}
+		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), platform: stage.Platform}
 		var err error
 		if p.Turn, err = played.Play(ctx, turn.Line); err != nil {
 			result.Error = err.Error()
 			break
 		}
 		p.State = played.State()
-		if p.CallsSeen {
-			p.Calls = stage.Calls(played.Session())
+		p.Calls = []Call{}
+		if stage.Calls != nil {
+			p.Calls = append(p.Calls, stage.Calls(played.Session())...)
 		}
-		p.Differences = turn.compare(&p)
+		p.Differences = turn.compare(&p, stage.Calls != nil)
 		result.Turns = append(result.Turns, p)
 	}
 	result.Duration = time.Since(start)

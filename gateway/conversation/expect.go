@@ -88,7 +88,7 @@ func (t *Turn) compare(p *Played, callsSeen bool) []Difference {
 func plain(v any) any {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Sprint(v) // an answer that is no JSON
+		return fmt.Sprintf("%s", v) // an answer that is no JSON
 	}
 	var out any
 	decoder := json.NewDecoder(bytes.NewReader(text))

@@ -180,7 +180,7 @@ func (p *parser) said(at string, node *yaml.Node) {
 	}
 	how, pattern, ok := matcher(node)
 	if node.Kind == yaml.MappingNode && (!ok || pattern == "") {
-		p.Refuse(at, "a mapping; want a text, {contains: …} or {matches: …}, or a list of them")
+		p.Refuse(at, "a mapping; want a text, {contains: \"…\"} or {matches: \"…\"}, or a list of them; quote what has a comma")
 	}
 	if _, err := regexp.Compile(pattern); how == "matches" && err != nil {
 		p.Refuse(at, "%q is no regular expression: %s", pattern, err.Error())

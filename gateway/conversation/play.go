@@ -27,14 +27,14 @@ type Call struct {
 
 // Result is what became of a conversation on a platform.
 type Result struct {
-	File     string        `json:"file"`
-	Line     int           `json:"line"`
-	Name     string        `json:"name"`
-	Platform string        `json:"platform"`
-	Skipped  string        `json:"skipped,omitempty"` // why it was not played
-	Error    string        `json:"error,omitempty"`   // why it could not be played to its end
-	Turns    []Played      `json:"turns,omitempty"`
-	Duration time.Duration `json:"-"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Name     string   `json:"name"`
+	Platform string   `json:"platform"`
+	Skipped  string   `json:"skipped,omitempty"` // why it was not played
+	Error    string   `json:"error,omitempty"`   // why it could not be played to its end
+	Turns    []Played `json:"turns,omitempty"`
+	Seconds  float64  `json:"seconds"`
 
 	conversation *Conversation
 }
@@ -75,14 +75,27 @@ func (c *Conversation) Plays(platform string) bool {
 	return len(c.Platforms) == 0 || slices.Contains(c.Platforms, platform)
 }
 
-// Result returns that of a conversation that is not played yet.
-func (c *Conversation) Result(platform string) *Result {
+func (c *Conversation) result(platform string) *Result {
 	return &Result{File: c.File.Path, Line: c.Line, Name: c.Name, Platform: platform, conversation: c}
+}
+
+// Skipped returns the result of a conversation that is not played.
+func (c *Conversation) Skipped(platform, why string) *Result {
+	r := c.result(platform)
+	r.Skipped = why
+	return r
+}
+
+// Failed returns the result of a conversation that could not be played.
+func (c *Conversation) Failed(platform string, err error) *Result {
+	r := c.result(platform)
+	r.Error = err.Error()
+	return r
 }
 
 // Play plays a conversation to its end, also behind a turn that was not as expected.
 func (c *Conversation) Play(ctx context.Context, stage Stage) *Result {
-	start, result := time.Now(), c.Result(stage.Platform)
+	start, result := time.Now(), c.result(stage.Platform)
 	agent := stage.Agent
 	agent.Design, agent.Language = c.File.Design, c.Language
 	played := simulator.NewConversation(stage.Client, agent)
@@ -101,6 +114,6 @@ func (c *Conversation) Play(ctx context.Context, stage Stage) *Result {
 		p.Differences = turn.compare(&p, stage.Calls != nil)
 		result.Turns = append(result.Turns, p)
 	}
-	result.Duration = time.Since(start)
+	result.Seconds = time.Since(start).Seconds()
 	return result
 }

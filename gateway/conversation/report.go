@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 )
 
 // Text tells of a result: a line where all was as expected, and all that was not; with every request and answer where that
@@ -26,7 +25,7 @@ func (r *Result) Text(verbose bool) string {
 		fmt.Fprintf(&b, ": %s\n", r.Skipped)
 		return b.String()
 	}
-	fmt.Fprintf(&b, ", %s\n", r.Duration.Round(time.Millisecond))
+	fmt.Fprintf(&b, ", %.3fs\n", r.Seconds)
 	for i := range r.Turns {
 		if turn := &r.Turns[i]; verbose || len(turn.Differences) > 0 {
 			turn.text(&b, r.File, verbose)
@@ -106,8 +105,11 @@ func listed(v any) (lines []string) {
 	}
 	for _, element := range list {
 		text, isText := element.(string)
-		if !isText {
+		switch {
+		case !isText:
 			text = compact(element)
+		case text == "":
+			text = "(nothing)"
 		}
 		lines = append(lines, text)
 	}
@@ -159,7 +161,7 @@ func WriteJUnit(w io.Writer, results []*Result) error {
 		}
 		one := junitCase{
 			Class: r.File, Name: fmt.Sprintf("%s (%s)", r.Name, r.Platform), File: r.File, Line: r.Line,
-			Time: fmt.Sprintf("%.3f", r.Duration.Seconds()),
+			Time: fmt.Sprintf("%.3f", r.Seconds),
 		}
 		suite.Tests++
 		switch {

@@ -21,30 +21,26 @@ func (f *File) Update(results []*Result) (data []byte, changed int, err error) {
 	if err != nil || len(values) == 0 {
 		return f.data, 0, err
 	}
-	replaced := map[*yaml.Node]bool{} // mappings' keys whose value's lines are written anew
+	replaced := map[*yaml.Node]bool{} // values whose lines are written anew
 	for node, got := range values {
-		key := f.ownLines(node)
-		if key == nil {
-			return f.data, 0, fmt.Errorf("%s:%d: the expectation cannot be written in its place; write its turn in lines of its own", f.Path, node.Line)
-		}
-		replaced[key] = true
+		replaced[f.ownLines(node)] = true
 		set(node, got)
 	}
 	lines := bytes.SplitAfter(f.data, []byte("\n"))
 	positions := flatten(f.root)
 	for i, p := range slices.Backward(positions) { // from the end, so that the lines before keep their numbers
-		if p.key == nil || !replaced[p.key] {
+		if !replaced[p.value] {
 			continue
 		}
 		end := len(lines)
 		for _, next := range positions[i+1:] {
 			if !within(p.value, next.value) {
-				end = next.line() - 1
+				end = next.start().Line - 1
 				break
 			}
 		}
-		start := p.key.Line - 1
-		for end > start+1 && trailing(lines[end-1], p.key.Column-1) {
+		start := p.start().Line - 1
+		for end > start+1 && trailing(lines[end-1], p.start().Column-1) {
 			end--
 		}
 		text, err := encode(p, lines[start])
@@ -81,7 +77,7 @@ func (f *File) updates(results []*Result) (map[*yaml.Node]any, error) {
 				case known && !reflect.DeepEqual(other, d.Got):
 					return nil, fmt.Errorf("%s:%d: %s is %s on one platform and %s on the other; write a conversation for each", r.File, d.Line, d.Path, compact(other), compact(d.Got))
 				}
-				values[d.node], of[d.node] = d.Got, r.conversation
+				values[d.node], of[d.node] = lasting(d), r.conversation
 				differ[d.node]++
 			}
 		}
@@ -92,6 +88,18 @@ func (f *File) updates(results []*Result) (map[*yaml.Node]any, error) {
 		}
 	}
 	return values, nil
+}
+
+// lasting is what there was without what is another each time: the whole turn in the request of a service for all intents.
+func lasting(d Difference) any {
+	if calls, ok := d.Got.([]any); ok && d.Path == "calls" {
+		for _, call := range calls {
+			members, _ := call.(map[string]any)
+			request, _ := members["request"].(map[string]any)
+			delete(request, "turn")
+		}
+	}
+	return d.Got
 }
 
 // ofOnePlatform says whether a node is part of an expectation that only one platform has.
@@ -109,11 +117,11 @@ func (f *File) ofOnePlatform(node *yaml.Node) bool {
 // position is a value with its key, where it has one.
 type position struct{ key, value *yaml.Node }
 
-func (p position) line() int {
+func (p position) start() *yaml.Node {
 	if p.key != nil {
-		return p.key.Line
+		return p.key
 	}
-	return p.value.Line
+	return p.value
 }
 
 // children lists what is directly in a node.
@@ -151,19 +159,19 @@ func ancestors(from, to *yaml.Node) []position {
 	return nil
 }
 
-// ownLines returns the nearest key above a node that begins a line, before which nothing stands but spaces and the dashes of
-// lists: it can be written anew with all below it. Nil: there is none.
-func (f *File) ownLines(node *yaml.Node) (key *yaml.Node) {
+// ownLines returns the nearest value above a node, or the node, that can be written anew with its key and all below it: before
+// that nothing stands but spaces and the dashes of lists. That of `conversations` can, for one.
+func (f *File) ownLines(node *yaml.Node) (value *yaml.Node) {
 	lines := bytes.Split(f.data, []byte("\n"))
 	for _, p := range ancestors(f.root, node) {
-		if p.key != nil && strings.Trim(string([]rune(string(lines[p.key.Line-1]))[:p.key.Column-1]), " -") == "" {
-			key = p.key
+		if start := p.start(); strings.Trim(string([]rune(string(lines[start.Line-1]))[:start.Column-1]), " -") == "" {
+			value = p.value
 		}
 		if p.value.Style&yaml.FlowStyle != 0 {
 			break // its members have commas behind them
 		}
 	}
-	return key
+	return value
 }
 
 // trailing says whether a line behind a value is none of it: a blank one, the dash of what follows, or a comment that is no
@@ -173,17 +181,23 @@ func trailing(line []byte, indent int) bool {
 	return len(bytes.Trim(text, "- \t\r\n")) == 0 || text[0] == '#' && len(line)-len(text) <= indent
 }
 
-// encode writes a key and its value in place of the line that begins with them.
+// encode writes a value and its key in place of the line that begins with them.
 func encode(p position, line []byte) ([]byte, error) {
-	key := *p.key
-	key.HeadComment, key.FootComment, p.value.FootComment = "", "", "" // they stand around it
+	node := p.value
+	node.FootComment = "" // as all comments around it, it stands where it stood
+	if p.key != nil {
+		key := *p.key
+		key.HeadComment, key.FootComment = "", ""
+		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{&key, p.value}}
+	}
+	node.HeadComment = ""
 	var text bytes.Buffer
 	encoder := yaml.NewEncoder(&text)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{&key, p.value}}); err != nil {
+	if err := encoder.Encode(node); err != nil {
 		return nil, err
 	}
-	before := []rune(string(line))[:key.Column-1]
+	before := []rune(string(line))[:p.start().Column-1]
 	indented := strings.ReplaceAll(strings.TrimRight(text.String(), "\n"), "\n", "\n"+strings.Repeat(" ", len(before)))
 	return []byte(string(before) + indented + "\n"), nil
 }

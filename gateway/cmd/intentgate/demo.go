@@ -127,7 +127,8 @@ type stage struct {
 	dir, listen string
 	logger      *slog.Logger
 	calls       chan call
-	today       func() time.Time // the clock of the services
+	today       func() time.Time  // the clock of the services
+	changes     []func(*assembly) // to the gateway
 }
 
 // targets are where the services are.
@@ -188,7 +189,7 @@ func (s *stage) gateway(ctx context.Context, group *errgroup.Group, at targets) 
 		return addresses{}, err
 	}
 	logger := s.logger.With("process", "gateway")
-	process, err := assemble(ctx, settings, logger, nil, time.Now)
+	process, err := assemble(ctx, settings, logger, nil, time.Now, s.changes...)
 	if err != nil {
 		return addresses{}, err
 	}

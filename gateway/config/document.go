@@ -130,6 +130,9 @@ func (r *report) syntax(err error) {
 	if strings.Contains(text, "cannot start any token") {
 		text += "; indent with spaces, not tabs, and quote text that begins with a special character"
 	}
+	if strings.HasPrefix(text, "did not find expected ','") {
+		text += "; within { } and [ ], quote text that has a comma, a colon or a question mark"
+	}
 	r.add(line, 1, "not YAML: %s", text)
 }
 

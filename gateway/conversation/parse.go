@@ -116,7 +116,7 @@ func (p *parser) conversation(at string, from *gatewayv1.Conversation, language 
 	for i, turn := range from.GetTurns() {
 		expects = p.turn(fmt.Sprintf("%s.turns[%d]", at, i), c, turn) || expects
 	}
-	if !expects {
+	if !expects && len(c.Turns) > 0 {
 		p.Refuse(at, "nothing is expected of it, so that it cannot fail; want expect in a turn")
 	}
 }
@@ -162,6 +162,9 @@ func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTu
 		case kind.said:
 			p.said(at, node)
 		}
+	}
+	if from.GetExpect() != nil && len(t.expected) == 0 {
+		p.Refuse(at+".expect", "nothing in it; want something to expect, or no such key")
 	}
 	return len(t.expected) > 0
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -73,6 +74,9 @@ func indented(text []byte) string {
 // diff shows what was expected (-) and what there was (+), one line each; of lists what is the same at both ends once.
 func (d *Difference) diff(indent string) string {
 	want, got := listed(d.Want), listed(d.Got)
+	if slices.Equal(want, got) { // a number and a text
+		want, got = []string{compact(d.Want)}, []string{compact(d.Got)}
+	}
 	var b strings.Builder
 	line := func(sign, text string) {
 		fmt.Fprintf(&b, "%s%s %s\n", indent, sign, strings.ReplaceAll(text, "\n", "\n"+indent+"  "))

@@ -123,7 +123,8 @@ func (c *Conversation) dialog(parameters map[string]any) {
 	collected, asked := c.contexts[name+dialogCollected], c.missing()
 	if asked != nil {
 		collected = esContext{Name: name + dialogCollected, Lifespan: 2}
-		c.contexts[name+dialogParameter] = esContext{Name: name + dialogParameter + strings.ToLower(asked.Name), Lifespan: 1}
+		asks := esContext{Name: name + dialogParameter + strings.ToLower(asked.Name), Lifespan: 1}
+		c.contexts[asks.Name] = asks
 	}
 	if collected.Name != "" {
 		collected.Parameters = parameters

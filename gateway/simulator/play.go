@@ -203,6 +203,8 @@ func (p *play) cx(ctx context.Context) error {
 	u.Tag = cmp.Or(next.Tag, p.designed().Tag)
 	p.express(&u)
 	p.collect(&u)
+	p.change(nil, u.Parameters)
+	p.intent = cmp.Or(u.Intent, p.intent)
 	for called := 0; ; called++ {
 		if next.Page != "" {
 			p.move(next.Page)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -82,9 +83,7 @@ func (c *Conversation) cxRequest(u Utterance) map[string]any {
 		parameters[name] = map[string]any{"originalValue": original, "resolvedValue": value}
 	}
 	c.change(nil, u.Parameters) // an intent's parameters become the session's
-	if u.Intent != "" {
-		c.intent = u.Intent
-	}
+	c.intent = cmp.Or(u.Intent, c.intent)
 	_, page, _ := strings.Cut(c.page, "/pages/")
 	if page == startPage {
 		page = "Start Page"

@@ -14,6 +14,8 @@
 //	caller      writes who is calling into the outgoing metadata, and the request's id
 //	backend     calls the service over gRPC, with what is left of Dialogflow's time as the deadline
 //	binding     reads the response message, or maps the status
+//	refusal     makes a Reply of a status that has words, or of a value that breaks a rule
+//	fallback    has one where nobody has an answer
 //	dialogflow  writes the Reply as webhook JSON
 //
 // A turn that does not get that far ends in one [Error], which one function writes. Whatever happened, one line in the

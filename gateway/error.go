@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -14,6 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/mux"
 )
 
@@ -24,6 +26,9 @@ type Error struct {
 	Reason string // stable, snake_case, out of a fixed set: a metric's label
 	Public string // one sentence
 	cause  error
+
+	violations []binding.Violation // of a turn that does not fit the request
+	instead    codes.Code          // a status that is answered on purpose; OK: its own
 }
 
 // Error returns the cause, for the log.
@@ -48,13 +53,33 @@ func (e *Error) httpStatus() int {
 	return binding.HTTPStatus(e.Code)
 }
 
-// write answers with the public part.
-func (e *Error) write(w http.ResponseWriter) {
+// fallbackCause is what the configuration calls the failure. A turn that nobody takes is the gateway's own, not a refusal.
+func (e *Error) fallbackCause() fallback.Cause {
+	if e.Reason == unrouted {
+		return fallback.Internal
+	}
+	return fallback.CauseOf(e.Code)
+}
+
+// write answers with the public part, and returns the HTTP status.
+func (e *Error) write(w http.ResponseWriter) (httpStatus int) {
 	if request, ok := errors.AsType[*edge.RequestError](e.cause); ok {
 		request.SetHeader(w.Header())
 	}
-	mux.WriteError(w, e.httpStatus(), e.Code, e.Public)
+	code, public, httpStatus := e.Code, e.Public, e.httpStatus()
+	if e.instead != codes.OK {
+		code, public, httpStatus = e.instead, sentence(e.instead), binding.HTTPStatus(e.instead)
+	}
+	mux.WriteError(w, httpStatus, code, public)
+	return httpStatus
 }
+
+// Reasons that have consequences.
+const (
+	badRequest = "bad_request" // whoever wrote it gets to know, and nobody else
+	unrouted   = "no_route"
+	callerLeft = "caller_left" // nobody hears what is answered
+)
 
 // refused says as little as it can: what was wanted would help an attacker.
 func refused(refusal *authn.Refusal) *Error {
@@ -76,30 +101,34 @@ func unauthenticated(refusal *authn.Refusal) *Error {
 
 // unreadable says where the request is wrong, since whoever reads it wrote it.
 func unreadable(err error) *Error {
-	return &Error{Code: codes.InvalidArgument, Reason: "bad_request", Public: err.Error(), cause: err}
+	return &Error{Code: codes.InvalidArgument, Reason: badRequest, Public: err.Error(), cause: err}
 }
 
-// unfit is a turn whose parameters do not fit the method's request. What the user said stays out of the log.
+// unfit is a turn that does not fit the method's request. What the user said stays out of the log.
 func unfit(err error) *Error {
-	argument, ok := errors.AsType[*binding.ArgumentError](err)
+	invalid, ok := errors.AsType[*binding.InvalidError](err)
 	if !ok {
 		return internal(err)
 	}
+	fields := make([]string, len(invalid.Violations))
+	for i := range invalid.Violations {
+		fields[i] = fmt.Sprintf("%s, from parameters %q", invalid.Violations[i].Field, invalid.Violations[i].Parameters)
+	}
 	return &Error{
-		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: argument.Error(),
-		cause: fmt.Errorf("the parameter %q does not fit the field %s", argument.Parameter, argument.Field),
+		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: invalid.Error(),
+		cause: fmt.Errorf("the turn does not fit the fields %s", strings.Join(fields, "; ")), violations: invalid.Violations,
 	}
 }
 
 // tooLong is a request whose session or turn id no metadata holds.
 func tooLong(err error) *Error {
 	return &Error{
-		Code: codes.InvalidArgument, Reason: "bad_request", Public: "the session or the turn's id is too long to be passed on", cause: err,
+		Code: codes.InvalidArgument, Reason: badRequest, Public: "the session or the turn's id is too long to be passed on", cause: err,
 	}
 }
 
 func noRoute() *Error {
-	return &Error{Code: codes.NotFound, Reason: "no_route", Public: "no route takes this turn"}
+	return &Error{Code: codes.NotFound, Reason: unrouted, Public: "no route takes this turn"}
 }
 
 // notLearnt is a turn that a service may answer, which has not been reached since the gateway started.
@@ -115,7 +144,7 @@ func unanswered(ctx context.Context, err error) *Error {
 	code, reason := status.Code(err), "service_status"
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		code, reason = codes.Canceled, "caller_left"
+		code, reason = codes.Canceled, callerLeft
 	case code > codes.Unauthenticated:
 		code = codes.Unknown // a service may send any number
 	case code == codes.DeadlineExceeded:

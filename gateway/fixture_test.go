@@ -17,17 +17,21 @@ import (
 	"time"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
@@ -76,13 +80,15 @@ type setup struct {
 	answer      func(context.Context) ([]byte, error)
 	orders      gateway.Service  // instead of one without a network
 	intents     *intents.Catalog // what it claims
+	fallbacks   string           // the configuration of them, as JSON
+	afterSlots  bool             // the route's after_slot_filling
 	bodyLimit   int64
 }
 
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
 // a time that is not far from now: deadlines are about as long as they say.
 type fixture struct {
-	t       *testing.T
+	t       testing.TB
 	now     time.Time
 	url     string
 	client  *http.Client
@@ -97,7 +103,11 @@ type line struct {
 	Message    string `json:"msg"`
 	Reason     string `json:"reason"`
 	Code       string `json:"code"`
+	Answer     string `json:"answer"`
+	Dropped    string `json:"dropped"`
 	Error      string `json:"error"`
+	Fallback   string `json:"fallback"`
+	Outcome    string `json:"outcome"`
 	HTTPStatus int    `json:"http_status"`
 	RequestID  string `json:"request_id"`
 }
@@ -116,10 +126,10 @@ func (f *fixture) Write(text []byte) (int, error) {
 
 // start runs a gateway that answers "Hello" to turns of any agent of the project shop, if change says nothing else. Its
 // client's certificate is accepted by the profile dialogflow-like and, as that of one agent, by the profile agent.
-func start(t *testing.T, change func(*setup)) *fixture {
-	t.Helper()
+func start(tb testing.TB, change func(*setup)) *fixture {
+	tb.Helper()
 	f := &fixture{
-		t: t, now: time.Now().Truncate(time.Second),
+		t: tb, now: time.Now().Truncate(time.Second),
 		service: &service{calls: make(chan invocation, 100)}, lines: make(chan line, 100),
 	}
 	with := setup{
@@ -140,20 +150,20 @@ func start(t *testing.T, change func(*setup)) *fixture {
 		with.orders = f.service
 	}
 	logger := slog.New(slog.NewJSONHandler(f, nil))
-	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(t)
+	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(tb)
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
-		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON}}))(t),
+		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots}}))(tb),
 		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, BodyLimit: with.bodyLimit, Telemetry: meters, Now: clock,
-		Tokens: with.tokens,
-	}))(t)
+		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
+	}))(tb)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
 	if err := mux.Handle(paths, http.MethodPost, with.Path, handler.ServeHTTP); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
-	f.ca = must(devca.New(devca.Options{CommonName: "CA", Now: clock}))(t)
-	f.trust = must(authn.NewTrust(f.profile("dialogflow-like"), f.profile("agent", agentName)))(t)
+	f.ca = must(devca.New(devca.Options{CommonName: "CA", Now: clock}))(tb)
+	f.trust = must(authn.NewTrust(f.profile("dialogflow-like"), f.profile("agent", agentName)))(tb)
 	own := f.issue(devca.Leaf{DNS: []string{"edge.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	server := must(edge.New(edge.Config{
 		Listen: "127.0.0.1:0", Certificate: func() *tls.Certificate { return &own }, Trust: f.trust,
@@ -162,8 +172,8 @@ func start(t *testing.T, change func(*setup)) *fixture {
 			Handshakes: 64, Connections: 64,
 		},
 		Drain: patience, Handler: paths, Logger: logger, Now: clock,
-	}))(t)
-	ctx, stop := context.WithCancel(t.Context())
+	}))(tb)
+	ctx, stop := context.WithCancel(tb.Context())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx) }()
 
@@ -172,14 +182,27 @@ func start(t *testing.T, change func(*setup)) *fixture {
 		MinVersion: tls.VersionTLS13, RootCAs: f.ca.Pool(), ServerName: "edge.example", Time: clock, Certificates: []tls.Certificate{google},
 	}}
 	f.client, f.url = &http.Client{Transport: transport, Timeout: patience}, "https://"+server.Addr().String()+"/turns"
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		transport.CloseIdleConnections()
 		stop()
 		if err := <-served; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return f
+}
+
+// fallbacks compiles the fallbacks of a configuration.
+func fallbacks(tb testing.TB, settings string) *fallback.Set {
+	tb.Helper()
+	if settings == "" {
+		return nil
+	}
+	parsed := &gatewayv1.Config{}
+	if err := protojson.Unmarshal([]byte(settings), parsed); err != nil {
+		tb.Fatal(err)
+	}
+	return must(config.Fallbacks(parsed))(tb)
 }
 
 // profile accepts the client's certificate, for any agent or for those named.

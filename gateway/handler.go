@@ -15,6 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -34,6 +35,8 @@ type Webhook struct {
 	Secrets *secret.Set
 	// RetriesRepeatID says that a retry of Dialogflow's carries the turn id of the first try.
 	RetriesRepeatID bool
+	// ReopenParameters has ES ask again for a parameter that was refused, in ways that Google does not document.
+	ReopenParameters bool
 }
 
 // challenges tell a client what it may prove itself with.
@@ -55,14 +58,15 @@ type Service interface {
 	Invoke(ctx context.Context, method string, request []byte) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed, but for TimeZone; Tokens only where the webhook asks for one, and
-// Intents where services claim any.
+// Config names what a Handler is made of. All of it is needed, but for TimeZone and Fallbacks; Tokens only where the webhook asks for
+// one, and Intents where services claim any.
 type Config struct {
 	Webhook   Webhook
 	Tokens    *idtoken.Verifier
 	Router    *router.Router
 	Services  map[string]Service // by name: at least those that the routes name, and those of Intents
 	Intents   *intents.Catalog   // what services claim; nil: nothing
+	Fallbacks *fallback.Set      // what is answered where services do not; nil: HTTP statuses
 	TimeZone  string             // of the agent's users, by its name in the IANA database; empty: not known
 	BodyLimit int64              // bytes
 	Telemetry *telemetry.Telemetry
@@ -74,13 +78,7 @@ type Handler struct {
 	Config
 
 	view         intents.View
-	destinations map[way]destination // of the declared routes
-}
-
-// way is how a declared route puts turns to a service.
-type way struct {
-	service     string
-	webhookJSON bool
+	destinations []destination // of the declared routes, by their index
 }
 
 // destination is a service with the way in which turns are put to it.
@@ -88,8 +86,8 @@ type destination struct {
 	Service
 	Binding
 
-	name    string
-	claimed bool // by the service, and not declared
+	name  string
+	route int // the index of the declared route; fallback.NoRoute: the service claims the turn, or nobody knows
 }
 
 // Binding is a way in which turns are put to a method. It is safe for concurrent use.
@@ -98,7 +96,14 @@ type Binding interface {
 	Answer(response []byte) (binding.Answer, error)
 	// Context returns the name of the ES context that keeps what the service remembers, and its lifespan.
 	Context() (name string, lifespan int32)
+	// SlotFilling reports whether a turn is put to it while an ES agent still collects required parameters, too.
+	SlotFilling() bool
+	// Field returns what is known of a field that the method refused, by its path in the request.
+	Field(turn *dialogflow.Turn, path string) binding.Violation
 }
+
+// claimed says that the service claims the turn.
+func (d *destination) claimed() bool { return d.Binding != nil && d.route == fallback.NoRoute }
 
 // NewHandler returns the handler of a webhook.
 func NewHandler(config Config) (*Handler, error) {
@@ -112,17 +117,20 @@ func NewHandler(config Config) (*Handler, error) {
 			config.Webhook.Path, config.Webhook.Reserve, config.Webhook.Timeout)
 	}
 	h := &Handler{
-		Config: config, destinations: map[way]destination{},
-		view: intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
+		Config: config,
+		view:   intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
 	}
 	for _, route := range config.Router.Routes() {
 		service := config.Services[route.Service]
 		if service == nil {
 			return nil, fmt.Errorf("gateway: the route %q leads to service %q, which is not there", route.Match, route.Service)
 		}
-		h.destinations[way{route.Service, route.WebhookJSON}] = destination{
-			Service: service, Binding: binding.NewIntentService(route.Service, route.WebhookJSON), name: route.Service,
-		}
+		h.destinations = append(h.destinations, destination{
+			Service: service, name: route.Service, route: route.Index,
+			Binding: binding.NewIntentService(binding.IntentServiceOptions{
+				Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling,
+			}),
+		})
 	}
 	return h, nil
 }
@@ -158,14 +166,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithDeadline(r.Context(), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
 	defer cancel()
 	turn := turn{Handler: h, event: event, peer: peer}
-	answer, failure := turn.play(ctx, w, r)
+	body, failure := turn.play(ctx, w, r)
 	if failure != nil {
-		event.Code, event.Reason, event.Err = failure.Code, failure.Reason, failure
-		event.HTTPStatus = failure.httpStatus()
-		failure.write(w)
+		event.Code, event.Reason, event.Err, event.FailureStatus = failure.Code, failure.Reason, failure, failure.httpStatus()
+	}
+	if body == nil {
+		event.HTTPStatus = failure.write(w)
 		return
 	}
-	event.Code, event.HTTPStatus, event.BytesOut = codes.OK, http.StatusOK, len(answer)
+	event.HTTPStatus, event.BytesOut = http.StatusOK, len(body)
 	w.Header().Set("Content-Type", "application/json")
-	_, event.WriteError = w.Write(answer) //nolint:gosec // JSON, for a program
+	_, event.WriteError = w.Write(body) //nolint:gosec // JSON, for a program
 }

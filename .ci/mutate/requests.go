@@ -1,7 +1,7 @@
 package main
 
 const (
-	turn        = "gateway/turn.go"
+	turn        = "gateway/receive.go"
 	failures    = "gateway/error.go"
 	handler     = "gateway/handler.go"
 	request     = "gateway/edge/request.go"
@@ -18,19 +18,19 @@ var requests = []mutation{
 		name: "turn: no body before judgement",
 		edits: []edit{{turn, `	proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
-		return nil, failure
+		return nil, nil, failure
 	}
 	body, failure := readRequest(ctx, w, r, t.BodyLimit)
 	if failure != nil {
-		return nil, failure
+		return nil, nil, failure
 	}
 `, `	body, failure := readRequest(ctx, w, r, t.BodyLimit)
 	if failure != nil {
-		return nil, failure
+		return nil, nil, failure
 	}
 	proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
-		return nil, failure
+		return nil, nil, failure
 	}
 `}},
 		red: []check{{gatewayRoom, `TestNoBodyBeforeJudgement`}},
@@ -67,7 +67,7 @@ var requests = []mutation{
 	},
 	{
 		name:  "turn: the join is obeyed",
-		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, refused(refusal)\n\t}\n\tt.noteCaller", "if refusal != nil {\n\t\twho = &intentgatev1.Caller{Platform: 1}\n\t}\n\tt.noteCaller"}},
+		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, nil, refused(refusal)\n\t}\n\tt.noteCaller", "if refusal != nil {\n\t\twho = &intentgatev1.Caller{Platform: 1}\n\t}\n\tt.noteCaller"}},
 		red:   []check{{gatewayRoom, `TestFailures/project_mismatch`}},
 	},
 	{

@@ -16,6 +16,8 @@ const (
 	maxResponse = 1 << 20
 	// maxRequest is what grpc servers take unless they are told otherwise.
 	maxRequest = 4 << 20
+	// maxHeaders is room for the details of a status, which are a trailer; more than what is read of them.
+	maxHeaders = 256 << 10
 
 	// userAgent precedes grpc's own.
 	userAgent = "intentgate"
@@ -41,6 +43,7 @@ func dialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
 		grpc.WithUserAgent(userAgent),
+		grpc.WithMaxHeaderListSize(maxHeaders),
 		// An address is dialled, not handed to whatever HTTPS_PROXY names.
 		grpc.WithNoProxy(),
 		// Nor do TXT records decide how services are called: by default they may set retries and time limits.

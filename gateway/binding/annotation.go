@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/intentgate/intentgate/gateway/words"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -48,6 +49,23 @@ func (c *compiler) field(f protoreflect.FieldDescriptor, path string) *intentgat
 		return new(intentgatev1.ParameterOptions)
 	}
 	return options
+}
+
+// reprompt returns what the user hears where the value of a field will not do; nil: nothing is known.
+func (c *compiler) reprompt(f protoreflect.FieldDescriptor, options *intentgatev1.ParameterOptions) *words.Texts {
+	if configured := c.Reprompts[f.FullName()]; configured != nil {
+		configured.Used = true
+		return configured.Texts
+	}
+	const costs = 10 // of a language, in fields
+	if !c.spend(f, costs*len(options.GetReprompt())) {
+		return nil
+	}
+	texts, err := words.New(options.GetReprompt())
+	if err != nil {
+		c.problem(f, "its reprompt cannot be used: "+err.Error(), "write a text for each language, or remove it")
+	}
+	return texts
 }
 
 // context returns name and lifespan of the ES context of a service.

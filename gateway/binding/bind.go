@@ -3,10 +3,10 @@ package binding
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/words"
 )
 
 // binder is where a request is put together.
@@ -17,11 +17,13 @@ type binder struct {
 	places    [][]argument // of the turn
 	kept      []byte       // what was made on the way, and is referred to
 	inner     []byte       // a turn, marshalled
+
+	violations []Violation // of the turn; not to be used again
 }
 
 func (b *binder) reset() {
 	b.values.reset()
-	b.arguments, b.places, b.kept = b.arguments[:0], b.places[:0], b.kept[:0]
+	b.arguments, b.places, b.kept, b.violations = b.arguments[:0], b.places[:0], b.kept[:0], nil
 }
 
 // keep returns what was appended to b.kept, which stays as it is until reset.
@@ -70,35 +72,36 @@ func place[T any](b *binder, all []T, of func(*T) (name string, value []byte)) {
 	b.places = append(b.places, b.arguments[from:len(b.arguments):len(b.arguments)])
 }
 
-// write writes the request for a turn.
-func (r *requestPlan) write(b *binder, turn *dialogflow.Turn) error {
+// write writes the request for a turn, or returns what of it does not fit.
+func (r *requestPlan) write(b *binder, turn *dialogflow.Turn) []Violation {
 	b.load(turn, r.platform, r.contexts)
-	if _, m := r.messagePlan.write(b, b.places, turn); m != nil {
-		return m.argumentError()
-	}
-	return nil
+	r.messagePlan.write(b, b.places, turn)
+	return b.violations
 }
 
 // write writes the fields of a message from named values, and reports whether there was a value for any. The turn is
-// nil within the request.
+// nil within the request: there the first misfit ends it, where the request itself collects them.
 func (p *messagePlan) write(b *binder, places [][]argument, turn *dialogflow.Turn) (found bool, m *misfit) {
 	var last *fieldPlan // of a oneof
 	for i := range p.fields {
 		f := &p.fields[i]
 		here, set, m := f.bind(b, places, turn)
-		if m != nil {
-			return true, m.in(f)
-		}
 		found = found || here
 		switch {
+		case m != nil:
 		case set && f.oneof != "" && last != nil && last.oneof == f.oneof:
 			m = &misfit{problem: fmt.Sprintf("%s is given as well, wanted one of oneof %s", last.name, f.oneof)}
-			return true, m.in(f)
 		case set:
 			last = f
 		case f.required:
 			m = &misfit{problem: "saw no value, wanted one: the field is required"}
-			return found, m.in(f)
+		}
+		switch {
+		case m == nil:
+		case turn == nil:
+			return true, m.in(f)
+		case len(b.violations) < maxViolations:
+			b.violations = append(b.violations, m.in(f).violation(b, turn, f))
 		}
 	}
 	return found, nil
@@ -113,31 +116,28 @@ func (f *fieldPlan) bind(b *binder, places [][]argument, turn *dialogflow.Turn) 
 		return raw != nil, set, m
 	case f.join != nil:
 		raw, found := f.joined(b, places)
-		if set, m = f.write(b, raw); m != nil {
-			m.parameter = strings.Join(f.parameters(), " and ")
-		}
+		set, m = f.write(b, raw)
 		return found, set, m
 	}
 	var first *alias
 	from := len(b.b)
 	for i := range f.names {
 		name := &f.names[i]
-		raw := f.find(name, places)
+		raw := f.find(name, places).value
 		if raw == nil {
 			continue
 		}
 		found = true
 		at := len(b.b)
 		here, m := f.write(b, raw)
+		if m == nil && here && first != nil && !bytes.Equal(b.b[from:at], b.b[at:]) {
+			m = &misfit{problem: fmt.Sprintf("has another value than parameter %q, wanted one of them or the same", first.exact[0])}
+		}
 		if m != nil {
-			m.parameter = name.exact[0]
+			m.alias = name
 			return true, false, m
 		}
 		if here && first != nil {
-			if !bytes.Equal(b.b[from:at], b.b[at:]) {
-				m = &misfit{parameter: name.exact[0], problem: fmt.Sprintf("has another value than parameter %q, wanted one of them or the same", first.exact[0])}
-				return true, false, m
-			}
 			b.b = b.b[:at]
 		}
 		if here {
@@ -147,15 +147,15 @@ func (f *fieldPlan) bind(b *binder, places [][]argument, turn *dialogflow.Turn) 
 	return found, first != nil, nil
 }
 
-// find returns the value of a name, nil if there is none: of the best place, since a later one may hold what an earlier
-// turn left, and there by the exact name before one that is normally equal.
-func (f *fieldPlan) find(name *alias, places [][]argument) []byte {
+// find returns the argument of a name that has a value, the zero one if none has: of the best place, since a later one may
+// hold what an earlier turn left, and there by the exact name before one that is normally equal.
+func (f *fieldPlan) find(name *alias, places [][]argument) argument {
 	for _, place := range f.places {
-		if raw := name.in(places[place]); raw != nil {
-			return raw
+		if found := name.in(places[place]); found.value != nil {
+			return found
 		}
 	}
-	return nil
+	return argument{}
 }
 
 // parameters are the names of a field's parameters.
@@ -169,8 +169,9 @@ func (f *fieldPlan) parameters() []string {
 
 // misfit says why a value does not fit. It is nil if it does.
 type misfit struct {
-	path      string // from the field on
-	parameter string
+	path      string       // from the field on
+	alias     *alias       // which of the field's parameters; nil: any of them
+	reprompt  *words.Texts // of the innermost field that has one
 	sensitive bool
 	saw       []byte // as JSON
 	wanted    string
@@ -184,15 +185,23 @@ func unfit(saw []byte, wanted string) *misfit { return &misfit{saw: saw, wanted:
 func (m *misfit) in(f *fieldPlan) *misfit {
 	m.path = "." + f.name + m.path
 	m.sensitive = m.sensitive || f.sensitive
+	if m.reprompt == nil {
+		m.reprompt = f.reprompt
+	}
 	return m
 }
 
-func (m *misfit) argumentError() *ArgumentError {
-	problem := m.problem
-	if problem == "" {
-		problem = fmt.Sprintf("saw %s, wanted %s", described(m.saw, m.sensitive), m.wanted)
+// violation tells of a misfit in a field of the request itself.
+func (m *misfit) violation(b *binder, turn *dialogflow.Turn, f *fieldPlan) Violation {
+	names := f.names
+	if m.alias != nil {
+		names = []alias{*m.alias}
 	}
-	return &ArgumentError{Field: m.path[1:], Parameter: m.parameter, Problem: problem}
+	v := Violation{Field: m.path[1:], Parameters: f.asked(b, turn, names), Problem: m.problem, Reprompt: m.reprompt}
+	if v.Problem == "" {
+		v.Problem = fmt.Sprintf("saw %s, wanted %s", described(m.saw, m.sensitive), m.wanted)
+	}
+	return v
 }
 
 // maxShown is how many bytes of a value an error shows.

@@ -46,7 +46,7 @@ func (c *compiler) canonical(message protoreflect.MessageDescriptor, kind string
 func (m *Method) canonicalCall(turn *dialogflow.Turn) (Call, error) {
 	request := dynamicpb.NewMessage(m.input)
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(turn.Body, request); err != nil {
-		return Call{}, &ArgumentError{Field: string(m.input.FullName()), Problem: "the body is none: " + err.Error()}
+		return Call{}, &InvalidError{[]Violation{{Field: string(m.input.FullName()), Problem: "the body is none: " + err.Error()}}}
 	}
 	marshal := proto.MarshalOptions{Deterministic: true}
 	call := Call{Method: m.Name, Lost: lost(turn.Body, m.input)}

@@ -81,8 +81,8 @@ func TestCanonicalCall(t *testing.T) {
 			want, got := e.request.ProtoReflect().New().Interface(), e.request.ProtoReflect().New().Interface()
 			wantErr := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, want)
 			call, err := m.Call(read(t, e.platform, string(body)))
-			if argument, ok := errors.AsType[*binding.ArgumentError](err); (wantErr == nil) != (err == nil) || err != nil && !ok {
-				t.Errorf("%s of %s: got %v, want %v", file, edition, argument, wantErr)
+			if invalid, ok := errors.AsType[*binding.InvalidError](err); (wantErr == nil) != (err == nil) || err != nil && !ok {
+				t.Errorf("%s of %s: got %v, want %v", file, edition, invalid, wantErr)
 			}
 			if wantErr != nil {
 				continue
@@ -158,8 +158,7 @@ func TestCanonicalLosses(t *testing.T) {
 // Bodies that protojson refuses are refused, with nothing but the reason.
 func TestCanonicalCallRefuses(t *testing.T) {
 	_, err := compileCanonical(t, "v2").Call(read(t, dialogflow.ES, `{"session": "projects/p/agent/sessions/s", "queryResult": {"intent": {"displayName": "kinds"}, "parameters": []}}`))
-	argument, ok := errors.AsType[*binding.ArgumentError](err)
-	if !ok || argument.Field != "google.cloud.dialogflow.v2.WebhookRequest" || argument.Problem == "" {
+	if v := violation(err); v.Field != "google.cloud.dialogflow.v2.WebhookRequest" || v.Problem == "" {
 		t.Errorf("got %v, want an error of the request", err)
 	}
 }

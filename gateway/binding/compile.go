@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/words"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -22,6 +23,8 @@ type Options struct {
 	TimeZone *time.Location
 	// Annotations stand in for those of the method and of its fields. Nil: the descriptor's own.
 	Annotations *Annotations
+	// Reprompts are heard instead of what annotations say.
+	Reprompts map[protoreflect.FullName]*Reprompt
 	// Budget is how many fields and words of enums may still be compiled: Compile takes from it what it needs, and refuses
 	// what needs more. Nil: MaxBudget.
 	Budget *int
@@ -40,6 +43,12 @@ type Annotations struct {
 	Intent *intentgatev1.IntentOptions
 	// Fields are by path: `request.order_id`, `response.status`, `request.period.start`.
 	Fields map[string]*intentgatev1.ParameterOptions
+}
+
+// Reprompt is what the user hears where the value of a field will not do.
+type Reprompt struct {
+	Texts *words.Texts
+	Used  bool // there is such a field: Compile sets it
 }
 
 // CompileError is one reason for which a method cannot be bound.

@@ -141,8 +141,7 @@ func TestCompileWithAnnotations(t *testing.T) {
 	})
 	for _, c := range []struct{ value, shown string }{{`{"children": [{"name": "x"}, {"left": {"name": {"secret": 1}}}]}`, "tree.children[1].left.name"}} {
 		_, err := m.Call(turnOf(t, dialogflow.ES, `{"tree": `+c.value+`}`))
-		argument := new(binding.ArgumentError)
-		if !errors.As(err, &argument) || argument.Field != c.shown {
+		if violation(err).Field != c.shown {
 			t.Errorf("got %v, want an error of %s", err, c.shown)
 		}
 	}
@@ -245,7 +244,7 @@ func TestLegacyAndEditions(t *testing.T) {
 			name: "all", body: body(`{"id": "a", "count": 0, "expanded": [1, 2], "packed": [3, 4], "closed": "two", "inner": {"number": 1}}`),
 			want: `{"id": "a", "count": 0, "expanded": [1, 2], "packed": [3, 4], "closed": "CLOSED_TWO", "inner": {"number": 1}}`,
 		},
-		{name: "required", body: body(`{"count": 1}`), field: "id"},
+		{name: "required", body: body(`{"count": 1}`), field: "id", parameter: "id"},
 		{name: "required within", body: body(`{"id": "a", "inner": {"number": ""}}`), field: "inner.number", parameter: "inner"},
 		{name: "unknown number", body: body(`{"id": "a", "closed": 3}`), field: "closed", parameter: "closed"},
 	})
@@ -255,7 +254,7 @@ func TestLegacyAndEditions(t *testing.T) {
 			name: "all", body: body(`{"implicit": "", "explicit": 0, "required": "r", "packed": [1, 2], "expanded": [3, 4], "open": 1}`),
 			want: `{"explicit": "0", "required": "r", "packed": [1, 2], "expanded": [3, 4], "open": "OPEN_ONE"}`,
 		},
-		{name: "required", body: body(`{"implicit": "a"}`), field: "required"},
+		{name: "required", body: body(`{"implicit": "a"}`), field: "required", parameter: "required"},
 	})
 	call, err := edition.Call(turnOf(t, dialogflow.ES, `{"required": "r", "packed": [1, 2], "expanded": [3, 4]}`))
 	if want := "\x1a\x01r\"\x02\x01\x02(\x03(\x04"; err != nil || string(call.Request) != want {

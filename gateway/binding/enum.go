@@ -13,15 +13,15 @@ import (
 // maxWords is how many of an enum's words an error names.
 const maxWords = 20
 
-// words are the texts that stand for the values of an enum.
-type words struct {
+// vocabulary is the texts that stand for the values of an enum.
+type vocabulary struct {
 	exact  map[string]protoreflect.EnumNumber // the names of the values
 	folded map[string]protoreflect.EnumNumber // those without the enum's prefix, and synonyms, in lower case
 }
 
-// words compiles those of an enum.
-func (c *compiler) words(enum protoreflect.EnumDescriptor) *words {
-	w := &words{exact: map[string]protoreflect.EnumNumber{}, folded: map[string]protoreflect.EnumNumber{}}
+// vocabulary compiles that of an enum.
+func (c *compiler) vocabulary(enum protoreflect.EnumDescriptor) *vocabulary {
+	w := &vocabulary{exact: map[string]protoreflect.EnumNumber{}, folded: map[string]protoreflect.EnumNumber{}}
 	values, short := enum.Values(), shortNames(enum)
 	for i := range values.Len() {
 		v := values.Get(i)
@@ -79,7 +79,7 @@ func synonyms(enum protoreflect.EnumDescriptor) (all []string) {
 }
 
 // number returns the value that a text stands for.
-func (w *words) number(text []byte) (protoreflect.EnumNumber, bool) {
+func (w *vocabulary) number(text []byte) (protoreflect.EnumNumber, bool) {
 	if number, ok := w.exact[string(text)]; ok {
 		return number, true
 	}
@@ -95,7 +95,7 @@ func (c *compiler) enumWriter(enum protoreflect.EnumDescriptor) writer {
 	if !c.spend(enum, enum.Values().Len()) {
 		return writer{}
 	}
-	w, numbers, all := c.words(enum), enum.Values(), offered(enum)
+	w, numbers, all := c.vocabulary(enum), enum.Values(), offered(enum)
 	wanted := "one of " + strings.Join(all[:min(len(all), maxWords)], ", ")
 	if len(all) > maxWords {
 		wanted += ", …"

@@ -24,7 +24,7 @@ func TestCallGolden(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d turns, %v", len(files), err)
 	}
-	orders := binding.NewIntentService("shop-orders", false)
+	orders := binding.NewIntentService(binding.IntentServiceOptions{Context: "shop-orders"})
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), suffix)
 		t.Run(name, func(t *testing.T) {

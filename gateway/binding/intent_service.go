@@ -30,9 +30,15 @@ type Answer struct {
 
 // IntentService binds turns to IntentService.Fulfill. It is safe for concurrent use.
 type IntentService struct {
-	contextName string
-	webhookJSON bool
-	scratch     sync.Pool // of *scratch
+	options IntentServiceOptions
+	scratch sync.Pool // of *scratch
+}
+
+// IntentServiceOptions say how turns are put to IntentService.
+type IntentServiceOptions struct {
+	Context          string // the name of the ES context that holds the service's session parameters
+	WebhookJSON      bool   // is in each request, too
+	AfterSlotFilling bool   // it is not called while an ES agent still collects required parameters
 }
 
 // scratch is where a call is put together. What comes out is a copy.
@@ -41,14 +47,16 @@ type scratch struct {
 	turn   []byte
 }
 
-// NewIntentService returns the binding of one service, with the webhook's JSON in each request if that is asked for. The
-// name is that of the ES context that holds the service's session parameters.
-func NewIntentService(contextName string, webhookJSON bool) *IntentService {
-	return &IntentService{contextName: contextName, webhookJSON: webhookJSON, scratch: sync.Pool{New: func() any { return new(scratch) }}}
+// NewIntentService returns the binding of one service.
+func NewIntentService(options IntentServiceOptions) *IntentService {
+	return &IntentService{options: options, scratch: sync.Pool{New: func() any { return new(scratch) }}}
 }
 
+// SlotFilling reports whether the service is to be called while an ES agent still collects required parameters, too.
+func (s *IntentService) SlotFilling() bool { return !s.options.AfterSlotFilling }
+
 // Context returns the name of the ES context that keeps what the service remembers. Its lifespan is Dialogflow's choice.
-func (s *IntentService) Context() (name string, lifespan int32) { return s.contextName, 0 }
+func (s *IntentService) Context() (name string, lifespan int32) { return s.options.Context, 0 }
 
 // The fields of FulfillRequest, and the one of Turn that stays out of Hashed.
 const (
@@ -69,7 +77,7 @@ func (s *IntentService) Call(turn *dialogflow.Turn) (Call, error) {
 	defer s.scratch.Put(scratch)
 	c := &scratch.values
 	c.reset()
-	message := c.turn(turn, s.contextName)
+	message := c.turn(turn, s.options.Context)
 	from := len(c.b)
 	c.parameters(requestParameters, turnParameters(turn))
 	if c.err != nil {
@@ -84,7 +92,7 @@ func (s *IntentService) Call(turn *dialogflow.Turn) (Call, error) {
 
 	inner = appendTurnID(inner, turn)
 	scratch.turn = inner
-	if !s.webhookJSON {
+	if !s.options.WebhookJSON {
 		call.Request = request(inner, parameters, 0)
 		return call, nil
 	}

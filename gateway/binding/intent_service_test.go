@@ -12,11 +12,11 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-var service = binding.NewIntentService("Shop-Orders", false)
+var service = binding.NewIntentService(binding.IntentServiceOptions{Context: "Shop-Orders"})
 
 func call(tb testing.TB, turn *dialogflow.Turn, withWebhookJSON bool) binding.Call {
 	tb.Helper()
-	call, err := binding.NewIntentService("Shop-Orders", withWebhookJSON).Call(turn)
+	call, err := binding.NewIntentService(binding.IntentServiceOptions{Context: "Shop-Orders", WebhookJSON: withWebhookJSON}).Call(turn)
 	if err != nil {
 		tb.Fatal(err)
 	}

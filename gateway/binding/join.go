@@ -59,7 +59,7 @@ func (f *fieldPlan) joined(b *binder, places [][]argument) (raw []byte, found bo
 	}
 	joined := append(b.kept, brackets[0])
 	for i := range f.names {
-		value := f.find(&f.names[i], places)
+		value := f.find(&f.names[i], places).value
 		if element, one := only(value); one && unset(element) {
 			continue
 		}

@@ -30,24 +30,11 @@ type Method struct {
 // Context returns the name of the ES context that keeps what the service remembers, and for how many turns.
 func (m *Method) Context() (name string, lifespan int32) { return m.context, m.lifespan }
 
-// ArgumentError says which field of a request cannot be made of a turn.
-type ArgumentError struct {
-	Field     string // its path in the request, such as items[1].quantity
-	Parameter string // of Dialogflow's, whose value it was to be; empty: none
-	// Problem is what was seen and what was wanted. It holds no value of a field that is sensitive; of others it may
-	// hold what the user said.
-	Problem string
-}
+// SlotFilling reports whether the method is to be called while an ES agent still collects required parameters, too.
+func (m *Method) SlotFilling() bool { return m.Intent.GetSlotFilling() }
 
-// Error returns all of it in one line.
-func (e *ArgumentError) Error() string {
-	if e.Parameter == "" {
-		return fmt.Sprintf("field %s: %s", e.Field, e.Problem)
-	}
-	return fmt.Sprintf("field %s, from parameter %q: %s", e.Field, e.Parameter, e.Problem)
-}
-
-// Call makes the request for a turn. Equal turns give equal bytes. The error is an *ArgumentError.
+// Call makes the request for a turn. Equal turns give equal bytes. The error is an *InvalidError where the turn does not
+// fit, and nothing is to be sent then.
 //
 // A Turn among the request's fields goes last, and its id last in it, so that Hashed is what there is without them.
 func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
@@ -57,8 +44,8 @@ func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
 	b, _ := m.scratch.Get().(*binder)
 	defer m.scratch.Put(b)
 	b.reset()
-	if err := m.request.write(b, turn); err != nil {
-		return Call{}, err
+	if violations := m.request.write(b, turn); len(violations) > 0 {
+		return Call{}, &InvalidError{violations}
 	}
 	whole := m.request.turn
 	if whole == nil {
@@ -68,7 +55,7 @@ func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
 	fields := len(b.b)
 	message := b.turn(turn, m.context)
 	if b.err != nil {
-		return Call{}, &ArgumentError{Field: string(whole.Name()), Problem: b.err.Error()}
+		return Call{}, &InvalidError{[]Violation{{Field: string(whole.Name()), Problem: b.err.Error()}}}
 	}
 	inner, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(b.inner[:0], message)
 	if err != nil {

@@ -2,7 +2,6 @@ package binding_test
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +25,7 @@ func TestMethodTakesTheTurn(t *testing.T) {
 			t.Fatal(err)
 		}
 		name, _ := method.Context()
-		whole, err := binding.NewIntentService(name, false).Call(turn)
+		whole, err := binding.NewIntentService(binding.IntentServiceOptions{Context: name}).Call(turn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,8 +44,7 @@ func TestMethodTakesTheTurn(t *testing.T) {
 		}
 	}
 	whole := compile(t, "KindsService.Whole", binding.Options{Platform: dialogflow.ES})
-	argument := new(binding.ArgumentError)
-	if _, err := whole.Call(&dialogflow.Turn{Channel: dialogflow.Channel{Payload: dialogflow.Value(`{`)}}); !errors.As(err, &argument) || argument.Field != "turn" {
+	if _, err := whole.Call(&dialogflow.Turn{Channel: dialogflow.Channel{Payload: dialogflow.Value(`{`)}}); violation(err).Field != "turn" {
 		t.Errorf("got %v, want an error of the turn", err)
 	}
 }
@@ -70,12 +68,12 @@ func TestOneof(t *testing.T) {
 	method := compile(t, "KindsService.Kinds", binding.Options{Platform: dialogflow.ES})
 	method.play(t, dialogflow.ES, []play{
 		{name: "one", body: string(turnOf(t, dialogflow.ES, `{"phone": 0, "email": "", "gift": {}}`).Body), want: `{"phone": 0}`},
-		{name: "two", body: string(turnOf(t, dialogflow.ES, `{"phone": 0, "email": "a@b", "bool": true}`).Body), field: "phone"},
+		{name: "two", body: string(turnOf(t, dialogflow.ES, `{"phone": 0, "email": "a@b", "bool": true}`).Body), field: "phone", parameter: "phone"},
 	})
 }
 
-// TestArgumentErrors proves that errors say what was seen and wanted, and nothing of what is sensitive.
-func TestArgumentErrors(t *testing.T) {
+// TestInvalidErrors proves that errors say what was seen and wanted, and nothing of what is sensitive.
+func TestInvalidErrors(t *testing.T) {
 	long := strings.Repeat("ü", 100)
 	for _, c := range []struct{ method, parameters, want string }{
 		{"Kinds", `{"int32": 7.5}`, `field int32, from parameter "int32": saw 7.5, wanted a whole number of 32 bits`},
@@ -88,7 +86,7 @@ func TestArgumentErrors(t *testing.T) {
 		},
 		{"Kinds", `{"by_flag": {"true": {"count": "x"}}}`, `field by_flag[0].count, from parameter "by_flag": saw "x", wanted a whole number of 32 bits`},
 		{"Kinds", `{"item": {"size": 1}}`, `field item, from parameter "item": saw an object, wanted an object with members of Item`},
-		{"Kinds", `{"phone": 0, "email": "a@b"}`, `field phone: email is given as well, wanted one of oneof contact`},
+		{"Kinds", `{"phone": 0, "email": "a@b"}`, `field phone, from parameter "phone": email is given as well, wanted one of oneof contact`},
 		{"Kinds", `{"line": {"secret": {"pin": 1234}}}`, `field line.secret, from parameter "line": saw an object, wanted a text`},
 		{"Origins", `{"pin": "1234x"}`, `field pin, from parameter "pin": saw a text, wanted a whole number of 32 bits`},
 		{"Origins", `{"pin": 12345678901}`, `field pin, from parameter "pin": saw a number, wanted a whole number of 32 bits`},

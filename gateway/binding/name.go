@@ -47,23 +47,23 @@ func ownNames(f protoreflect.FieldDescriptor, nested bool) alias {
 	return own
 }
 
-// in returns the value of the first argument that is called exactly so, or else normally; nil if none is.
-func (a *alias) in(arguments []argument) []byte {
+// in returns the first argument that is called exactly so, or else normally; the zero one if none is.
+func (a *alias) in(arguments []argument) argument {
 	for _, name := range a.exact {
 		for i := range arguments {
 			if string(arguments[i].name) == name {
-				return arguments[i].value
+				return arguments[i]
 			}
 		}
 	}
 	for i := range arguments {
 		for _, name := range a.normal {
 			if isNormally(arguments[i].name, name) {
-				return arguments[i].value
+				return arguments[i]
 			}
 		}
 	}
-	return nil
+	return argument{}
 }
 
 // normal returns a name in lower case without `-`, `_` and `.`: names are normally equal if these are.

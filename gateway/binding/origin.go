@@ -144,7 +144,7 @@ func (c *compiler) source(f protoreflect.FieldDescriptor, o *intentgatev1.Parame
 		return func(b *binder, turn *dialogflow.Turn) []byte {
 			raw := []byte(turn.Channel.Payload)
 			for i := range names {
-				raw = names[i].in(b.spread(raw))
+				raw = names[i].in(b.spread(raw)).value
 			}
 			return raw
 		}

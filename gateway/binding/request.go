@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/words"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -40,6 +41,7 @@ type fieldPlan struct {
 	places    []int     // of the turn, in which names are looked up, best first
 	source    source    // instead of names; nil: none
 	write     convert   // with its number
+	reprompt  *words.Texts
 }
 
 // request compiles the message that is a method's request.
@@ -89,6 +91,7 @@ func (c *compiler) fields(message protoreflect.MessageDescriptor, path string, r
 			name:       string(f.Name()),
 			required:   f.Cardinality() == protoreflect.Required,
 			sensitive:  options.GetSensitive(),
+			reprompt:   c.reprompt(f, options),
 		}
 		if oneof := f.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
 			plan.oneof = oneof.Name()

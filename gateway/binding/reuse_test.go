@@ -15,14 +15,14 @@ func TestCallsShareNothing(t *testing.T) {
 	var want []binding.Call
 	for range 20 {
 		for _, turn := range []*dialogflow.Turn{read(t, dialogflow.ES, esBody), read(t, dialogflow.CX, cxBody)} {
-			call, err := binding.NewIntentService("shop-orders", true).Call(turn)
+			call, err := binding.NewIntentService(binding.IntentServiceOptions{Context: "shop-orders", WebhookJSON: true}).Call(turn)
 			if err != nil {
 				t.Fatal(err)
 			}
 			turns, want = append(turns, turn), append(want, call)
 		}
 	}
-	orders := binding.NewIntentService("shop-orders", true)
+	orders := binding.NewIntentService(binding.IntentServiceOptions{Context: "shop-orders", WebhookJSON: true})
 	broken := &dialogflow.Turn{Parameters: dialogflow.Parameters{{Name: "broken", Value: dialogflow.Value("{")}}}
 	got := make([]binding.Call, len(turns))
 	var calls sync.WaitGroup

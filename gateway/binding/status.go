@@ -1,6 +1,8 @@
 package binding
 
 import (
+	"net/http"
+
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 )
@@ -17,3 +19,17 @@ import (
 //
 // On ES any of them makes the agent say the intent's built-in response.
 func HTTPStatus(code codes.Code) int { return runtime.HTTPStatusFromCode(code) }
+
+// CXEvent returns the event that CX raises for an HTTP status which is no success.
+func CXEvent(httpStatus int) string {
+	switch httpStatus {
+	case http.StatusBadRequest:
+		return "webhook.error.bad-request"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "webhook.error.rejected"
+	case http.StatusServiceUnavailable:
+		return "webhook.error.unavailable"
+	default:
+		return "webhook.error"
+	}
+}

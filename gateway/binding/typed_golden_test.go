@@ -49,8 +49,8 @@ func TestTypedGolden(t *testing.T) {
 func hear(t *testing.T, method *typed, turn *dialogflow.Turn) heard {
 	t.Helper()
 	call, err := method.Call(turn)
-	if argument, ok := errors.AsType[*binding.ArgumentError](err); ok {
-		return heard{Error: argument.Error()}
+	if invalid, ok := errors.AsType[*binding.InvalidError](err); ok {
+		return heard{Error: invalid.Error()}
 	}
 	if err != nil {
 		t.Fatal(err)

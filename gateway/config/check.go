@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/router"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -43,6 +44,7 @@ func (r *report) checks(config *gatewayv1.Config) {
 	}
 	unique(r, config.GetServices(), "services[%d].name", (*gatewayv1.Service).GetName)
 	r.routes(config)
+	r.fallbacks(config)
 }
 
 // target checks a service's target and fills in the name that is expected there.
@@ -94,6 +96,9 @@ func (r *report) webhook(at string, webhook *gatewayv1.Webhook, config *gatewayv
 	}
 	if reserve >= timeout {
 		r.field(at+".reserve", "%s leaves nothing of the timeout, %s; want less than that", reserve, timeout)
+	}
+	if webhook.GetReopenParameters() && platform == "CX" {
+		r.field(at+".reopen_parameters", "it is of ES only, CX asks again for what is invalid by itself; remove it")
 	}
 	r.timeZone(at+".time_zone", webhook.GetTimeZone())
 	r.idToken(at, webhook, config)
@@ -167,6 +172,9 @@ func (r *report) routes(config *gatewayv1.Config) {
 		name, services := route.GetService(), config.GetServices()
 		if !slices.ContainsFunc(services, func(s *gatewayv1.Service) bool { return s.GetName() == name }) {
 			r.dangling(fmt.Sprintf("routes[%d].service", i), "services", name, collect(services, (*gatewayv1.Service).GetName))
+		}
+		if route.GetAfterSlotFilling() && !matchOf(route.GetMatch()).Takes(dialogflow.ES) {
+			r.field(fmt.Sprintf("routes[%d].after_slot_filling", i), "only ES fills slots before it calls, and here are turns of CX only; remove it")
 		}
 	}
 	_, err := router.New(Routes(config))

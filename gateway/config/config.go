@@ -29,8 +29,8 @@ const maxSize = 1 << 20
 
 // Load reads the configuration file at path. Defaults are filled in and the paths of files made absolute, starting from
 // the folder of the configuration file; environment variables are not expanded. Certificates are to be valid now. A file with problems gives an *Error that
-// holds all of them.
-func Load(path string, now time.Time) (*gatewayv1.Config, error) {
+// holds all of them. Replacements are made once what stands in the file is found to make sense, before files are looked at.
+func Load(path string, now time.Time, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, err
@@ -39,12 +39,12 @@ func Load(path string, now time.Time) (*gatewayv1.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
 	}
-	return parse(path, folder, data, now)
+	return parse(path, folder, data, now, replacements...)
 }
 
 // parse is Load after reading: name is the file's name in problems, folder the start of relative paths.
-func parse(name, folder string, data []byte, now time.Time) (*gatewayv1.Config, error) {
-	report := &report{file: name, places: map[string]place{}, broken: map[string]bool{}, told: map[string]bool{}}
+func parse(name, folder string, data []byte, now time.Time, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
+	report := newReport(name, Schema{Keys: "edge, webhooks, services, routes", Wants: wants})
 	config := &gatewayv1.Config{}
 	if root := report.document(data); root != nil {
 		report.message(root, "", config.ProtoReflect())
@@ -53,6 +53,9 @@ func parse(name, folder string, data []byte, now time.Time) (*gatewayv1.Config, 
 		}
 		fillDefaults(config)
 		report.checks(config)
+		for _, replace := range replacements {
+			replace(config)
+		}
 		report.files(config, folder, now)
 	}
 	if err := report.err(); err != nil {

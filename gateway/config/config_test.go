@@ -230,6 +230,13 @@ func missing(t *testing.T, messages ...protoreflect.Message) {
 			seen[field.FullName()] = true
 			switch {
 			case field.Message() == nil || field.Message().ParentFile().Package() == "google.protobuf":
+			case field.IsMap():
+				value.Map().Range(func(_ protoreflect.MapKey, value protoreflect.Value) bool {
+					if field.MapValue().Message() != nil {
+						walk(value.Message())
+					}
+					return true
+				})
 			case field.IsList():
 				for i := range value.List().Len() {
 					walk(value.List().Get(i).Message())

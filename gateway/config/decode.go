@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -41,6 +43,8 @@ func (r *report) message(node *yaml.Node, path string, into protoreflect.Message
 			r.undecodable(value, at, "no value; give it one or remove the key")
 		case field.IsList():
 			r.list(value, at, field, into.Mutable(field).List())
+		case field.IsMap():
+			r.mapping(value, at, field, into.Mutable(field).Map())
 		default:
 			if decoded, ok := r.value(value, at, field, into.NewField(field)); ok {
 				into.Set(field, decoded)
@@ -72,6 +76,14 @@ func (r *report) value(node *yaml.Node, path string, field protoreflect.FieldDes
 		}
 		if moment, ok := into.Interface().(*timestamppb.Timestamp); ok {
 			return fresh, r.timestamp(node, path, moment)
+		}
+		if object, ok := into.Interface().(*structpb.Struct); ok {
+			r.object(node, path, object)
+			return fresh, true
+		}
+		if value, ok := into.Interface().(*structpb.Value); ok {
+			proto.Merge(value, r.json(node, path))
+			return fresh, true
 		}
 		r.message(node, path, into)
 		return fresh, true

@@ -47,6 +47,10 @@ func (r *report) intents(at string, intents *gatewayv1.Intents) {
 	for i, method := range intents.GetMethods() {
 		r.binding(fmt.Sprintf("%s.methods[%d]", at, i), method, allow)
 	}
+	unique(r, intents.GetReprompts(), at+".reprompts[%d].field", (*gatewayv1.Reprompt).GetField)
+	for i, reprompt := range intents.GetReprompts() {
+		r.texts(fmt.Sprintf("%s.reprompts[%d].text", at, i), reprompt.GetText())
+	}
 }
 
 // binding checks the names that a method is bound to.
@@ -67,6 +71,9 @@ func (r *report) binding(at string, method *gatewayv1.MethodBinding, allow *gate
 				r.field(fmt.Sprintf("%s.%s[%d]", at, list.name, i), "%s is not among what is allowed; list it in allow.%s", quote(name), list.name)
 			}
 		}
+	}
+	for i, field := range method.GetFields() {
+		r.texts(fmt.Sprintf("%s.fields[%d].options.reprompt", at, i), field.GetOptions().GetReprompt())
 	}
 	unique(r, method.GetFields(), at+".fields[%d].field", (*gatewayv1.FieldBinding).GetField)
 }

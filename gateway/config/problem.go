@@ -48,10 +48,15 @@ type place struct {
 // path is empty.
 type report struct {
 	file     string
+	schema   Schema
 	places   map[string]place
 	broken   map[string]bool // paths that could not be decoded: what follows from that is not told
 	told     map[string]bool // paths that have a problem already
 	problems []Problem
+}
+
+func newReport(file string, schema Schema) *report {
+	return &report{file: file, schema: schema, places: map[string]place{}, broken: map[string]bool{}, told: map[string]bool{}}
 }
 
 // at adds a problem at a node.
@@ -94,6 +99,16 @@ func (r *report) field(path, format string, args ...any) {
 	r.told[path] = true
 	node := r.locate(path)
 	r.at(node, "%s: %s", path, fmt.Sprintf(format, args...))
+}
+
+// brokenBelow says whether something in a field could not be decoded: what is missed there may be that.
+func (r *report) brokenBelow(path string) bool {
+	for broken := range r.broken {
+		if strings.HasPrefix(broken, path+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // has says whether the file gives the field.

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"buf.build/go/protovalidate"
-
-	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // wants says in words what the schema's rules want of a field, with an example. Indices are left out of the paths.
@@ -58,6 +58,12 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"status.listen":                   `a TCP address such as ":9900"`,
 	"admin.listen":                    "a loopback address such as 127.0.0.1:9901",
 
+	"fallback.causes[]":    "a cause: timeout, unavailable, overloaded, refused, invalid or internal",
+	"fallbacks[].match":    "which turns, such as {intent: \"order.*\"}",
+	"fallbacks[].fallback": "what is answered to them, such as {text: {en: \"Please try again later.\"}}",
+
+	"services[].intents.reprompts[].field":          "the full name of a field, such as shop.orders.v1.TrackOrderRequest.order_id",
+	"services[].intents.reprompts[].text":           "a text by language, such as {en: \"Which order?\"}",
 	"services[].intents.reflection.refresh":         "from 1s to 24h",
 	"services[].intents.methods[].method":           "a method, such as shop.orders.v1.OrderService/TrackOrder",
 	"services[].intents.methods[].fields[].field":   "a field of the request or the response, such as request.order_id",
@@ -73,25 +79,34 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"webhooks[].credentials[].header.value_files":   "one file, or two while the value is being changed, each once",
 }
 
-var index = regexp.MustCompile(`\[\d+\]`)
+// index is one of a list or of a map in a path.
+var index = regexp.MustCompile(`\[(\d+|"(?:[^"\\]|\\.)*")\]`)
 
 // rules adds what violates the schema's own rules. The error is one of the schema, not of the file.
-func (r *report) rules(config *gatewayv1.Config) error {
-	err := protovalidate.Validate(config)
+func (r *report) rules(message proto.Message) error {
+	err := protovalidate.Validate(message)
 	var invalid *protovalidate.ValidationError
 	if err != nil && !errors.As(err, &invalid) {
-		return fmt.Errorf("apply the rules of the configuration's schema: %w", err)
+		return fmt.Errorf("apply the rules of the schema: %w", err)
 	}
 	if invalid == nil {
 		return nil
 	}
 	for _, violation := range invalid.Violations {
 		path := protovalidate.FieldPathString(violation.Proto.GetField())
-		wanted, ok := wants[index.ReplaceAllString(path, "[]")]
+		schema := index.ReplaceAllString(path, "[]")
+		if i := strings.LastIndex(schema, ".fallback."); i >= 0 {
+			schema = schema[i+1:] // the same everywhere
+		}
+		wanted, ok := r.schema.Wants[schema]
 		if !ok {
 			wanted = violation.Proto.GetMessage()
 		}
 		switch {
+		case violation.Proto.GetForKey() && r.has(path):
+			key := r.places[path].key
+			r.broken[path] = true // what it holds is for nothing
+			r.at(key, "%s: %s; want %s", path, quote(key.Value), wanted)
 		case !r.has(path):
 			r.field(path, "missing; want %s", wanted)
 		case violation.Proto.GetRuleId() == "repeated.unique":

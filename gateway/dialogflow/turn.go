@@ -34,6 +34,9 @@ func (p Platform) Proto() intentgatev1.Platform { return intentgatev1.Platform(p
 // No digit is lost, and nothing is decoded for nobody.
 type Value = jsontext.Value
 
+// Unset reports whether v stands for no value: absent, null or, as ES has it of slots that are still to be filled, "" or [].
+func Unset(v Value) bool { return v == nil || v.Kind() == jsontext.KindNull || empty(v) }
+
 // Parameter is a named value.
 type Parameter struct {
 	Name  string // any text, perhaps empty
@@ -139,6 +142,11 @@ type FormParameter struct {
 	State         string // EMPTY, INVALID, FILLED, or what Dialogflow added since
 	Value         Value
 	JustCollected bool
+}
+
+// Filled reports whether the parameter has a value, be it a good one. One that is required and has none is asked for by the agent.
+func (p *FormParameter) Filled() bool {
+	return p.State != "EMPTY" && p.Value != nil && p.Value.Kind() != jsontext.KindNull
 }
 
 // Context is an active context of an ES session.

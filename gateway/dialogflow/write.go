@@ -1,7 +1,12 @@
 package dialogflow
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -58,8 +63,9 @@ func (e *TooLargeError) Error() string {
 // Write turns a reply into the JSON that answers the turn: a WebhookResponse of v2, v2beta1 or CX v3, in its shortest
 // form. Only documented fields are written, and none that is empty, so that an empty or nil reply is `{}`.
 //
-// dropped names, in stable sentences, what the platform or the API version cannot express and was left out. Messages
-// that name the other platform, and empty ones, are left out without a word. The error is a *TooLargeError, or names
+// dropped names, in stable sentences that begin with the field's path in the reply, what the platform or the API version
+// cannot express and was left out. What is meant for the other platform, and what is empty, is left out without a word. The
+// error is a *TooLargeError, or names
 // the part of the reply that JSON cannot hold: NaN, an infinity, a Value of no kind, text that is not UTF-8, nesting
 // beyond what a later turn could bring back.
 //
@@ -67,9 +73,7 @@ func (e *TooLargeError) Error() string {
 func Write(turn *Turn, reply *intentgatev1.Reply, opt WriteOptions) (body []byte, dropped []string, err error) {
 	w := &writer{turn: turn, reply: reply, opt: opt, b: make([]byte, 0, 512)}
 	w.b = append(w.b, '{')
-	if len(reply.ProtoReflect().GetUnknown()) > 0 {
-		w.drop("reply: it has fields that this gateway does not know; its contract is older than the service's")
-	}
+	w.dropUnknown("", reply.ProtoReflect())
 	switch turn.Platform {
 	case ES:
 		w.writeES()
@@ -98,9 +102,53 @@ type writer struct {
 	err     error // the first one
 }
 
+// maxDropped is how many sentences tell of what is left out; a reply may have a hundred thousand cards.
+const maxDropped = 50
+
 // drop tells of something that is left out.
 func (w *writer) drop(format string, args ...any) {
-	w.dropped = append(w.dropped, fmt.Sprintf(format, args...))
+	switch len(w.dropped) {
+	case maxDropped:
+	case maxDropped - 1:
+		w.dropped = append(w.dropped, "reply: more than can be named here")
+	default:
+		w.dropped = append(w.dropped, fmt.Sprintf(format, args...))
+	}
+}
+
+// dropUnknown tells of what only a newer contract has: fields, and values of enums.
+func (w *writer) dropUnknown(path string, m protoreflect.Message) {
+	if len(m.GetUnknown()) > 0 {
+		w.drop("%s: it has fields that this gateway does not know; its contract is older than the service's", cmp.Or(path, "reply"))
+	}
+	for i, fields := 0, m.Descriptor().Fields(); i < fields.Len(); i++ {
+		f := fields.Get(i)
+		enum, own := f.Enum(), f.Message() != nil && f.Message().ParentFile() == m.Descriptor().ParentFile()
+		if enum == nil && !own || !m.Has(f) {
+			continue
+		}
+		at, value := strings.TrimPrefix(path+"."+string(f.Name()), "."), m.Get(f)
+		switch {
+		case enum != nil:
+			if enum.Values().ByNumber(value.Enum()) == nil {
+				w.drop("%s: this gateway does not know %d", at, value.Enum())
+			}
+		case f.IsList():
+			for j := range value.List().Len() {
+				w.dropUnknown(fmt.Sprintf("%s[%d]", at, j), value.List().Get(j).Message())
+			}
+		default:
+			w.dropUnknown(at, value.Message())
+		}
+	}
+}
+
+// payload writes the payload of the platform or, where there is none, that of both.
+func (w *writer) payload(place string, own *structpb.Struct) {
+	if own == nil {
+		place, own = "payload", w.reply.GetPayload()
+	}
+	w.object("payload", place, own)
 }
 
 // isFor reports whether a message is meant for the platform of the turn.

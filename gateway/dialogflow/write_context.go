@@ -7,22 +7,29 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
-
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
 // contextsES writes outputContexts: those of the reply, then the one that holds the session parameters.
 //
-// Where the reply itself names that one, it is written once and the explicit context wins: its lifespan, its parameters
-// in place of those of the request, and its value where a session parameter has the same name.
+// Where the reply itself names that one, it is written once and the explicit context wins: its lifespan, and its value where a
+// session parameter has the same name.
 func (w *writer) contextsES() {
 	set := w.reply.GetSessionParameters().GetFields()
+	named := make(map[string]bool, len(w.reply.GetContexts()))
 	list := w.open("outputContexts", '[')
 	for i, c := range w.reply.GetContexts() {
 		name, ok := w.ofSession("/contexts/", c.GetName())
 		if !ok || !validContext(name) {
 			w.drop("contexts[%d]: %q is not the name of a context of this session; want letters, digits, _, - or %%", i, c.GetName())
 			continue
+		}
+		if named[strings.ToLower(name)] {
+			w.drop("contexts[%d]: %q is named before", i, c.GetName())
+			continue
+		}
+		named[strings.ToLower(name)] = true
+		if c.GetLifespan() <= 0 && len(c.GetParameters().GetFields()) > 0 {
+			w.drop("contexts[%d].parameters: a context that ends holds none", i)
 		}
 		var also map[string]*structpb.Value
 		if len(set) > 0 && sameContext(name, w.opt.Context) {
@@ -33,7 +40,7 @@ func (w *writer) contextsES() {
 			}
 			set = nil
 		}
-		w.explicitContext(name, c, also)
+		w.context(name, c.GetLifespan(), c.GetParameters().GetFields(), also)
 	}
 	if len(set) > 0 {
 		w.serviceContext(set)
@@ -41,62 +48,67 @@ func (w *writer) contextsES() {
 	w.close(list, ']')
 }
 
-// explicitContext writes a context of the reply with the session parameters that it has not itself.
-func (w *writer) explicitContext(name string, c *intentgatev1.Reply_Context, set map[string]*structpb.Value) {
-	m := w.openContext(name, max(c.GetLifespan(), 0))
-	own := c.GetParameters().GetFields()
-	parameters := w.open("parameters", '{')
-	for _, key := range slices.Sorted(maps.Keys(own)) {
-		w.member("contexts."+name, key, own[key])
-	}
-	for _, key := range slices.Sorted(maps.Keys(set)) {
-		if _, taken := own[key]; !taken && !isNull(set[key]) {
-			w.member("session_parameters", key, set[key])
-		}
-	}
-	w.close(parameters, '}')
-	w.close(m, '}')
-}
-
-// serviceContext writes the context that holds the session parameters: what the request brought, digit by digit as it
-// was written, under what the reply sets. Dialogflow replaces a context as a whole, so that all of it has to be said
-// again. A name that is forgotten takes its `.original`, the user's words for it, along.
+// serviceContext writes the context that holds the session parameters.
 func (w *writer) serviceContext(set map[string]*structpb.Value) {
 	if !validContext(w.opt.Context) {
 		w.drop("session_parameters: %q is not the name of a context that could hold them", w.opt.Context)
 		return
 	}
-	held, active := w.turn.context(w.opt.Context)
 	lifespan := w.opt.ContextLifespan
 	if lifespan <= 0 {
 		lifespan = defaultLifespan
 	}
 	before := len(w.b)
-	m := w.openContext(w.opt.Context, lifespan)
-	parameters := w.open("parameters", '{')
-	for _, p := range held.Parameters {
-		if _, replaced := set[p.Name]; replaced {
-			continue
-		}
-		if of, ok := strings.CutSuffix(p.Name, ".original"); ok && isNull(set[of]) {
-			continue
-		}
-		w.raw("context "+w.opt.Context, p)
-	}
-	for _, key := range slices.Sorted(maps.Keys(set)) {
-		if !isNull(set[key]) {
-			w.member("session_parameters", key, set[key])
-		}
-	}
-	if !w.empty(parameters) {
-		w.close(parameters, '}')
-		w.close(m, '}')
+	if w.context(w.opt.Context, lifespan, nil, set) {
 		return
 	}
 	// Nothing is left to hold: a context that is active is ended, one that is not is not begun.
 	w.b = w.b[:before]
-	if active {
-		w.close(w.openContext(w.opt.Context, 0), '}')
+	if _, active := w.turn.context(w.opt.Context); active {
+		w.context(w.opt.Context, 0, nil, nil)
+	}
+}
+
+// context writes a context with the parameters that are given for it, and those session parameters that are not among them. It
+// reports whether it has any.
+//
+// Dialogflow replaces a context as a whole, so that what the request brought has to be said again, digit by digit as it was
+// written, unless it is replaced or forgotten. A name that is forgotten takes its `.original`, the user's words for it, along. One
+// that ends takes all with it.
+func (w *writer) context(name string, lifespan int32, own, set map[string]*structpb.Value) bool {
+	m := w.openContext(name, max(lifespan, 0))
+	parameters := w.open("parameters", '{')
+	if lifespan > 0 {
+		held, _ := w.turn.context(name)
+		for _, p := range held.Parameters {
+			if !replaced(p.Name, own) && !replaced(p.Name, set) {
+				w.raw("context "+name, p)
+			}
+		}
+		w.members("contexts."+name, own, nil)
+		w.members("session_parameters", set, own)
+	}
+	any := !w.empty(parameters)
+	w.close(parameters, '}')
+	w.close(m, '}')
+	return any
+}
+
+// replaced reports whether a parameter that the request brought gets another value, or is forgotten.
+func replaced(name string, by map[string]*structpb.Value) bool {
+	if _, ok := by[name]; ok {
+		return true
+	}
+	of, ok := strings.CutSuffix(name, ".original")
+	return ok && isNull(by[of])
+}
+
+// members writes those values that are neither null, which forgets one, nor under a name that is taken.
+func (w *writer) members(place string, values, taken map[string]*structpb.Value) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if _, is := taken[name]; !is && !isNull(values[name]) {
+			w.member(place, name, values[name])
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package dialogflow
 
 import (
 	"fmt"
+	"strings"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -10,14 +11,11 @@ import (
 func (w *writer) writeCX() {
 	response := w.open("fulfillmentResponse", '{')
 	w.messagesCX()
-	switch behavior := w.reply.GetMergeBehavior(); behavior {
-	case intentgatev1.Reply_MERGE_BEHAVIOR_UNSPECIFIED:
+	switch w.reply.GetMergeBehavior() {
 	case intentgatev1.Reply_MERGE_BEHAVIOR_APPEND:
 		w.text("mergeBehavior", "APPEND")
 	case intentgatev1.Reply_MERGE_BEHAVIOR_REPLACE:
 		w.text("mergeBehavior", "REPLACE")
-	default:
-		w.drop("merge_behavior: this gateway does not know %d", behavior)
 	}
 	w.close(response, '}')
 
@@ -27,7 +25,7 @@ func (w *writer) writeCX() {
 	w.object("parameters", "session_parameters", w.reply.GetSessionParameters()) // null deletes one
 	w.close(session, '}')
 
-	w.object("payload", "payload", w.reply.GetPayload())
+	w.payload("cx_payload", w.reply.GetCxPayload())
 	w.target()
 	w.dropESOnly()
 }
@@ -43,8 +41,8 @@ func (w *writer) dropESOnly() {
 	if len(w.reply.GetSessionEntityTypes()) > 0 {
 		w.drop("session_entity_types: a CX webhook cannot set them")
 	}
-	if w.reply.GetEndInteraction() {
-		w.drop("end_interaction: CX ends a conversation on a page; use target_page")
+	if w.reply.GetEndInteraction() && w.reply.GetTarget() != nil && !strings.HasSuffix(w.reply.GetTargetPage(), endSession) {
+		w.drop("end_interaction: CX goes to the target instead; pages/END_SESSION is where a conversation ends")
 	}
 }
 
@@ -101,37 +99,7 @@ func (w *writer) kindCX(i int, m *intentgatev1.Reply_Message) {
 		w.drop("messages[%d].card: CX has no cards; use payload", i)
 	case *intentgatev1.Reply_Message_QuickReplies:
 		w.drop("messages[%d].quick_replies: CX has no quick replies; use payload", i)
-	default:
-		w.dropUnknownKind(i, m)
 	}
-}
-
-// formParameters writes the changes to the current form. One that changes nothing is left out.
-func (w *writer) formParameters() {
-	page := w.open("pageInfo", '{')
-	form := w.open("formInfo", '{')
-	list := w.open("parameterInfo", '[')
-	for i, p := range w.reply.GetFormParameters() {
-		if p.GetName() == "" {
-			w.drop("form_parameters[%d]: it has no name", i)
-			continue
-		}
-		if p.GetValue() == nil && !p.GetInvalid() {
-			continue
-		}
-		m := w.open("", '{')
-		w.text("displayName", p.GetName())
-		if p.GetValue() != nil {
-			w.member(fmt.Sprintf("form_parameters[%d]", i), "value", p.GetValue())
-		}
-		if p.GetInvalid() {
-			w.text("state", "INVALID")
-		}
-		w.close(m, '}')
-	}
-	w.close(list, ']')
-	w.close(form, '}')
-	w.close(page, '}')
 }
 
 // The message kinds that both platforms share.
@@ -151,13 +119,6 @@ func (w *writer) wrapped(object, name, s string) {
 	m := w.open(object, '{')
 	w.text(name, s)
 	w.close(m, '}')
-}
-
-// dropUnknownKind tells of a kind that a newer contract has. A message of no kind at all is left out without a word.
-func (w *writer) dropUnknownKind(i int, m *intentgatev1.Reply_Message) {
-	if len(m.ProtoReflect().GetUnknown()) > 0 {
-		w.drop("messages[%d]: its kind is not known to this gateway; its contract is older than the service's", i)
-	}
 }
 
 func messagePlace(i int, kind string) string {

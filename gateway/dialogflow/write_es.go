@@ -1,6 +1,7 @@
 package dialogflow
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,11 +14,7 @@ func (w *writer) writeES() {
 	if !beta {
 		w.opt.API = V2
 	}
-	if w.reply.GetFollowupEvent().GetName() == "" {
-		w.text("fulfillmentText", w.plainText())
-		w.messagesES(beta)
-		w.object("payload", "payload", w.reply.GetPayload())
-	}
+	w.saidES(beta)
 	w.contextsES()
 	w.followupEvent()
 	w.sessionEntityTypes()
@@ -41,19 +38,36 @@ func (w *writer) writeES() {
 	w.dropCXOnly()
 }
 
+// saidES writes what the user hears and sees, unless an event takes its place.
+func (w *writer) saidES(beta bool) {
+	before := len(w.b)
+	w.text("fulfillmentText", w.plainText())
+	w.messagesES(beta)
+	messages := len(w.b) > before
+	w.payload("es_payload", w.reply.GetEsPayload())
+	event := w.reply.GetFollowupEvent().GetName() != ""
+	if event && len(w.b) > before {
+		w.drop("texts, messages, payload, es_payload, transfer_call: ES ignores them beside followup_event")
+		w.b = w.b[:before]
+	}
+	switch behavior := w.reply.GetMergeBehavior(); {
+	case behavior == intentgatev1.Reply_MERGE_BEHAVIOR_APPEND:
+		w.drop("merge_behavior: on ES messages replace those of the agent")
+	case behavior == intentgatev1.Reply_MERGE_BEHAVIOR_REPLACE && !messages && !event:
+		w.drop("merge_behavior: the reply has no messages, so that ES says those of the agent")
+	}
+}
+
 // dropCXOnly names what ES cannot express.
 func (w *writer) dropCXOnly() {
-	if w.reply.GetTarget() != nil {
-		w.drop("target: ES has neither pages nor flows; use contexts or followup_event")
+	switch w.reply.GetTarget().(type) {
+	case *intentgatev1.Reply_TargetPage:
+		w.drop("target_page: ES has no pages; use contexts or followup_event")
+	case *intentgatev1.Reply_TargetFlow:
+		w.drop("target_flow: ES has no flows; use contexts or followup_event")
 	}
 	if len(w.reply.GetFormParameters()) > 0 {
 		w.drop("form_parameters: ES has no forms")
-	}
-	switch w.reply.GetMergeBehavior() {
-	case intentgatev1.Reply_MERGE_BEHAVIOR_UNSPECIFIED, intentgatev1.Reply_MERGE_BEHAVIOR_REPLACE:
-		// On ES the webhook's messages always replace those of the agent.
-	default:
-		w.drop("merge_behavior: on ES messages replace those of the agent")
 	}
 }
 
@@ -93,15 +107,11 @@ func (w *writer) followupEvent() {
 		w.drop("followup_event: it has no name")
 		return
 	}
-	if len(w.reply.GetTexts()) > 0 || len(w.reply.GetMessages()) > 0 || w.reply.GetPayload() != nil || w.reply.GetTransferCall() != "" {
-		w.drop("texts, messages, payload, transfer_call: ES ignores them beside followup_event")
-	}
 	m := w.open("followupEventInput", '{')
 	w.text("name", event.GetName())
-	if event.GetLanguage() == "" {
-		w.text("languageCode", w.turn.Language)
-	} else {
-		w.text("languageCode", event.GetLanguage())
+	w.text("languageCode", cmp.Or(event.GetLanguage(), w.turn.Language))
+	if !strings.EqualFold(event.GetLanguage(), w.turn.Language) && event.GetLanguage() != "" {
+		w.drop("followup_event.language: ES ignores it and keeps to that of the turn")
 	}
 	w.object("parameters", "followup_event.parameters", event.GetParameters())
 	w.close(m, '}')
@@ -110,6 +120,7 @@ func (w *writer) followupEvent() {
 // sessionEntityTypes writes the entity types of this session. Whatever Dialogflow requires of one is seen to here,
 // because it refuses a whole answer for one that lacks it.
 func (w *writer) sessionEntityTypes() {
+	named := make(map[string]bool, len(w.reply.GetSessionEntityTypes()))
 	list := w.open("sessionEntityTypes", '[')
 	for i, t := range w.reply.GetSessionEntityTypes() {
 		name, ok := w.ofSession("/entityTypes/", t.GetName())
@@ -117,10 +128,15 @@ func (w *writer) sessionEntityTypes() {
 			w.drop("session_entity_types[%d]: %q is not the name of an entity type of this session", i, t.GetName())
 			continue
 		}
+		if named[name] {
+			w.drop("session_entity_types[%d]: %q is named before", i, t.GetName())
+			continue
+		}
 		if !slices.ContainsFunc(t.GetEntities(), hasValue) {
 			w.drop("session_entity_types[%d]: it has no entity with a value", i)
 			continue
 		}
+		named[name] = true
 		mode := "ENTITY_OVERRIDE_MODE_SUPPLEMENT"
 		if t.GetMode() == intentgatev1.Reply_SessionEntityType_OVERRIDE_MODE_OVERRIDE {
 			mode = "ENTITY_OVERRIDE_MODE_OVERRIDE"
@@ -128,7 +144,7 @@ func (w *writer) sessionEntityTypes() {
 		m := w.open("", '{')
 		w.text("name", w.turn.Session.Name+"/entityTypes/"+name)
 		w.text("entityOverrideMode", mode)
-		w.entities(t.GetEntities())
+		w.entities(i, t.GetEntities())
 		w.close(m, '}')
 	}
 	w.close(list, ']')
@@ -136,19 +152,20 @@ func (w *writer) sessionEntityTypes() {
 
 func hasValue(e *intentgatev1.Reply_SessionEntityType_Entity) bool { return e.GetValue() != "" }
 
-func (w *writer) entities(entities []*intentgatev1.Reply_SessionEntityType_Entity) {
+func (w *writer) entities(i int, entities []*intentgatev1.Reply_SessionEntityType_Entity) {
 	list := w.open("entities", '[')
-	for _, e := range entities {
+	for j, e := range entities {
 		if !hasValue(e) {
+			w.drop("session_entity_types[%d].entities[%d]: it has no value", i, j)
 			continue
 		}
 		m := w.open("", '{')
 		w.text("value", e.GetValue())
-		if len(e.GetSynonyms()) > 0 {
-			w.texts("synonyms", e.GetSynonyms())
-		} else {
-			w.texts("synonyms", []string{e.GetValue()}) // required: at least the value stands for itself
+		synonyms := e.GetSynonyms()
+		if strings.Join(synonyms, "") == "" {
+			synonyms = []string{e.GetValue()} // required: at least the value stands for itself
 		}
+		w.texts("synonyms", synonyms)
 		w.close(m, '}')
 	}
 	w.close(list, ']')

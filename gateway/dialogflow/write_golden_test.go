@@ -78,7 +78,15 @@ func cxTurn() *dialogflow.Turn {
 			Project: "shop", Location: "europe-west1", Agent: "a-1", Environment: "draft", ID: "s-1",
 		},
 		Language: "en",
-		Page:     dialogflow.Page{Name: agent + "/flows/f-1/pages/p-1", DisplayName: "Order"},
+		Page: dialogflow.Page{Name: agent + "/flows/f-1/pages/p-1", DisplayName: "Order", Form: []dialogflow.FormParameter{
+			{Name: "size", Required: true, State: "FILLED", Value: dialogflow.Value("{\n  \"amount\": 9007199254740993.0\n}")},
+			{Name: "colour", Required: true, State: "EMPTY"},
+			{Name: "count", Required: true, State: "FILLED", Value: dialogflow.Value("1.0")},
+			{Name: "gift", State: "FILLED", Value: dialogflow.Value(`"card"`)},
+			{Name: "wrap", State: "FILLED", Value: dialogflow.Value("true")},
+			{Name: "untouched", State: "FILLED", Value: dialogflow.Value("1")},
+			{Name: "note", State: "INVALID", Value: dialogflow.Value("null")},
+		}},
 	}
 }
 

@@ -52,7 +52,7 @@ func (w *writer) messageES(i int, m *intentgatev1.Reply_Message, beta bool) {
 	case speech != "":
 		channel = telephony
 	case channel != "" && !knownChannel(channel, beta):
-		w.drop("messages[%d].channel: ES %s does not know %q", i, w.opt.API, channel)
+		w.drop("messages[%d]: ES %s does not know the channel %q", i, w.opt.API, channel)
 		return
 	}
 	object := w.open("", '{')
@@ -97,8 +97,6 @@ func (w *writer) kindES(i int, m *intentgatev1.Reply_Message) {
 		w.close(replies, '}')
 	case *intentgatev1.Reply_Message_Payload:
 		w.object("payload", messagePlace(i, "payload"), kind.Payload)
-	default:
-		w.dropUnknownKind(i, m)
 	}
 }
 

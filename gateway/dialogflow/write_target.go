@@ -6,17 +6,20 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// target writes where a CX conversation goes on. One that cannot be completed is dropped: Dialogflow would refuse the whole
-// answer for it.
+// endSession is the page on which Dialogflow ends a conversation; every flow has it. Nothing else does: the message
+// endInteraction is Dialogflow's own, which it sends when it gets there.
+const endSession = "pages/END_SESSION"
+
+// target writes where a CX conversation goes on, or that it ends. A target that cannot be completed is dropped: Dialogflow
+// would refuse the whole answer for it.
 func (w *writer) target() {
 	switch target := w.reply.GetTarget().(type) {
 	case *intentgatev1.Reply_TargetPage:
-		agent, page, problem := w.resolve(target.TargetPage)
-		flow, id, _ := strings.Cut(page, "/pages/")
-		if problem == "" && (!isFlow(flow) || !isOne(id)) {
-			problem = "is not a page; want pages/P or flows/F/pages/P"
+		w.page("target_page", target.TargetPage)
+	case nil:
+		if w.reply.GetEndInteraction() {
+			w.page("end_interaction", endSession)
 		}
-		w.transition("targetPage", agent+page, "target_page", target.TargetPage, problem)
 	case *intentgatev1.Reply_TargetFlow:
 		agent, flow, problem := w.resolve(target.TargetFlow)
 		if problem == "" && !isFlow(flow) {
@@ -24,6 +27,15 @@ func (w *writer) target() {
 		}
 		w.transition("targetFlow", agent+flow, "target_flow", target.TargetFlow, problem)
 	}
+}
+
+func (w *writer) page(place, name string) {
+	agent, page, problem := w.resolve(name)
+	flow, id, _ := strings.Cut(page, "/pages/")
+	if problem == "" && (!isFlow(flow) || !isOne(id)) {
+		problem = "is not a page; want pages/P or flows/F/pages/P"
+	}
+	w.transition("targetPage", agent+page, place, name, problem)
 }
 
 func (w *writer) transition(name, full, place, given, problem string) {

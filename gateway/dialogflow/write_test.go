@@ -55,7 +55,7 @@ func TestWriteRefuses(t *testing.T) {
 		"infinity":  {&intentgatev1.Reply{SessionParameters: structOf(number(math.Inf(-1)))}, []string{"session_parameters", `"x"`, "-Inf"}},
 		"no kind":   {&intentgatev1.Reply{SessionParameters: structOf(&structpb.Value{})}, []string{"session_parameters", `"x"`, "no kind"}},
 		"nil value": {&intentgatev1.Reply{Payload: structOf(nil)}, []string{"payload", `"x"`, "no kind"}},
-		"depth":     {&intentgatev1.Reply{Payload: structOf(deep)}, []string{"payload", "30 levels"}},
+		"depth":     {&intentgatev1.Reply{Payload: structOf(deep)}, []string{"payload", "29 levels"}},
 		"not UTF-8": {&intentgatev1.Reply{Payload: structOf(structpb.NewStringValue("a\xff"))}, []string{"payload", `"x"`, "UTF-8"}},
 		"a name":    {&intentgatev1.Reply{Texts: []string{"a\xff"}}, []string{"UTF-8"}},
 		"message": {&intentgatev1.Reply{Messages: []*intentgatev1.Reply_Message{
@@ -83,7 +83,7 @@ func TestWriteRefuses(t *testing.T) {
 
 // TestWriteDepth proves that nesting up to the limit is written, in every place that takes a Value.
 func TestWriteDepth(t *testing.T) {
-	for levels, ok := range map[int]bool{30: true, 31: false} {
+	for levels, ok := range map[int]bool{29: true, 30: false} {
 		value := structpb.NewNumberValue(1)
 		for range levels - 1 { // the outermost object is a level too
 			value = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{value}})

@@ -14,14 +14,17 @@ import (
 
 var (
 	errNoKind = errors.New("value of no kind: want null, a number, a string, a boolean, an object or a list")
-	// Session parameters come back in the next request: nested deeper than the reader takes they would be refused there,
-	// and with them every further turn of the conversation.
-	errDepth = fmt.Errorf("nesting beyond %d levels", maxDepth)
+	errDepth  = fmt.Errorf("nesting beyond %d levels", maxWritten)
 )
+
+// maxWritten is how many objects and lists are nested in an answer, the parameters' own included. They come back in the next
+// request, those of a context in four more: nested deeper than the reader takes they would be refused there, and with them every
+// further turn of the conversation.
+const maxWritten = maxBodyDepth - 4
 
 // appendStruct appends an object with its names sorted: one reply, one answer.
 func appendStruct(b []byte, fields map[string]*structpb.Value, depth int) ([]byte, error) {
-	if depth > maxDepth {
+	if depth > maxWritten {
 		return b, errDepth
 	}
 	b = append(b, '{')
@@ -42,7 +45,7 @@ func appendStruct(b []byte, fields map[string]*structpb.Value, depth int) ([]byt
 }
 
 func appendList(b []byte, values []*structpb.Value, depth int) ([]byte, error) {
-	if depth > maxDepth {
+	if depth > maxWritten {
 		return b, errDepth
 	}
 	b = append(b, '[')

@@ -11,7 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/words"
 )
 
 // Config is what a Catalog is made of. All of it is needed.
@@ -28,6 +31,8 @@ type Service struct {
 	Allow Allow
 	// Bindings are the annotations of methods that have none, by the method: `shop.orders.v1.OrderService/TrackOrder`.
 	Bindings map[string]*binding.Annotations
+	// Reprompts are what users hear where the value of a field will not do, by the field's full name.
+	Reprompts map[protoreflect.FullName]*words.Texts
 	// Source is where the descriptors come from, for people: a file's path or a target.
 	Source string
 	// Load returns the service's descriptors, a google.protobuf.FileDescriptorSet.

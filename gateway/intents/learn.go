@@ -38,7 +38,10 @@ type Name struct {
 // learn makes plans of methods. What is wrong with one leaves the others alone, and itself as it was before.
 func (c *Catalog) learn(service *Service, descriptors []protoreflect.MethodDescriptor, before []*Method) ([]*Method, []Problem) {
 	budget := binding.MaxBudget
-	l := learner{service: service, views: c.config.Views, zones: c.zones, budget: &budget}
+	l := learner{service: service, views: c.config.Views, zones: c.zones, budget: &budget, reprompts: map[protoreflect.FullName]*binding.Reprompt{}}
+	for field, texts := range service.Reprompts {
+		l.reprompts[field] = &binding.Reprompt{Texts: texts}
+	}
 	unbound := map[string]bool{}
 	for name := range service.Bindings {
 		unbound[name] = true
@@ -60,6 +63,11 @@ func (c *Catalog) learn(service *Service, descriptors []protoreflect.MethodDescr
 	for _, name := range slices.Sorted(maps.Keys(unbound)) {
 		l.problem(Broken, name, "is bound by the configuration, but the service has no such method")
 	}
+	for _, field := range slices.Sorted(maps.Keys(l.reprompts)) {
+		if !l.reprompts[field].Used {
+			l.problem(Broken, string(field), "has a reprompt in the configuration, but no method that answers intents has such a field in its request; correct intents.reprompts")
+		}
+	}
 	return l.methods, l.problems
 }
 
@@ -72,6 +80,8 @@ type learner struct {
 	claims   int
 	methods  []*Method
 	problems []Problem
+
+	reprompts map[protoreflect.FullName]*binding.Reprompt
 }
 
 func (l *learner) problem(kind Kind, element, format string, args ...any) {
@@ -115,7 +125,7 @@ func (l *learner) method(descriptor protoreflect.MethodDescriptor) (_ *Method, o
 			continue
 		}
 		plan, err := binding.Compile(descriptor, binding.Options{
-			Platform: view.Platform, TimeZone: l.zones[view.TimeZone], Annotations: annotations, Budget: l.budget,
+			Platform: view.Platform, TimeZone: l.zones[view.TimeZone], Annotations: annotations, Reprompts: l.reprompts, Budget: l.budget,
 		})
 		if err != nil {
 			l.broken(at, err)

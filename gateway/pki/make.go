@@ -45,11 +45,15 @@ func (p *PKI) makeInternal(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	// A service may call other services.
-	p.Orders, err = p.InternalCA.Issue(devca.Leaf{
-		Subject: pkix.Name{CommonName: prefix + "orders"}, DNS: []string{OrdersName, "localhost"}, ExtKeyUsage: bothAuth,
-	})
-	if err != nil {
+	service := func(name, dns string) (*devca.Certificate, error) { // which may call other services
+		return p.InternalCA.Issue(devca.Leaf{
+			Subject: pkix.Name{CommonName: prefix + name}, DNS: []string{dns, "localhost"}, ExtKeyUsage: bothAuth,
+		})
+	}
+	if p.Orders, err = service("orders", OrdersName); err != nil {
+		return err
+	}
+	if p.Appointments, err = service("appointments", AppointmentsName); err != nil {
 		return err
 	}
 	p.CallCenter, err = p.InternalCA.Issue(devca.Leaf{

@@ -14,9 +14,10 @@ import (
 
 // Names that the certificates of the inner hop carry.
 const (
-	GatewayName    = "gateway.internal"
-	OrdersName     = "orders.internal"
-	CallCenterName = "callcenter.internal"
+	GatewayName      = "gateway.internal"
+	OrdersName       = "orders.internal"
+	AppointmentsName = "appointments.internal"
+	CallCenterName   = "callcenter.internal"
 )
 
 // Options say how certificates are made. The zero Options are good.
@@ -36,10 +37,10 @@ type PKI struct {
 	EdgeCA *devca.Authority
 	Edge   *devca.Certificate
 
-	// InternalCA is what the gateway and the services trust of each other; Gateway and Orders are theirs, and CallCenter
-	// is that of a program that calls services for itself.
-	InternalCA                  *devca.Authority
-	Gateway, Orders, CallCenter *devca.Certificate
+	// InternalCA is what the gateway and the services trust of each other; Gateway, Orders and Appointments are theirs, and
+	// CallCenter is that of a program that calls services for itself.
+	InternalCA                                *devca.Authority
+	Gateway, Orders, Appointments, CallCenter *devca.Certificate
 
 	// SSLComRoot and GTSRoot are the roots of a trust profile `like: dialogflow`; SSLCom and GTS are the client
 	// certificates in the shape of Dialogflow's new and old one.

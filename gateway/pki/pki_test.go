@@ -130,6 +130,7 @@ func TestServersAndHop(t *testing.T) {
 	verify(p.CallCenter, p.InternalCA, pki.CallCenterName, x509.ExtKeyUsageClientAuth)
 	verify(p.Orders, p.InternalCA, pki.OrdersName, x509.ExtKeyUsageServerAuth)
 	verify(p.Orders, p.InternalCA, "localhost", x509.ExtKeyUsageServerAuth)
+	verify(p.Appointments, p.InternalCA, pki.AppointmentsName, x509.ExtKeyUsageServerAuth)
 }
 
 func TestNoAuthorityIsTakenForARealOne(t *testing.T) {

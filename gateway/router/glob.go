@@ -47,3 +47,18 @@ func (g glob) contains(other glob) bool {
 	}
 	return g.match(strings.Join(other, "*"))
 }
+
+// overlaps reports whether there is a string that both match. Where both hold a `*`, it begins with the longer first piece, ends
+// with the longer last one and has all others in between.
+func (g glob) overlaps(other glob) bool {
+	switch {
+	case len(g) == 0 || len(other) == 0:
+		return true
+	case len(g) == 1:
+		return other.match(g[0])
+	case len(other) == 1:
+		return g.match(other[0])
+	}
+	a, b, y, z := g[0], other[0], g[len(g)-1], other[len(other)-1]
+	return (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) && (strings.HasSuffix(y, z) || strings.HasSuffix(z, y))
+}

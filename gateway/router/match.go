@@ -26,8 +26,8 @@ type Match struct {
 
 // Takes reports whether there are turns of a platform that the match takes.
 func (m Match) Takes(platform dialogflow.Platform) bool {
-	rule, err := newRule(m)
-	return err == nil && rule.platforms>>platform&1 == 1
+	rule, err := NewRule(m)
+	return err == nil && rule.Takes(platform)
 }
 
 // String returns the match in one line, such as `platform=ES intent=order.*`, or `any`.

@@ -84,7 +84,7 @@ func TestShadowAgreesWithEnumeration(t *testing.T) {
 				Action:      pick("", "", "", "*", "b"),
 				Tag:         pick("", "", "", "*", "b"),
 			}
-			made, err := newRule(match)
+			made, err := NewRule(match)
 			if err != nil {
 				continue
 			}
@@ -93,12 +93,13 @@ func TestShadowAgreesWithEnumeration(t *testing.T) {
 		wins := make([]bool, len(rules.rules))
 		for _, turn := range turns {
 			for i := range rules.rules {
-				if rules.rules[i].match(turn) {
+				if rules.rules[i].Match(turn) {
 					wins[i] = true
 					break
 				}
 			}
 		}
+		agreesOnOverlap(t, rules, turns)
 		for i := range rules.rules {
 			problem := rules.shadow(i)
 			if (problem == "") != wins[i] {
@@ -111,5 +112,22 @@ func TestShadowAgreesWithEnumeration(t *testing.T) {
 	}
 	if shadowed < 100 {
 		t.Errorf("only %d rules were shadowed: the test proves little", shadowed)
+	}
+}
+
+// agreesOnOverlap compares what Overlaps says of the first two rules with the turns that both take.
+func agreesOnOverlap(t *testing.T, of *Router, turns []*dialogflow.Turn) {
+	t.Helper()
+	if len(of.rules) < 2 {
+		return
+	}
+	a, b, both := &of.rules[0], &of.rules[1], map[dialogflow.Platform]bool{}
+	for _, turn := range turns {
+		both[turn.Platform] = both[turn.Platform] || a.Match(turn) && b.Match(turn)
+	}
+	for _, p := range []dialogflow.Platform{dialogflow.ES, dialogflow.CX} {
+		if got := a.Overlaps(p, b); got != both[p] || got != b.Overlaps(p, a) {
+			t.Fatalf("%v: overlap on %s: %t, want %t", of.routes[:2], p, got, both[p])
+		}
 	}
 }

@@ -16,6 +16,10 @@ type Route struct {
 	Service string
 	// WebhookJSON hands the service the webhook request as it came, too.
 	WebhookJSON bool
+	// AfterSlotFilling leaves turns of ES to the agent while it collects required parameters.
+	AfterSlotFilling bool
+	// Index is the route's place among all; New fills it in.
+	Index int
 }
 
 // General says that the route asks for no intent, action or tag: it gives way to a method that claims the turn.
@@ -24,7 +28,7 @@ func (r *Route) General() bool { return r.Intent == "" && r.Action == "" && r.Ta
 // Router holds the routes in their order. It is safe for concurrent use.
 type Router struct {
 	routes []Route
-	rules  []rule // of the route at the same place
+	rules  []Rule // of the route at the same place
 }
 
 // RouteError says what is wrong with one route.
@@ -39,13 +43,14 @@ func (e *RouteError) Error() string { return fmt.Sprintf("routes[%d] %s", e.Rout
 // New returns a Router for routes, first match first. Its error joins a *RouteError for each route without a service, with a
 // match that contradicts itself, or of which earlier routes take everything.
 func New(routes []Route) (*Router, error) {
-	router := &Router{routes: slices.Clone(routes), rules: make([]rule, len(routes))}
+	router := &Router{routes: slices.Clone(routes), rules: make([]Rule, len(routes))}
 	var problems []error
 	for i, route := range routes {
+		router.routes[i].Index = i
 		if route.Service == "" {
 			problems = append(problems, &RouteError{i, "names no service"})
 		}
-		rule, err := newRule(route.Match)
+		rule, err := NewRule(route.Match)
 		if err != nil {
 			problems = append(problems, &RouteError{i, err.Error()})
 			continue // its rule stays zero: it takes no turn and hides no other route
@@ -65,10 +70,10 @@ func New(routes []Route) (*Router, error) {
 func (r *Router) shadow(i int) string {
 	var by []string
 	for _, p := range []dialogflow.Platform{dialogflow.ES, dialogflow.CX} {
-		if r.rules[i].platforms>>p&1 == 0 {
+		if !r.rules[i].Takes(p) {
 			continue
 		}
-		earlier := slices.IndexFunc(r.rules[:i], func(e rule) bool { return e.containsOn(p, &r.rules[i]) })
+		earlier := slices.IndexFunc(r.rules[:i], func(e Rule) bool { return e.Contains(p, &r.rules[i]) })
 		if earlier < 0 {
 			return ""
 		}
@@ -83,7 +88,7 @@ func (r *Router) shadow(i int) string {
 // be changed. Find does not allocate.
 func (r *Router) Find(turn *dialogflow.Turn) (*Route, bool) {
 	for i := range r.rules {
-		if r.rules[i].match(turn) {
+		if r.rules[i].Match(turn) {
 			return &r.routes[i], true
 		}
 	}

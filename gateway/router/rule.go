@@ -14,21 +14,22 @@ type platforms uint8
 
 const both = platforms(1<<dialogflow.ES | 1<<dialogflow.CX)
 
-// rule is a Match made ready.
-type rule struct {
+// Rule is a Match made ready. It is safe for concurrent use; the zero Rule takes no turn.
+type Rule struct {
 	platforms                             platforms
 	project, agent, environment, language string
 	intent, action, tag                   glob
 }
 
-func newRule(m Match) (rule, error) {
+// NewRule returns the rule of a match. Its error says why there are no turns that it could take.
+func NewRule(m Match) (Rule, error) {
 	on := both
 	switch m.Platform {
 	case 0:
 	case dialogflow.ES, dialogflow.CX:
 		on = 1 << m.Platform
 	default:
-		return rule{}, fmt.Errorf("has platform %d: there are ES and CX only", m.Platform)
+		return Rule{}, fmt.Errorf("has platform %d: there are ES and CX only", m.Platform)
 	}
 	for _, field := range []struct {
 		name, value string
@@ -38,18 +39,19 @@ func newRule(m Match) (rule, error) {
 			continue
 		}
 		if on &= 1 << field.only; on == 0 {
-			return rule{}, fmt.Errorf("can never match: only %s has %s, and the match (%s) leaves no turn of %s; "+
+			return Rule{}, fmt.Errorf("can never match: only %s has %s, and the match (%s) leaves no turn of %s; "+
 				"remove %s or make it two routes", field.only, field.name, m, field.only, field.name)
 		}
 	}
-	return rule{
+	return Rule{
 		platforms: on,
 		project:   m.Project, agent: m.Agent, environment: m.Environment, language: m.Language,
 		intent: newGlob(m.Intent), action: newGlob(m.Action), tag: newGlob(m.Tag),
 	}, nil
 }
 
-func (r *rule) match(turn *dialogflow.Turn) bool {
+// Match reports whether the rule takes a turn. It does not allocate.
+func (r *Rule) Match(turn *dialogflow.Turn) bool {
 	return r.platforms>>turn.Platform&1 == 1 &&
 		(r.project == "" || r.project == turn.Session.Project) &&
 		(r.agent == "" || r.agent == turn.Session.Agent) &&
@@ -60,13 +62,16 @@ func (r *rule) match(turn *dialogflow.Turn) bool {
 		r.tag.match(turn.Tag)
 }
 
-// containsOn reports whether r takes every turn of platform p that other takes.
+// Takes reports whether there are turns of a platform that the rule takes.
+func (r *Rule) Takes(p dialogflow.Platform) bool { return r.platforms>>p&1 == 1 }
+
+// Contains reports whether r takes every turn of platform p that other takes.
 //
 // It is enough to look at one field and one earlier rule at a time: all fields but the platform have endlessly many
 // values and no way to say "not", so there is always a turn with values that no rule names except by taking all, and
 // several rules together take such turns only if one of them does.
-func (r *rule) containsOn(p dialogflow.Platform, other *rule) bool {
-	return r.platforms>>p&1 == 1 &&
+func (r *Rule) Contains(p dialogflow.Platform, other *Rule) bool {
+	return r.Takes(p) &&
 		(r.project == "" || r.project == other.project) &&
 		(r.agent == "" || r.agent == other.agent) &&
 		(r.environment == "" || r.environment == other.environment) &&
@@ -74,6 +79,15 @@ func (r *rule) containsOn(p dialogflow.Platform, other *rule) bool {
 		r.intent.contains(other.intent) &&
 		r.action.contains(other.action) &&
 		r.tag.contains(other.tag)
+}
+
+// Overlaps reports whether there are turns of platform p that both take.
+func (r *Rule) Overlaps(p dialogflow.Platform, other *Rule) bool {
+	same := func(a, b string) bool { return a == "" || b == "" || a == b }
+	return r.Takes(p) && other.Takes(p) &&
+		same(r.project, other.project) && same(r.agent, other.agent) && same(r.environment, other.environment) &&
+		(takesLanguage(r.language, other.language) || takesLanguage(other.language, r.language)) &&
+		r.intent.overlaps(other.intent) && r.action.overlaps(other.action) && r.tag.overlaps(other.tag)
 }
 
 func takesEnvironment(wanted, seen string) bool {

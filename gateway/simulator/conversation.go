@@ -22,6 +22,11 @@ type Agent struct {
 	Language string
 	// Undocumented adds fields to requests that no documentation knows, as Dialogflow does.
 	Undocumented bool
+	// Design is what is known of the agent, for [Conversation.Play].
+	Design Design
+	// Express gives a value that a Line names the form that the agent gives it, for the intent, action and tag of the
+	// utterance. Nil leaves it as it is.
+	Express func(utterance Utterance, parameter string, value any) any
 }
 
 // Conversation is a session with an agent: it makes the request of each turn and takes over what the answer changes.
@@ -33,6 +38,15 @@ type Conversation struct {
 	// parameters are the CX session's, contexts the ES session's.
 	parameters map[string]any
 	contexts   map[string]esContext
+
+	// Of ES: the slots of the last intent, and what the agent says by itself in this turn.
+	slots slots
+	words []string
+	// Of CX: the current page without the agent's name, its form, and whether that has values that nobody was told of.
+	page      string
+	form      []formParameter
+	collected bool
+	intent    string // the last one that was matched
 }
 
 // Utterance is what the user said, or the event in its place, and what the agent made of it.
@@ -59,7 +73,7 @@ func NewConversation(client *Client, agent Agent) *Conversation {
 	}
 	return &Conversation{
 		client: client, agent: agent, session: agent.Name + "/sessions/" + agent.Session,
-		parameters: map[string]any{}, contexts: map[string]esContext{},
+		parameters: map[string]any{}, contexts: map[string]esContext{}, page: defaultFlow + "/pages/" + startPage,
 	}
 }
 
@@ -125,3 +139,6 @@ func (c *Conversation) Request(utterance Utterance) ([]byte, error) {
 	}
 	return json.MarshalIndent(request(utterance), "", "  ")
 }
+
+// Session returns the conversation's resource name.
+func (c *Conversation) Session() string { return c.session }

@@ -20,3 +20,6 @@ func Canonical(api dialogflow.API, body []byte) ([]byte, error) {
 	}
 	return protojson.MarshalOptions{UseProtoNames: true, UseEnumNumbers: true}.Marshal(message)
 }
+
+// Express sets what gives values the agent's form.
+func (c *Conversation) Express(express func(Utterance, string, any) any) { c.agent.Express = express }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -21,15 +22,16 @@ func (c *Conversation) esRequest(u Utterance) map[string]any {
 		Name:       c.session + "/contexts/__system_counters__",
 		Parameters: map[string]any{"no-input": 0, "no-match": 0},
 	}}
-	for _, name := range slices.Sorted(maps.Keys(c.contexts)) {
-		active := c.contexts[name]
+	for name, active := range c.contexts {
 		active.Lifespan--
+		c.contexts[name] = active
 		if active.Lifespan < 0 {
 			delete(c.contexts, name)
-			continue
 		}
-		c.contexts[name] = active
-		contexts = append(contexts, active)
+	}
+	c.dialog(u.Parameters)
+	for _, name := range slices.Sorted(maps.Keys(c.contexts)) {
+		contexts = append(contexts, c.contexts[name])
 	}
 	agent, _, _ := strings.Cut(c.session, "/agent/")
 	text := u.Text
@@ -54,6 +56,14 @@ func (c *Conversation) esRequest(u Utterance) map[string]any {
 		},
 		"originalDetectIntentRequest": map[string]any{"source": "DIALOGFLOW_CONSOLE", "payload": map[string]any{}},
 	}
+	query, _ := request["queryResult"].(map[string]any)
+	if c.missing() != nil {
+		delete(query, "allRequiredParamsPresent") // ES leaves out what is false
+	}
+	if len(c.words) > 0 {
+		query["fulfillmentText"] = c.words[0]
+		query["fulfillmentMessages"] = []any{map[string]any{"text": map[string]any{"text": c.words}}}
+	}
 	if c.agent.Undocumented {
 		request["agentId"] = newID()
 		request["agentSettings"] = map[string]any{"enableAgentWideKnowledgeConnector": true}
@@ -73,20 +83,29 @@ func (c *Conversation) cxRequest(u Utterance) map[string]any {
 		parameters[name] = map[string]any{"originalValue": original, "resolvedValue": value}
 	}
 	c.change(nil, u.Parameters) // an intent's parameters become the session's
+	c.intent = cmp.Or(u.Intent, c.intent)
+	_, page, _ := strings.Cut(c.page, "/pages/")
+	if page == startPage {
+		page = "Start Page"
+	}
+	form := map[string]any{}
+	if len(c.form) > 0 {
+		form["parameterInfo"] = c.form
+	}
 	request := map[string]any{
 		"detectIntentResponseId": newID(),
 		"languageCode":           c.agent.Language,
 		"fulfillmentInfo":        map[string]any{"tag": u.Tag},
 		"intentInfo": map[string]any{
 			"lastMatchedIntent": agent + "/intents/" + newID(),
-			"displayName":       u.Intent,
+			"displayName":       c.intent,
 			"parameters":        parameters,
 			"confidence":        1,
 		},
 		"pageInfo": map[string]any{
-			"currentPage": agent + "/flows/00000000-0000-0000-0000-000000000000/pages/START_PAGE",
-			"displayName": "Start Page",
-			"formInfo":    map[string]any{},
+			"currentPage": agent + "/" + c.page,
+			"displayName": page,
+			"formInfo":    form,
 		},
 		"sessionInfo": map[string]any{"session": c.session, "parameters": maps.Clone(c.parameters)},
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 )
 
@@ -33,6 +34,17 @@ type Outcome struct {
 	// What a conversation takes over. A lifespan of 0 ends a context, a nil value deletes a parameter.
 	contexts   []esContext
 	parameters map[string]any
+	followup   *followup    // ES; nil: none
+	silent     bool         // ES: the agent says its own words instead
+	form       []formChange // CX
+	target     string       // CX: a page or flow, without the agent's name
+	replaces   bool         // CX: the agent's own words are not said
+}
+
+// followup is an event that ES goes on with.
+type followup struct {
+	name, language string
+	parameters     map[string]any
 }
 
 // Judge tells what an agent of an API makes of what came back for a request: of an answer, or of the error that
@@ -101,23 +113,18 @@ func (v *verdict) effect(format string, args ...any) {
 // fail makes the outcome that of a webhook that failed: nothing of the answer counts.
 func (v *verdict) fail(status int, err error) {
 	v.Outcome = Outcome{Problems: v.Problems}
-	if v.api != dialogflow.V3 {
+	if v.silent = v.api != dialogflow.V3; v.silent {
 		v.effect("say the intent's own responses")
 		v.effect(`tell the API's caller "Webhook call failed", status 206`)
 		return
 	}
-	v.Event = "webhook.error"
 	switch {
 	case timedOut(err):
-		v.Event += ".timeout"
+		v.Event = "webhook.error.timeout"
 	case err != nil:
-		v.Event += ".not-found"
-	case status == http.StatusBadRequest:
-		v.Event += ".bad-request"
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		v.Event += ".rejected"
-	case status == http.StatusServiceUnavailable:
-		v.Event += ".unavailable"
+		v.Event = "webhook.error.not-found"
+	default:
+		v.Event = binding.CXEvent(status)
 	}
 	v.effect("raise the event %s", v.Event)
 }

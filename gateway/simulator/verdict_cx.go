@@ -55,6 +55,7 @@ func (v *verdict) responses(fulfillment *cxpb.WebhookResponse_FulfillmentRespons
 		}
 	}
 	if fulfillment.GetMergeBehavior() == cxpb.WebhookResponse_FulfillmentResponse_REPLACE {
+		v.replaces = true
 		v.effect("forget the messages that the agent has for this turn, for these")
 	}
 }
@@ -80,10 +81,10 @@ func (v *verdict) formParameter(i int, p *cxpb.PageInfo_FormInfo_ParameterInfo) 
 		empty   = cxpb.PageInfo_FormInfo_ParameterInfo_EMPTY
 		invalid = cxpb.PageInfo_FormInfo_ParameterInfo_INVALID
 	)
-	form := v.asked.PageInfo.FormInfo.Parameters
+	asked := v.asked.PageInfo.FormInfo.Parameters
 	at := -1
-	for i := range form {
-		if form[i].Name == p.GetDisplayName() {
+	for i := range asked {
+		if asked[i].Name == p.GetDisplayName() {
 			at = i
 		}
 	}
@@ -91,11 +92,14 @@ func (v *verdict) formParameter(i int, p *cxpb.PageInfo_FormInfo_ParameterInfo) 
 	case at < 0:
 		v.note("parameterInfo[%d]: the form of this page has no parameter %q; nothing is done", i, p.GetDisplayName())
 		return
-	case p.GetState() == invalid && form[at].State == empty.String():
+	case p.GetState() == invalid && asked[at].State == empty.String():
 		v.note("parameterInfo[%d]: %s has no value yet; INVALID spoils its first prompt", i, p.GetDisplayName())
 	case p.GetState() != invalid && p.GetState() != 0:
 		v.note("parameterInfo[%d]: a webhook may set no state but INVALID; %s is ignored", i, p.GetState())
 	}
+	v.form = append(v.form, formChange{
+		name: p.GetDisplayName(), set: p.GetValue() != nil, value: p.GetValue().AsInterface(), invalid: p.GetState() == invalid,
+	})
 	if p.GetValue() != nil {
 		v.effect("set the form parameter %s = %s", p.GetDisplayName(), compactJSON(p.GetValue().AsInterface()))
 	}
@@ -119,5 +123,6 @@ func (v *verdict) transition(field, name string, page bool) {
 		v.refuse("%s: %q is not of the agent of session %q", field, name, session)
 		return
 	}
-	v.effect("go to %s", strings.TrimPrefix(name, parts[1]+"/"))
+	v.target = strings.TrimPrefix(name, parts[1]+"/")
+	v.effect("go to %s", v.target)
 }

@@ -21,7 +21,7 @@ func (v *verdict) es(body []byte) {
 		return
 	}
 	if event := answer.GetFollowupEventInput(); event != nil {
-		v.followup(event, &answer)
+		v.follow(event, &answer)
 	} else {
 		v.messages(&answer)
 	}
@@ -65,12 +65,13 @@ func (v *verdict) ofSession(name, collection string) (id string, ok bool) {
 	return id, ok && (session == v.asked.Session || v.asked.Session == "")
 }
 
-// followup is an event in place of words.
-func (v *verdict) followup(event *betapb.EventInput, answer *betapb.WebhookResponse) {
+// follow goes on with an event in place of words.
+func (v *verdict) follow(event *betapb.EventInput, answer *betapb.WebhookResponse) {
 	if event.GetName() == "" {
 		v.refuse("followupEventInput: without a name no intent can be matched")
 		return
 	}
+	v.followup = &followup{event.GetName(), event.GetLanguageCode(), event.GetParameters().AsMap()}
 	v.effect("raise the event %s with %s, and go on with the intent that it matches, calling its webhook",
 		event.GetName(), names(event.GetParameters().GetFields()))
 	if answer.GetFulfillmentText() != "" || len(answer.GetFulfillmentMessages()) > 0 || answer.GetPayload() != nil {
@@ -104,6 +105,7 @@ func (v *verdict) messages(answer *betapb.WebhookResponse) {
 		v.effect("pass on the payload: %s", names(answer.GetPayload().GetFields()))
 	}
 	if len(v.Heard) == 0 && len(answer.GetFulfillmentMessages()) == 0 && answer.GetPayload() == nil {
+		v.silent = true
 		v.effect("say the intent's own responses or prompts, because the answer says nothing")
 	}
 }

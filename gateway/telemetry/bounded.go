@@ -55,7 +55,9 @@ func (b *bounded[K, V]) get(key K) V {
 
 // turnKey is what turns are told apart by.
 type turnKey struct {
-	platform, service, outcome, code, reason, serviceCode string
+	platform, service, outcome, code, reason string
+	answered                                 Answered
+	serviceCode                              string
 }
 
 // turnSeries are the options of a turn's measurements, made once: making attribute sets is what costs.
@@ -74,7 +76,7 @@ func newTurnSeries(key turnKey) turnSeries {
 	}
 	return turnSeries{
 		count: []metric.AddOption{set(platform, service, outcome,
-			attribute.String("code", key.code), attribute.String("reason", key.reason))},
+			attribute.String("code", key.code), attribute.String("reason", key.reason), attribute.String("answer", string(key.answered)))},
 		duration: []metric.RecordOption{set(platform, service, outcome)},
 		call:     []metric.RecordOption{set(service, attribute.String("code", key.serviceCode))},
 		dropped:  []metric.AddOption{set(platform)},

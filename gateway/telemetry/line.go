@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 			attrs = append(attrs, slog.Int(key, value))
 		}
 	}
+	text("answer", string(e.Answered))
+	text("fallback", e.Fallback)
 	text("reason", e.Reason)
 	if e.Err != nil {
 		text("error", e.Err.Error())
@@ -69,13 +72,26 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 		)
 	}
 	if len(e.Dropped) > 0 {
-		text("dropped", strings.Join(e.Dropped, ", "))
+		attrs = append(attrs, slog.String("dropped", sentences(e.Dropped)))
 	}
 	number("bytes_out", e.BytesOut)
 	// Not by the logger, which would look up the line of code that speaks: it is always this one.
 	record := slog.NewRecord(e.start.Add(took), level, "Turn", 0)
 	record.AddAttrs(attrs...)
 	_ = e.telemetry.logger.Handler().Handle(ctx, record) // as the logger does: there is nobody to tell
+}
+
+// sentences are what was left out of an answer, each fit for a log line: the last one has as much room as the first.
+func sentences(all []string) string {
+	const most = 16
+	said := make([]string, 0, most)
+	for _, s := range all[:min(len(all), most)] {
+		said = append(said, authn.Printable(s))
+	}
+	if more := len(all) - most; more > 0 {
+		said = append(said, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(said, ", ")
 }
 
 // fieldName returns the name of an unknown field as a label: it is a stranger's text.

@@ -62,7 +62,7 @@ func fill(event *telemetry.TurnEvent) {
 	event.AddQuirk("number_as_string", 0)
 	event.Service, event.Method, event.RequestID = "orders", "/intentgate.v1.IntentService/Fulfill", "1.abc"
 	event.ServiceDuration, event.BudgetLeft = 12*time.Millisecond, 4600*time.Millisecond
-	event.HTTPStatus, event.BytesOut, event.Dropped = 200, 300, []string{"card", "telephony"}
+	event.HTTPStatus, event.Answered, event.BytesOut, event.Dropped = 200, telemetry.ByService, 300, []string{"card", "telephony"}
 }
 
 func TestTurnLine(t *testing.T) {
@@ -81,13 +81,33 @@ func TestTurnLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"action":"track","budget_left":4600000000,"bytes_in":1400,"bytes_out":300,"code":"OK","credential":"es-agent","dropped":"card, telephony",` +
+	const want = `{"action":"track","answer":"service","budget_left":4600000000,"bytes_in":1400,"bytes_out":300,"code":"OK","credential":"es-agent","dropped":"card, telephony",` +
 		`"duration":40000000,"http_status":200,"intent":"order.track","language":"en","level":"INFO","method":"/intentgate.v1.IntentService/Fulfill",` +
 		`"msg":"Turn","outcome":"answered","peer":"192.0.2.1:4711","platform":"ES","profile":"dialogflow","project":"shop","project_proof":"SECRET",` +
 		`"quirk_snake_case":2,"request_id":"1.abc","service":"orders","service_code":"OK","service_duration":12000000,"turn_id":"turn-1",` +
 		`"unknown_fields":2,"webhook":"/dialogflow/es"}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// A line names the last part that was left out of an answer too, however long the names are, and has an end.
+func TestTurnLineDropped(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	for n, want := range map[int]string{
+		3:  strings.Repeat(long[:253]+"…, ", 2) + "a\\nb",
+		40: strings.Repeat(long[:253]+"…, ", 16) + "and 24 more",
+	} {
+		var log bytes.Buffer
+		event := newTelemetry(t, &log).StartTurn(start)
+		fill(event)
+		event.Dropped = slices.Repeat([]string{long}, n)
+		event.Dropped[n-1] = "a\nb"
+		event.Finish(t.Context())
+		var line struct{ Dropped string }
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil || line.Dropped != want {
+			t.Errorf("%d: %v, got %q, want %q", n, err, line.Dropped, want)
+		}
 	}
 }
 
@@ -115,7 +135,7 @@ func TestMetrics(t *testing.T) {
 	}
 	has(t, scrape(t, telemetry),
 		`intentgate_certificate_not_after_timestamp_seconds{kind="root",name="dialogflow/gts"} 1.7960832e+09`,
-		`intentgate_turns_total{code="OK",outcome="answered",platform="ES",reason="",service="orders"} 2`,
+		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="ES",reason="",service="orders"} 2`,
 		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.025"} 0`,
 		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.05"} 2`,
 		`intentgate_turn_duration_seconds_count{outcome="answered",platform="ES",service="orders"} 2`,

@@ -42,12 +42,16 @@ type TurnEvent struct {
 
 	// What is answered.
 	HTTPStatus int        // zero: the handler did not get as far as an answer
-	Code       codes.Code // OK, or what was answered instead
+	Answered   Answered   // whose answer it is
+	Fallback   string     // where the fallback stands in the configuration: its words, or its status on purpose
+	Code       codes.Code // OK, or that of the failure: what was answered instead, or what there were fallback words for
 	Reason     string     // of what is not OK: stable, snake_case, out of a fixed set
 	Err        error      // its private cause
 	WriteError error      // why the answer did not get out
 	Dropped    []string   // parts of the reply that the platform cannot express
 	BytesOut   int
+	// FailureStatus is the HTTP status of a failure, whether it was answered, or words for it were.
+	FailureStatus int
 
 	telemetry *Telemetry
 	start     time.Time
@@ -71,11 +75,24 @@ func (e *TurnEvent) AddQuirk(kind string, count int) {
 	}
 }
 
+// Answered says whose answer was sent.
+type Answered string
+
+// Those who answer.
+const (
+	ByNobody   Answered = ""         // an HTTP status was sent
+	ByService  Answered = "service"  // the service's reply
+	ByStatus   Answered = "status"   // the details of the status that the service returned
+	ByRule     Answered = "rule"     // the words for a value that does not fit the request, or breaks a rule of it
+	BySlots    Answered = "slots"    // nothing, so that the agent asks for the next parameter
+	ByFallback Answered = "fallback" // the words for a failure
+)
+
 // The outcomes of a turn.
 const (
-	answered = "answered" // the service's reply was sent
+	answered = "answered" // a reply was sent that the service, or the contract with it, is the author of
 	refused  = "refused"  // no service was called: the caller, the request or the route was wrong
-	failed   = "failed"   // the service's call, or the gateway itself, ended in a status
+	failed   = "failed"   // the service's call, or the gateway itself, ended in a status; perhaps there were words for it
 	lost     = "lost"     // the answer could not be sent: Dialogflow has gone
 )
 
@@ -84,13 +101,18 @@ func (e *TurnEvent) outcome() string {
 	switch {
 	case e.WriteError != nil:
 		return lost
-	case e.HTTPStatus == http.StatusOK:
+	case e.HTTPStatus == http.StatusOK && e.FailureStatus == 0:
 		return answered
-	case e.HTTPStatus >= http.StatusInternalServerError, e.HTTPStatus == 0, e.ServiceDuration > 0:
+	case e.serverFault(), e.ServiceDuration > 0, e.Answered == ByFallback:
 		return failed
 	default:
 		return refused
 	}
+}
+
+// serverFault reports whether the failure, answered or not, is no fault of the caller's.
+func (e *TurnEvent) serverFault() bool {
+	return max(e.HTTPStatus, e.FailureStatus) >= http.StatusInternalServerError || e.HTTPStatus == 0
 }
 
 // Finish writes the turn's log line and counts it. A turn without an HTTP status ended in a panic and is told as such.
@@ -106,7 +128,7 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 
 	level := slog.LevelInfo
 	switch {
-	case outcome == failed && (e.HTTPStatus >= http.StatusInternalServerError || e.HTTPStatus == 0):
+	case outcome == failed && e.serverFault():
 		level = slog.LevelError
 	case outcome != answered:
 		level = slog.LevelWarn
@@ -119,7 +141,7 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 // measure feeds the metrics.
 func (e *TurnEvent) measure(ctx context.Context, outcome string, took time.Duration) {
 	t := e.telemetry
-	series := t.turnSeries.get(turnKey{e.Platform, e.Service, outcome, codeName(e.Code), e.Reason, codeName(e.ServiceCode)})
+	series := t.turnSeries.get(turnKey{e.Platform, e.Service, outcome, codeName(e.Code), e.Reason, e.Answered, codeName(e.ServiceCode)})
 	t.turns.Add(ctx, 1, series.count...)
 	t.turnDuration.Record(ctx, took.Seconds(), series.duration...)
 	if e.ServiceDuration > 0 {

@@ -4,25 +4,25 @@ import (
 	"context"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/caller"
+	"github.com/intentgate/intentgate/services/speech"
 )
+
+// toCancel is the field, and the parameter, of the order that CancelOrder asked about.
+const toCancel = "order_to_cancel"
 
 // CancelOrder asks whether an order is really to be cancelled.
 func (s *Service) CancelOrder(ctx context.Context, req *ordersv1.CancelOrderRequest) (*ordersv1.CancelOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lang := languageOf(req)
-	o, err := s.find(req.GetOrderId(), lang)
-	if err == nil && o.status != packing {
-		err = refuse(codes.FailedPrecondition, lang, o.say(tooLate[o.status], lang))
-	}
+	lang := speech.Of(req)
+	o, err := s.cancellable(ctx, lang, "order_id", req.GetOrderId())
 	if err != nil {
-		return inWords(ctx, err, func(words string) *ordersv1.CancelOrderResponse {
-			return &ordersv1.CancelOrderResponse{Text: words}
-		})
+		return nil, err
 	}
 	return &ordersv1.CancelOrderResponse{
 		Text:          o.say(reallyCancel, lang),
@@ -33,46 +33,44 @@ func (s *Service) CancelOrder(ctx context.Context, req *ordersv1.CancelOrderRequ
 
 // ConfirmCancellation cancels the order that CancelOrder asked about.
 func (s *Service) ConfirmCancellation(ctx context.Context, req *ordersv1.ConfirmCancellationRequest) (*ordersv1.ConfirmCancellationResponse, error) {
-	lang := languageOf(req)
-	resp, err := once(ctx, s, func() (*ordersv1.ConfirmCancellationResponse, error) {
-		o, err := s.asked(req.GetOrderToCancel(), lang)
+	lang := speech.Of(req)
+	return once(ctx, s, func() (*ordersv1.ConfirmCancellationResponse, error) {
+		o, err := s.cancellable(ctx, lang, toCancel, req.GetOrderToCancel()) // it may have changed since we asked
 		if err != nil {
 			return nil, err
-		}
-		if o.status != packing { // it has changed since we asked
-			return nil, refuse(codes.FailedPrecondition, lang, o.say(tooLate[o.status], lang))
 		}
 		o.status = cancelled
 		return &ordersv1.ConfirmCancellationResponse{Text: o.say(cancelDone, lang), Reply: yesOrNo(ctx, 0)}, nil
 	})
-	if err != nil {
-		return inWords(ctx, err, func(words string) *ordersv1.ConfirmCancellationResponse {
-			return &ordersv1.ConfirmCancellationResponse{Text: words, Reply: yesOrNo(ctx, 0)}
-		})
-	}
-	return resp, nil
 }
 
 // KeepOrder leaves the order that CancelOrder asked about alone.
 func (s *Service) KeepOrder(ctx context.Context, req *ordersv1.KeepOrderRequest) (*ordersv1.KeepOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lang := languageOf(req)
-	o, err := s.asked(req.GetOrderToCancel(), lang)
+	lang := speech.Of(req)
+	o, err := s.find(lang, toCancel, req.GetOrderToCancel(), settled(ctx))
 	if err != nil {
-		return inWords(ctx, err, func(words string) *ordersv1.KeepOrderResponse {
-			return &ordersv1.KeepOrderResponse{Text: words, Reply: yesOrNo(ctx, 0)}
-		})
+		return nil, err
 	}
 	return &ordersv1.KeepOrderResponse{Text: o.say(cancelNot, lang), Reply: yesOrNo(ctx, 0)}, nil
 }
 
-// asked returns the order that CancelOrder asked about, or the status to answer with.
-func (s *Service) asked(id string, lang language) (*order, error) {
-	if id == "" {
-		return nil, refuse(codes.InvalidArgument, lang, nothingToCancel[lang])
+// cancellable is find for an order that can still be cancelled. Where it cannot, there is nothing to say yes or no to.
+func (s *Service) cancellable(ctx context.Context, lang language, field, id string) (*order, error) {
+	o, err := s.find(lang, field, id, settled(ctx))
+	if err == nil && o.status != packing {
+		return nil, no(codes.FailedPrecondition, lang, o.say(tooLate[o.status], lang), settled(ctx))
 	}
-	return s.find(id, lang)
+	return o, err
+}
+
+// settled has the conversation forget what CancelOrder asked, as the answers to a yes and a no do by their fields.
+func settled(ctx context.Context) *intentgatev1.Reply {
+	return &intentgatev1.Reply{
+		SessionParameters: &structpb.Struct{Fields: map[string]*structpb.Value{toCancel: structpb.NewNullValue()}},
+		Contexts:          yesOrNo(ctx, 0).GetContexts(),
+	}
 }
 
 // yesOrNo lets the yes and no of an ES agent match for a number of turns; 0 ends that. CX has pages for it, and a program

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -36,19 +38,15 @@ func TestEachTryHearsTheSame(t *testing.T) {
 	} {
 		t.Run(method, func(t *testing.T) {
 			shop := open(t)
-			ask := func(requestID string) proto.Message {
-				resp, err := shop.ask(t, cx, requestID, method, request)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return resp
+			first, err := shop.ask(t, cx, "1.first", method, request)
+			if err != nil {
+				t.Fatal(err)
 			}
-			first := ask("1.first")
-			if again := ask("1.first"); !proto.Equal(first, again) {
-				t.Errorf("the second try hears %v, the first heard %v", again, first)
+			if again, err := shop.ask(t, cx, "1.first", method, request); err != nil || !proto.Equal(first, again) {
+				t.Errorf("the second try hears %v, %v, the first heard %v", again, err, first)
 			}
-			if other := ask("1.other"); proto.Equal(first, other) {
-				t.Errorf("another call hears the same: %v", other)
+			if other, err := shop.ask(t, cx, "1.other", method, request); status.Code(err) != codes.FailedPrecondition {
+				t.Errorf("another call hears %v, %v, want that it is done already", other, err)
 			}
 		})
 	}

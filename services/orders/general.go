@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/speech"
 )
 
 // Fulfill answers the turns that are routed to the shop in general: it greets, and where nobody understands the user it says
@@ -20,7 +21,7 @@ func (s *Service) Fulfill(_ context.Context, req *intentgatev1.FulfillRequest) (
 	if isWelcome(t) {
 		words = greeting
 	}
-	return &intentgatev1.FulfillResponse{Reply: &intentgatev1.Reply{Texts: []string{words[languageOf(t)]}}}, nil
+	return &intentgatev1.FulfillResponse{Reply: &intentgatev1.Reply{Texts: []string{words[speech.Of(t)]}}}, nil
 }
 
 // isWelcome reports whether a turn opens the conversation. CX is known by the tag alone: the intent is the last one that was

@@ -14,9 +14,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/refuse"
+	"github.com/intentgate/intentgate/services/speech"
 )
 
 // Service is the shop. Its orders live in memory and are forgotten with it.
@@ -39,15 +42,13 @@ func New(today time.Time) *Service {
 }
 
 // TrackOrder tells where an order is.
-func (s *Service) TrackOrder(ctx context.Context, req *ordersv1.TrackOrderRequest) (*ordersv1.TrackOrderResponse, error) {
+func (s *Service) TrackOrder(_ context.Context, req *ordersv1.TrackOrderRequest) (*ordersv1.TrackOrderResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lang := languageOf(req)
-	o, err := s.find(req.GetOrderId(), lang)
+	lang := speech.Of(req)
+	o, err := s.find(lang, "order_id", req.GetOrderId())
 	if err != nil {
-		return inWords(ctx, err, func(words string) *ordersv1.TrackOrderResponse {
-			return &ordersv1.TrackOrderResponse{Text: words}
-		})
+		return nil, err
 	}
 	return &ordersv1.TrackOrderResponse{
 		Text:          o.say(whereabouts[o.status], lang),
@@ -75,7 +76,7 @@ func (s *Service) ListOrders(_ context.Context, req *ordersv1.ListOrdersRequest)
 	}
 	slices.SortFunc(found, func(a, b *order) int { return cmp.Or(b.ordered.Compare(a.ordered), cmp.Compare(a.id, b.id)) })
 
-	lang := languageOf(req)
+	lang := speech.Of(req)
 	resp := &ordersv1.ListOrdersResponse{Count: int32(len(found))} //nolint:gosec // a handful
 	for _, o := range found {
 		resp.Texts = append(resp.Texts, o.say(whereabouts[o.status], lang))
@@ -89,16 +90,24 @@ func (s *Service) ListOrders(_ context.Context, req *ordersv1.ListOrdersRequest)
 	return resp, nil
 }
 
-// find returns the order of a number, or the status to answer with.
-func (s *Service) find(id string, lang language) (*order, error) {
+// find returns the order whose number stands in a field of the request, or the status to answer with, and more details of that.
+func (s *Service) find(lang language, field, id string, more ...proto.Message) (*order, error) {
 	// People write and say it in many ways.
 	id = strings.ToUpper(strings.TrimSpace(id))
-	if id == "" {
-		return nil, refuse(codes.InvalidArgument, lang, whichOrder[lang])
-	}
 	o := s.orders[id]
-	if o == nil {
-		return nil, refuse(codes.NotFound, lang, unknownOrder[lang])
+	switch {
+	case o != nil:
+		return o, nil
+	case id == "" && field == toCancel:
+		return nil, no(codes.InvalidArgument, lang, nothingToCancel[lang], more...)
+	case id == "":
+		return nil, no(codes.InvalidArgument, lang, whichOrder[lang], append(more, refuse.Field(field, "missing"))...)
+	default:
+		return nil, no(codes.NotFound, lang, unknownOrder[lang], append(more, refuse.Field(field, "unknown"))...)
 	}
-	return o, nil
+}
+
+// no refuses in words that a user hears and that a developer may read, with more details.
+func no(code codes.Code, lang language, words string, more ...proto.Message) error {
+	return refuse.With(code, words, append(more, refuse.Saying(lang.String(), words))...)
 }

@@ -9,22 +9,24 @@ import (
 	"google.golang.org/grpc/codes"
 
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/refuse"
+	"github.com/intentgate/intentgate/services/speech"
 )
 
 // ReturnOrder takes back goods of an order.
 func (s *Service) ReturnOrder(ctx context.Context, req *ordersv1.ReturnOrderRequest) (*ordersv1.ReturnOrderResponse, error) {
-	lang := languageOf(req)
-	resp, err := once(ctx, s, func() (*ordersv1.ReturnOrderResponse, error) {
-		o, err := s.find(req.GetOrderId(), lang)
+	lang := speech.Of(req)
+	return once(ctx, s, func() (*ordersv1.ReturnOrderResponse, error) {
+		o, err := s.find(lang, "order_id", req.GetOrderId())
 		if err != nil {
 			return nil, err
 		}
 		if o.status != delivered {
-			return nil, refuse(codes.FailedPrecondition, lang, o.say(notDelivered, lang))
+			return nil, no(codes.FailedPrecondition, lang, o.say(notDelivered, lang))
 		}
 		left, cents, ok := takeBack(o.goods, req.GetItems())
 		if !ok {
-			return nil, refuse(codes.FailedPrecondition, lang, o.say(notInOrder, lang))
+			return nil, no(codes.FailedPrecondition, lang, o.say(notInOrder, lang), refuse.Field("items", "not in the order"))
 		}
 		o.goods = left
 		return &ordersv1.ReturnOrderResponse{
@@ -33,12 +35,6 @@ func (s *Service) ReturnOrder(ctx context.Context, req *ordersv1.ReturnOrderRequ
 			Refund: &money.Money{CurrencyCode: "EUR", Units: cents / 100, Nanos: int32(cents%100) * 10_000_000},
 		}, nil
 	})
-	if err != nil {
-		return inWords(ctx, err, func(words string) *ordersv1.ReturnOrderResponse {
-			return &ordersv1.ReturnOrderResponse{Text: words}
-		})
-	}
-	return resp, nil
 }
 
 // takeBack returns what is left of goods without the items, and what those cost. It is not ok to take back what is not there,

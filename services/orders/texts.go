@@ -2,42 +2,20 @@ package orders
 
 import (
 	"fmt"
-	"strings"
-	"time"
 
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/speech"
 )
 
-// language is a language that the shop speaks.
-type language int
-
-const (
-	english language = iota
-	german
+// The shop's languages and what it says in them, for short.
+type (
+	language = speech.Language
+	text     = speech.Text
 )
 
-// String returns the language's tag.
-func (l language) String() string { return [...]string{"en", "de"}[l] }
-
-// languageOf returns the language to answer in. Dialogflow writes it in many ways, such as de, de-AT or deDE.
-func languageOf(req interface{ GetLanguage() string }) language {
-	if strings.HasPrefix(strings.ToLower(req.GetLanguage()), "de") {
-		return german
-	}
-	return english
-}
-
-// text is what the shop says, in each language. Of an order, {id}, {items}, {day} and {carrier} are filled in.
-type text [2]string
-
-// say returns words about an order.
+// say returns words about an order: {id}, {items}, {day} and {carrier} are filled in.
 func (o *order) say(words text, lang language) string {
-	return strings.NewReplacer(
-		"{id}", o.id,
-		"{items}", o.items[lang],
-		"{day}", dayIn(lang, o.day),
-		"{carrier}", o.carrier,
-	).Replace(words[lang])
+	return words.In(lang, "{id}", o.id, "{items}", o.items[lang], "{day}", speech.Day(lang, o.day), "{carrier}", o.carrier)
 }
 
 // What the shop says.
@@ -126,25 +104,8 @@ var (
 
 // euros says an amount of money.
 func euros(cents int64, lang language) string {
-	if lang == german {
+	if lang == speech.German {
 		return fmt.Sprintf("%d,%02d €", cents/100, cents%100)
 	}
 	return fmt.Sprintf("€%d.%02d", cents/100, cents%100)
 }
-
-// dayIn says a day, after "on" or "am".
-func dayIn(lang language, day time.Time) string {
-	if lang == german {
-		return fmt.Sprintf("%s, dem %d. %s", weekdays[day.Weekday()], day.Day(), months[day.Month()-1])
-	}
-	return day.Format("Monday, 2 January")
-}
-
-// The names that package time knows in English only.
-var (
-	weekdays = [...]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"}
-	months   = [...]string{
-		"Januar", "Februar", "März", "April", "Mai", "Juni",
-		"Juli", "August", "September", "Oktober", "November", "Dezember",
-	}
-)

@@ -2,7 +2,9 @@ package serve
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -34,6 +36,11 @@ type Config struct {
 	Asserting []string
 	// Register registers the service's handlers.
 	Register func(grpc.ServiceRegistrar)
+	// Flags are flags of the service's own, such as that of its store, for Main and Run; nil: there are none.
+	Flags *flag.FlagSet
+	// Open, where it is not nil, is called by Main and Run once they have read the command line, and before anybody is
+	// answered: open what the handlers need. What it returns is closed when all calls have ended.
+	Open func() (io.Closer, error)
 	// Logger takes one line a call, and what else there is to tell.
 	Logger *slog.Logger
 	// Drain is how long calls in flight may take to end once the server is told to stop; 0 means DefaultDrain.

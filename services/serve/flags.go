@@ -5,11 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
-// help takes the service's name.
+// help takes the service's name, and its own flags.
 const help = `%[1]s answers intents over gRPC and mutual TLS. It talks to the callers that it is told of, and to nobody else.
 
 Usage:
@@ -32,7 +33,7 @@ Flags:
   --log-format FORMAT   text or json (default text)
   --descriptors FILE    write the descriptors of the service's methods there, and exit: with them the gateway knows the
                         service's intents (intents.descriptor_set in intentgate.yaml)
-
+%[2]s
 A NAME is dns:<name> or uri:<id>, exactly as it stands among the subject alternative names of the caller's certificate.
 Files are PEM, and are read again when they change.
 `
@@ -53,6 +54,9 @@ func parse(args []string, config *Config) (logFormat, descriptors string, err er
 	flags.Func("allow", "", appendTo(&config.Allowed))
 	flags.StringVar(&logFormat, "log-format", "text", "")
 	flags.StringVar(&descriptors, "descriptors", "", "")
+	if config.Flags != nil {
+		config.Flags.VisitAll(func(own *flag.Flag) { flags.Var(own.Value, own.Name, own.Usage) })
+	}
 
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -74,4 +78,20 @@ func appendTo(list *[]string) func(string) error {
 		_, err := mtls.ParseSAN(name)
 		return err
 	}
+}
+
+// ownFlags describes the service's own flags in the manner of help.
+func ownFlags(flags *flag.FlagSet) string {
+	var b strings.Builder
+	if flags != nil {
+		flags.VisitAll(func(own *flag.Flag) {
+			value, usage := flag.UnquoteUsage(own)
+			fmt.Fprintf(&b, "  %-21s %s", "--"+own.Name+" "+value, usage)
+			if own.DefValue != "" {
+				fmt.Fprintf(&b, " (default %s)", own.DefValue)
+			}
+			b.WriteByte('\n')
+		})
+	}
+	return b.String()
 }

@@ -47,10 +47,10 @@ func (e *UsageError) Error() string { return e.Problem }
 // Run is Main for those who bring their own context, arguments and writers: help goes to stdout, the log to stderr. It
 // returns when the context has ended and calls in flight are done, or at once when only the descriptors were asked for. The
 // error is a *UsageError where the arguments are wrong.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer, config Config) error {
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, config Config) (err error) {
 	logFormat, descriptors, err := parse(args, &config)
 	if errors.Is(err, flag.ErrHelp) {
-		_, err = fmt.Fprintf(stdout, help, config.Name)
+		_, err = fmt.Fprintf(stdout, help, config.Name, ownFlags(config.Flags))
 		return err
 	}
 	if err != nil {
@@ -64,6 +64,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, config Co
 	}
 	if _, err := config.check(); err != nil {
 		return &UsageError{err.Error()}
+	}
+	if config.Open != nil {
+		opened, failed := config.Open()
+		if failed != nil {
+			return fmt.Errorf("service %q: %w", config.Name, failed)
+		}
+		defer func() { err = errors.Join(err, opened.Close()) }()
 	}
 	server, err := New(ctx, config)
 	if err != nil {

@@ -28,8 +28,9 @@ import (
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
-// assemble builds the gateway that the settings describe and opens its listeners. Where it fails nothing stays open.
-func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *slog.Logger, now func() time.Time) (_ *process, err error) {
+// assemble builds the gateway that the settings describe and opens its listeners. Where it fails nothing stays open. Changes
+// are made to it before the first step.
+func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *slog.Logger, now func() time.Time, changes ...func(*assembly)) (_ *process, err error) {
 	p := &process{logger: logger}
 	defer func() {
 		if err != nil {
@@ -37,6 +38,9 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 		}
 	}()
 	a := assembly{process: p, settings: settings, now: now}
+	for _, change := range changes {
+		change(&a)
+	}
 	if a.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
@@ -61,6 +65,7 @@ type assembly struct {
 	credentials []*secret.Set         // by the index of the webhook; nil where it has none
 	catalog     *intents.Catalog      // nil where no service claims anything
 	clients     map[string]gateway.Service
+	observe     func(gateway.Service) gateway.Service            // has somebody see the calls of services; nil: nobody does
 	describers  map[string]func(context.Context) ([]byte, error) // services, asked for their descriptors
 	states      []admin.Service
 	profiles    *authn.Trust
@@ -98,6 +103,9 @@ func (a *assembly) services(context.Context) error {
 		a.closers = append(a.closers, client.Close)
 		a.own = append(a.own, ownCertificate{expiry.Service, service.GetName(), identity.Certificate})
 		a.clients[service.GetName()] = client
+		if a.observe != nil {
+			a.clients[service.GetName()] = a.observe(client)
+		}
 		a.describers[service.GetName()] = client.Descriptors
 		a.states = append(a.states, admin.Service{
 			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
@@ -114,11 +122,15 @@ func (a *assembly) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	fallbacks, err := config.Fallbacks(a.settings)
+	if err != nil {
+		return err // the loader would have told
+	}
 	paths := mux.New(http.MethodPost, gateway.Unrouted(a.telemetry))
 	for i, webhook := range a.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook, a.credentials[i]), Tokens: a.tokens, Router: a.router, Services: a.clients,
-			Intents: a.catalog, TimeZone: webhook.GetTimeZone(), BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
+			Intents: a.catalog, Fallbacks: fallbacks, TimeZone: webhook.GetTimeZone(), BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: a.telemetry, Now: a.now,
 		})
 		if err != nil {
 			return err

@@ -52,13 +52,16 @@ func BenchmarkTurn(b *testing.B) {
 	writeToken(b, dir, keys.Issuer)
 	peer := startPeer(b, dir)
 	static := startFixed(b, keys, func(context.Context) error { return nil })
-	floor := startFixed(b, keys, fixedCall(b, dir, peer.service, binding.NewIntentService("orders", false)))
+	floor := startFixed(b, keys, fixedCall(b, dir, peer.service, binding.NewIntentService(binding.IntentServiceOptions{Context: "orders"})))
 	typedFloor := startFixed(b, keys, fixedCall(b, dir, peer.service, benchMethod(b)))
-	config := demoConfig("127.0.0.1:0", peer.service)
-	typed := startGateway(b, dir, config, peer)
-	before, rest, _ := bytes.Cut(config, []byte("    intents:\n"))
-	_, after, _ := bytes.Cut(rest, []byte("routes:\n"))
-	intentgate := startGateway(b, dir, slices.Concat(before, []byte("routes:\n"), after), peer)
+	config := demoConfig("127.0.0.1:0", targets{orders: peer.service})
+	until := func(section string) []byte { // without what stands from there to the routes
+		before, rest, _ := bytes.Cut(config, []byte(section))
+		_, after, _ := bytes.Cut(rest, []byte("routes:\n"))
+		return slices.Concat(before, []byte("routes:\n"), after)
+	}
+	typed := startGateway(b, dir, until("  - name: appointments\n"), peer)
+	intentgate := startGateway(b, dir, until("    intents:\n"), peer)
 	for _, url := range []string{static, floor, typedFloor, intentgate, typed} {
 		peer.play(b, url, 20*connections) // connections are made, buffers grow
 	}

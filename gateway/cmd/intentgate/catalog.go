@@ -8,10 +8,13 @@ import (
 	"os"
 	"slices"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/intents"
+	"github.com/intentgate/intentgate/gateway/words"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -105,7 +108,8 @@ func claimant(service *gatewayv1.Service, describe func(ctx context.Context, ser
 			Intents: allow.GetIntents(), Actions: allow.GetActions(), Tags: allow.GetTags(),
 			Services: allow.GetServices(), Agents: allow.GetAgents(), Environments: allow.GetEnvironments(),
 		},
-		Bindings: map[string]*binding.Annotations{},
+		Bindings:  map[string]*binding.Annotations{},
+		Reprompts: map[protoreflect.FullName]*words.Texts{},
 	}
 	if claims.Source = setting.GetDescriptorSet(); claims.Source != "" {
 		claims.Load = func(context.Context) ([]byte, error) { return readDescriptors(claims.Source) }
@@ -113,9 +117,14 @@ func claimant(service *gatewayv1.Service, describe func(ctx context.Context, ser
 		claims.Source = service.GetTarget()
 		claims.Load = func(ctx context.Context) ([]byte, error) { return describe(ctx, service.GetName()) }
 	}
+	for _, reprompt := range setting.GetReprompts() {
+		claims.Reprompts[protoreflect.FullName(reprompt.GetField())], _ = words.New(reprompt.GetText()) // checked with the configuration
+	}
 	for _, method := range setting.GetMethods() {
 		annotations := &binding.Annotations{
-			Intent: &intentgatev1.IntentOptions{DisplayName: method.GetIntents(), Action: method.GetActions(), Tag: method.GetTags()},
+			Intent: &intentgatev1.IntentOptions{
+				DisplayName: method.GetIntents(), Action: method.GetActions(), Tag: method.GetTags(), SlotFilling: method.GetSlotFilling(),
+			},
 			Fields: map[string]*intentgatev1.ParameterOptions{},
 		}
 		for _, field := range method.GetFields() {

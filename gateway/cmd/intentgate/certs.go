@@ -19,7 +19,7 @@ func newCertsCommand() *cobra.Command {
 		Use:   "certs --out DIR",
 		Short: "Make a development PKI",
 		Long: `Make a development PKI: the edge's server certificate, the certificates of the gateway and
-of a service for the hop between them, client certificates in the shape of Dialogflow's (the
+of the example services for the hop between them, client certificates in the shape of Dialogflow's (the
 SSL.com chain and the Google Trust Services chain) with their roots, and client certificates
 that must be refused, each for another reason.
 

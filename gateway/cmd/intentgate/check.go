@@ -35,11 +35,14 @@ Addresses to listen on are opened for a moment. With --offline no other machine 
   intentgate check --json | jq '.findings[] | select(.verdict != "ok")'`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			heard := []hearing{}
 			report := checkConfig(command, path, func(ctx context.Context, e *checkup) doctor.Report {
 				e.offline = offline
-				return e.all(ctx)
+				report := e.all(ctx)
+				heard = append(heard, e.hearings...)
+				return report
 			})
-			return conclude(command, report, asJSON)
+			return conclude(command, report, asJSON, map[string]any{"failed": report.Failed(), "findings": []doctor.Finding(report), "fallbacks": heard})
 		},
 	}
 	flags := command.Flags()
@@ -59,10 +62,10 @@ func checkConfig(command *cobra.Command, path string, examine func(context.Conte
 	return examine(command.Context(), &checkup{settings: settings, now: time.Now})
 }
 
-// conclude prints a report, and returns an error if anything failed.
-func conclude(command *cobra.Command, report doctor.Report, asJSON bool) (err error) {
+// conclude prints a report, for programs as what is given, and returns an error if anything failed.
+func conclude(command *cobra.Command, report doctor.Report, asJSON bool, program any) (err error) {
 	if asJSON {
-		err = printJSON(command.OutOrStdout(), report)
+		err = printJSON(command.OutOrStdout(), program)
 	} else {
 		err = report.Print(command.OutOrStdout())
 	}

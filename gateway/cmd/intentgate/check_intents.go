@@ -19,17 +19,14 @@ import (
 func (e *checkup) intents(ctx context.Context) doctor.Report {
 	var report doctor.Report
 	var claimants []intents.Service
-	answered := map[dialogflow.Platform]bool{}
-	answers := func(es, cx int) {
-		answered[dialogflow.ES], answered[dialogflow.CX] = answered[dialogflow.ES] || es > 0, answered[dialogflow.CX] || cx > 0
-	}
+	var claimed []contract.Service // with what they may claim where nobody knows more
 	for _, service := range e.settings.GetServices() {
 		switch {
 		case service.GetIntents() == nil:
 		case e.offline && service.GetIntents().GetReflection() != nil:
 			report = append(report, doctor.Report{doctor.Skip("descriptors", service.GetTarget()+" is not asked")}.About("service "+service.GetName())...)
 			allow := service.GetIntents().GetAllow()
-			answers(len(allow.GetIntents())+len(allow.GetActions()), len(allow.GetTags()))
+			claimed = append(claimed, allowed(service.GetName(), allow.GetIntents(), allow.GetActions(), allow.GetTags()))
 		default:
 			claimants = append(claimants, claimant(service, describing(e.settings)))
 		}
@@ -42,17 +39,31 @@ func (e *checkup) intents(ctx context.Context) doctor.Report {
 	shadowed(routes, known)
 	for i, service := range known {
 		report = append(report, claims(&service).About("service "+service.Service)...)
-		if allow := claimants[i].Allow; service.Error != "" { // that is told, and nobody knows more
-			answers(len(allow.Intents)+len(allow.Actions), len(allow.Tags))
+		if allow := claimants[i].Allow; service.Error != "" { // that is told
+			service = allowed(service.Service, allow.Intents, allow.Actions, allow.Tags)
 		}
+		claimed = append(claimed, service)
+	}
+	answered := map[dialogflow.Platform]bool{}
+	for _, service := range claimed {
 		for _, m := range service.Methods {
-			answers(len(m.Intents)+len(m.Actions), len(m.Tags))
+			answered[dialogflow.ES] = answered[dialogflow.ES] || len(m.Intents)+len(m.Actions) > 0
+			answered[dialogflow.CX] = answered[dialogflow.CX] || len(m.Tags) > 0
 		}
+	}
+	if e.hearings, err = hearings(e.settings, claimed); err != nil {
+		return append(report, doctor.Fail("fallback", err.Error(), "fallbacks", "correct the configuration"))
 	}
 	for _, webhook := range e.settings.GetWebhooks() {
 		report = append(report, answerable(webhook, routes, answered))
+		report = append(report, tellHearings(slices.DeleteFunc(slices.Clone(e.hearings), func(h hearing) bool { return h.Webhook != webhook.GetPath() }))...)
 	}
 	return report
+}
+
+// allowed stands for a service of which only that is known what it may claim.
+func allowed(service string, intents, actions, tags []string) contract.Service {
+	return contract.Service{Service: service, Methods: []contract.Method{{Intents: intents, Actions: actions, Tags: tags}}}
 }
 
 // claims judges what a service claims.

@@ -27,6 +27,8 @@ type checkup struct {
 	settings *gatewayv1.Config
 	offline  bool // no other machine is asked
 	now      func() time.Time
+
+	hearings []hearing // what intents has found out
 }
 
 // all is everything that can be known before serving.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -29,7 +30,8 @@ import (
 type recorder struct {
 	grpc.ServiceRegistrar
 
-	calls chan<- call
+	service string
+	calls   chan<- call
 }
 
 // RegisterService registers a service whose methods tell of their calls.
@@ -41,7 +43,7 @@ func (r recorder) RegisterService(desc *grpc.ServiceDesc, implementation any) {
 			return method.Handler(srv, ctx, decode, func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 				return intercept(ctx, request, info, func(ctx context.Context, request any) (any, error) {
 					response, err := next(ctx, request)
-					r.note(ctx, info.FullMethod, request, response)
+					r.note(ctx, info.FullMethod, request, response, err)
 					return response, err
 				})
 			})
@@ -50,12 +52,12 @@ func (r recorder) RegisterService(desc *grpc.ServiceDesc, implementation any) {
 	r.ServiceRegistrar.RegisterService(&recorded, implementation)
 }
 
-func (r recorder) note(ctx context.Context, method string, request, response any) {
+func (r recorder) note(ctx context.Context, method string, request, response any, err error) {
 	from, ok := caller.FromContext(ctx)
 	if !ok {
 		return
 	}
-	c := call{caller: from.Caller, ref: from.Ref, method: method}
+	c := call{service: r.service, caller: from.Caller, ref: from.Ref, method: method, err: err}
 	c.request, _ = request.(proto.Message)
 	c.response, _ = response.(proto.Message)
 	select {
@@ -66,10 +68,11 @@ func (r recorder) note(ctx context.Context, method string, request, response any
 
 // call is a call that reached a service.
 type call struct {
+	service, method   string
 	caller            *intentgatev1.Caller
 	ref               *intentgatev1.CallRef
-	method            string
 	request, response proto.Message
+	err               error // a status, in place of the response
 }
 
 // demo plays the conversation and shows it.
@@ -78,39 +81,7 @@ type demo struct {
 	edge  string // its URL
 	pki   *pki.PKI
 	calls <-chan call
-}
-
-// line is what the user says, and a part of what they must hear.
-type line struct {
-	simulator.Utterance
-
-	hears string
-}
-
-// script is a conversation about an order, which must be one that can be cancelled. Once named, it is remembered.
-func script(order string) []line {
-	return []line{
-		{simulator.Utterance{
-			Text: "Hi", Intent: "Default Welcome Intent", Action: "input.welcome", Tag: "welcome",
-		}, "Hello"},
-		{simulator.Utterance{
-			Text: "Where is my order " + order + "?", Intent: "order.track", Action: "order.track", Tag: "track-order",
-			Parameters: map[string]any{"order_id": order},
-		}, order},
-		{simulator.Utterance{
-			Text: "Cancel it", Intent: "order.cancel", Action: "order.cancel", Tag: "cancel-order",
-		}, "Shall I cancel it?"},
-		{simulator.Utterance{
-			Text: "Yes", Intent: "order.cancel - yes", Action: "order.cancel.confirm", Tag: "confirm-cancel",
-		}, order + " is cancelled"},
-		{simulator.Utterance{
-			Text: "And I send back two bowls of C-3100", Intent: "order.return", Action: "order.return", Tag: "return-order",
-			Parameters: map[string]any{"order_id": "C-3100", "items": []any{map[string]any{"product": "soup-bowl", "number": 2}}},
-		}, "€29.00"},
-		{simulator.Utterance{
-			Text: "Sing me a song", Intent: "Default Fallback Intent", Action: "input.unknown", Tag: "fallback",
-		}, "order"},
-	}
+	today time.Time
 }
 
 // demoAgent is the ES agent.
@@ -144,7 +115,7 @@ func (d *demo) play(ctx context.Context) error {
 			return err
 		}
 		conversation := simulator.NewConversation(client, scene.agent)
-		for _, line := range script(scene.order) {
+		for _, line := range script(d.today, scene.order, scene.agent.API == dialogflow.V3) {
 			d.printf("\n━━ %s: %q\n", scene.title, line.Text)
 			if err := d.say(ctx, conversation, line, scene.path); err != nil {
 				return fmt.Errorf("%s, %q: %w", scene.title, line.Text, err)
@@ -161,9 +132,13 @@ func (d *demo) say(ctx context.Context, conversation *simulator.Conversation, li
 	d.printf("\nDialogflow → gateway   POST %s%s\n%s\n", d.edge, path, indented(exchange.Request))
 	select {
 	case c := <-d.calls:
-		d.printf("\ngateway → orders   %s\n", c.method)
-		d.printf("    caller    %s\n    call      %s\n    request   %s\n    response  %s\n",
-			compact(c.caller), compact(c.ref), compact(c.request), compact(c.response))
+		d.printf("\ngateway → %s   %s\n", c.service, c.method)
+		d.printf("    caller    %s\n    call      %s\n    request   %s\n", compact(c.caller), compact(c.ref), compact(c.request))
+		if c.err != nil {
+			d.printf("    status    %s\n", compact(status.Convert(c.err).Proto()))
+		} else {
+			d.printf("    response  %s\n", compact(c.response))
+		}
 	default:
 		err = errors.Join(err, errors.New("no call reached the service"))
 	}

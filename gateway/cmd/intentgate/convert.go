@@ -29,6 +29,7 @@ func webhookOf(webhook *gatewayv1.Webhook, credentials *secret.Set) gateway.Webh
 		Path: webhook.GetPath(), API: config.API(webhook.GetApi()),
 		Timeout: webhook.GetTimeout().AsDuration(), Reserve: webhook.GetReserve().AsDuration(),
 		Token: tokenRules(webhook), Secrets: credentials, RetriesRepeatID: webhook.GetRetriesRepeatId(),
+		ReopenParameters: webhook.GetReopenParameters(),
 	}
 }
 

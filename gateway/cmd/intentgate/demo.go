@@ -17,7 +17,9 @@ import (
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/pki"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	appointmentsv1 "github.com/intentgate/intentgate/gen/go/shop/appointments/v1"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/appointments"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/orders"
 	"github.com/intentgate/intentgate/services/serve"
@@ -32,8 +34,8 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Run everything on this machine and watch a conversation",
 		Long: `Run everything on this machine: a throw-away PKI in a temporary folder, the example
-service orders, the gateway, and a Dialogflow that plays a conversation with them, as an ES
-and as a CX agent would.
+services orders and appointments, the gateway, and a Dialogflow that plays a conversation with
+them, as an ES and as a CX agent would.
 
 For each turn it shows the JSON that comes in, the gRPC call with the caller in its metadata,
 the JSON that goes out, and the time it took. Then it stays up, for you to call it with the command simulate.`,
@@ -61,6 +63,7 @@ const (
 	certsFolder = "certs"
 	configFile  = "intentgate.yaml"
 	descriptors = "orders.binpb"
+	storeFile   = "appointments.db"
 	logFile     = "log.jsonl"
 )
 
@@ -91,20 +94,20 @@ func runDemo(ctx context.Context, o demoOptions) (err error) {
 		stop()
 		err = errors.Join(err, group.Wait())
 	}()
-	stage := stage{dir: dir, listen: o.listen, logger: slog.New(slog.NewJSONHandler(log, nil)), calls: make(chan call, 1)}
-	target, err := stage.service(ctx, group)
+	stage := stage{dir: dir, listen: o.listen, logger: slog.New(slog.NewJSONHandler(log, nil)), calls: make(chan call, 1), today: time.Now}
+	targets, err := stage.services(ctx, group)
 	if err != nil {
 		return err
 	}
-	at, err := stage.gateway(ctx, group, target)
+	at, err := stage.gateway(ctx, group, targets)
 	if err != nil {
 		return err
 	}
-	demo := demo{out: o.out, edge: at.Edge, pki: keys, calls: stage.calls}
+	demo := demo{out: o.out, edge: at.Edge, pki: keys, calls: stage.calls, today: stage.today()}
 	if err := demo.play(ctx); err != nil || o.once {
 		return err
 	}
-	if err := demo.farewell(dir, at, target); err != nil {
+	if err := demo.farewell(dir, at, targets.orders); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -124,23 +127,47 @@ type stage struct {
 	dir, listen string
 	logger      *slog.Logger
 	calls       chan call
+	today       func() time.Time  // the clock of the services
+	changes     []func(*assembly) // to the gateway
 }
 
-// service starts the example service, has it tell of its methods, and returns its address.
-func (s *stage) service(ctx context.Context, group *errgroup.Group) (string, error) {
-	file := func(name string) string { return filepath.Join(s.dir, certsFolder, name) }
-	shop := orders.New(time.Now())
-	config := serve.Config{
-		Name: "orders", Listen: "127.0.0.1:0", Logger: s.logger.With("process", "orders"),
-		TLS:       mtls.Files{Cert: file(pki.OrdersCert), Key: file(pki.OrdersKey), CA: file(pki.InternalCA)},
-		Asserting: []string{"dns:" + pki.GatewayName}, Allowed: []string{"dns:" + pki.CallCenterName},
-		Register: func(r grpc.ServiceRegistrar) {
-			r = recorder{r, s.calls}
-			ordersv1.RegisterOrderServiceServer(r, shop)
-			intentgatev1.RegisterIntentServiceServer(r, shop)
-		},
+// targets are where the services are.
+type targets struct{ orders, appointments string }
+
+// services starts the example services.
+func (s *stage) services(ctx context.Context, group *errgroup.Group) (at targets, err error) {
+	shop := orders.New(s.today())
+	at.orders, err = s.service(ctx, group, "orders", pki.OrdersCert, pki.OrdersKey, func(r grpc.ServiceRegistrar) {
+		ordersv1.RegisterOrderServiceServer(r, shop)
+		intentgatev1.RegisterIntentServiceServer(r, shop)
+	})
+	if err != nil {
+		return at, err
 	}
-	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(s.dir, descriptors)}, io.Discard, io.Discard, config); err != nil {
+	diary := appointments.New(appointments.Config{Now: s.today})
+	if err := diary.Open(filepath.Join(s.dir, storeFile)); err != nil {
+		return at, err
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		return diary.Close() // waits for changes on their way
+	})
+	at.appointments, err = s.service(ctx, group, "appointments", pki.AppointmentsCert, pki.AppointmentsKey, func(r grpc.ServiceRegistrar) {
+		appointmentsv1.RegisterAppointmentServiceServer(r, diary)
+	})
+	return at, err
+}
+
+// service starts a service, has it tell of its methods, and returns its address.
+func (s *stage) service(ctx context.Context, group *errgroup.Group, name, cert, key string, register func(grpc.ServiceRegistrar)) (string, error) {
+	file := func(name string) string { return filepath.Join(s.dir, certsFolder, name) }
+	config := serve.Config{
+		Name: name, Listen: "127.0.0.1:0", Logger: s.logger.With("process", name),
+		TLS:       mtls.Files{Cert: file(cert), Key: file(key), CA: file(pki.InternalCA)},
+		Asserting: []string{"dns:" + pki.GatewayName}, Allowed: []string{"dns:" + pki.CallCenterName},
+		Register: func(r grpc.ServiceRegistrar) { register(recorder{r, name, s.calls}) },
+	}
+	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(s.dir, name+".binpb")}, io.Discard, io.Discard, config); err != nil {
 		return "", err
 	}
 	server, err := serve.New(ctx, config)
@@ -152,9 +179,9 @@ func (s *stage) service(ctx context.Context, group *errgroup.Group) (string, err
 }
 
 // gateway starts the gateway from a configuration file, as `intentgate serve` would, and returns its addresses.
-func (s *stage) gateway(ctx context.Context, group *errgroup.Group, target string) (addresses, error) {
+func (s *stage) gateway(ctx context.Context, group *errgroup.Group, at targets) (addresses, error) {
 	path := filepath.Join(s.dir, configFile)
-	if err := os.WriteFile(path, demoConfig(s.listen, target), 0o600); err != nil {
+	if err := os.WriteFile(path, demoConfig(s.listen, at), 0o600); err != nil {
 		return addresses{}, err
 	}
 	settings, err := config.Load(path, time.Now())
@@ -162,7 +189,7 @@ func (s *stage) gateway(ctx context.Context, group *errgroup.Group, target strin
 		return addresses{}, err
 	}
 	logger := s.logger.With("process", "gateway")
-	process, err := assemble(ctx, settings, logger, nil, time.Now)
+	process, err := assemble(ctx, settings, logger, nil, time.Now, s.changes...)
 	if err != nil {
 		return addresses{}, err
 	}
@@ -171,7 +198,7 @@ func (s *stage) gateway(ctx context.Context, group *errgroup.Group, target strin
 }
 
 // demoConfig is a configuration as a user would write it.
-func demoConfig(listen, target string) []byte {
+func demoConfig(listen string, at targets) []byte {
 	return fmt.Appendf(nil, `# What the demo runs with.
 edge:
   listen: %q
@@ -202,11 +229,27 @@ services:
         actions: ["order.*"]
         tags: [track-order, list-orders, cancel-order, confirm-cancel, deny-cancel, return-order]
         services: [%s]
+    fallback:
+      text: {en: "I cannot look at orders now. Please try again later.", de: "Ich komme gerade nicht an die Bestellungen. Bitte versuche es später."}
+      causes: {timeout: {text: {en: "That takes longer than usual. Please ask again.", de: "Das dauert länger als sonst. Bitte frag noch einmal."}}}
+  - name: appointments
+    target: %q
+    tls: {ca: certs/%s, cert: certs/%s, key: certs/%s, server_name: %s}
+    required: true
+    intents:
+      descriptor_set: appointments.binpb
+      allow:
+        intents: ["appointment.*"]
+        actions: ["appointment.*"]
+        tags: [book-appointment, find-appointment, reschedule-appointment, cancel-appointment, confirm-cancel-appointment, keep-appointment]
+    fallback:
+      text: {en: "I cannot look into our diary now. Please try again later.", de: "Ich komme gerade nicht an unseren Kalender. Bitte versuchen Sie es später noch einmal."}
 routes:
   - {service: orders}   # what no method claims: the welcome, and what nobody understands
 status: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
 `, listen, pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.GTSRoot,
-		webhookURL+demoES, shopNumber, webhookURL+demoCX, shopNumber, pki.JWKS, target,
-		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName, descriptors, ordersv1.OrderService_ServiceDesc.ServiceName)
+		webhookURL+demoES, shopNumber, webhookURL+demoCX, shopNumber, pki.JWKS, at.orders,
+		pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.OrdersName, descriptors, ordersv1.OrderService_ServiceDesc.ServiceName,
+		at.appointments, pki.InternalCA, pki.GatewayCert, pki.GatewayKey, pki.AppointmentsName)
 }

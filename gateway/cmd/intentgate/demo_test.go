@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -27,9 +28,10 @@ func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked f
 		t.Fatalf("%v\n%s", err, stdout)
 	}
 	turns := strings.Split(stdout, "\n━━ Dialogflow ")[1:]
+	const fulfill, orders = "orders   /intentgate.v1.IntentService/Fulfill", "orders   /shop.orders.v1.OrderService/"
+	const book = "appointments   /shop.appointments.v1.AppointmentService/BookAppointment"
 	methods := []string{
-		"intentgate.v1.IntentService/Fulfill", "shop.orders.v1.OrderService/TrackOrder", "shop.orders.v1.OrderService/CancelOrder",
-		"shop.orders.v1.OrderService/ConfirmCancellation", "shop.orders.v1.OrderService/ReturnOrder", "intentgate.v1.IntentService/Fulfill",
+		fulfill, orders + "TrackOrder", orders + "CancelOrder", orders + "ConfirmCancellation", orders + "ReturnOrder", book, book, fulfill,
 	}
 	if len(turns) != 2*len(methods) {
 		t.Fatalf("%d turns, want %d:\n%s", len(turns), 2*len(methods), stdout)
@@ -41,13 +43,16 @@ func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked f
 		}
 		for _, want := range []string{
 			platform + ": ", "Dialogflow → gateway   POST https://127.0.0.1:", question,
-			"gateway → orders   /" + methods[i%len(methods)] + "\n", `caller    {"platform":"PLATFORM_` + platform,
-			`"projectId":{"value":"shop","proof":"PROOF_ID_TOKEN"}`, `"certificate":{"profile":"dev"`, `"requestId":"1.`, `request   {"`, `response  {"`,
+			"gateway → " + methods[i%len(methods)] + "\n", `caller    {"platform":"PLATFORM_` + platform,
+			`"projectId":{"value":"shop","proof":"PROOF_ID_TOKEN"}`, `"certificate":{"profile":"dev"`, `"requestId":"1.`, `request   {"`,
 			"gateway → Dialogflow   HTTP 200 after ", answer, "the user hears: ",
 		} {
 			if !strings.Contains(turn, want) {
 				t.Errorf("turn %d does not show %q:\n%s", i+1, want, turn)
 			}
+		}
+		if answered := map[bool]string{false: `response  {"`, true: `status    {"code":9,`}[i%len(methods) == 5]; !strings.Contains(turn, answered) {
+			t.Errorf("turn %d does not show %q:\n%s", i+1, answered, turn)
 		}
 		if !regexp.MustCompile(`HTTP 200 after [0-9.]+(µs|ms|s)\n`).MatchString(turn) {
 			t.Errorf("turn %d does not tell its time:\n%s", i+1, turn)
@@ -56,6 +61,11 @@ func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked f
 	for _, typed := range []string{`request   {"orderId":"A-1042","language":"en"}`, `"warehouseNote":"bay 4, fragile"`, `"refund":{"currencyCode":"EUR","units":"29"}`} {
 		if !strings.Contains(stdout, typed) {
 			t.Errorf("no typed message shows %s:\n%s", typed, stdout)
+		}
+	}
+	for _, offered := range []string{`"quickReplies": [`, `"type": "chips"`, `"alternatives": [`} {
+		if !strings.Contains(stdout, offered) {
+			t.Errorf("what can be had instead is not offered: no %s", offered)
 		}
 	}
 	for answer := range strings.SplitSeq(stdout, "gateway → Dialogflow") {
@@ -141,5 +151,19 @@ func TestCerts(t *testing.T) {
 	}
 	if _, _, err := execute(t, "certs", "--out", certs); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("error is %v, want one about the folder", err)
+	}
+}
+
+// TestNextSunday has the demo be played on any day.
+func TestNextSunday(t *testing.T) {
+	for today := time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC); today.Year() < 2034; today = today.AddDate(0, 0, 1) {
+		day := nextSunday(today)
+		if ahead := day.Sub(today); day.Weekday() != time.Sunday || ahead < 12*time.Hour || ahead > 22*24*time.Hour {
+			t.Errorf("on %s: %s", today, day)
+		}
+		switch monday := day.AddDate(0, 0, 1).Format("01-02"); monday {
+		case "12-25", "12-26", "01-01":
+			t.Errorf("on %s: %s, before a holiday", today, day)
+		}
 	}
 }

@@ -5,11 +5,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
+	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/fallback"
 )
 
 // documents are the project's Markdown files, by their paths from its root.
@@ -80,6 +85,47 @@ func TestDocumentedConfigurations(t *testing.T) {
 	}
 	if seen < 8 {
 		t.Errorf("the documentation shows %d configurations: has the form of its examples changed?", seen)
+	}
+}
+
+// TestDocumentedFallbacks has the check say of the example of docs/fallbacks.md what is said there, and the causes be those of the codes.
+func TestDocumentedFallbacks(t *testing.T) {
+	t.Parallel()
+	dir, texts := folder(t), documents(t)
+	page := texts["docs/fallbacks.md"]
+	parts := sections(settings)
+	own := sections(yamlBlocks(page)[0])
+	own["services"] = strings.NewReplacer("/etc/intentgate/", "certs/").Replace(own["services"])
+	maps.Copy(parts, own)
+	var content strings.Builder
+	for _, section := range parts {
+		content.WriteString(section)
+	}
+	if err := os.WriteFile(filepath.Join(dir, configFile), []byte(content.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := execute(t, "check", "--offline", "--config", filepath.Join(dir, configFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^ok +fallback +(.*)$`).FindAllStringSubmatch(page, -1)
+	if len(lines) < 5 {
+		t.Errorf("the page shows %d lines of the check", len(lines))
+	}
+	for _, line := range lines {
+		if !strings.Contains(stdout, "  "+line[1]+"\n") {
+			t.Errorf("the check does not say\n%s\nbut\n%s", line[1], stdout)
+		}
+	}
+	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
+		name := map[codes.Code]string{codes.Canceled: "CANCELLED"}[code]
+		if name == "" {
+			name = strings.ToUpper(regexp.MustCompile("([a-z])([A-Z])").ReplaceAllString(code.String(), "${1}_${2}"))
+		}
+		row := regexp.MustCompile("(?m)^\\| `" + fallback.CauseOf(code).String() + "` \\|.*$").FindString(page)
+		if status := strconv.Itoa(binding.HTTPStatus(code)); !strings.Contains(row, name) || !strings.Contains(row, status) || !strings.Contains(row, binding.CXEvent(binding.HTTPStatus(code))+"`") {
+			t.Errorf("the row %q does not have %s, %s", row, name, status)
+		}
 	}
 }
 
@@ -163,6 +209,25 @@ func TestDocumentedReasons(t *testing.T) {
 		}
 		if seen < 3 {
 			t.Errorf("authn/%s has %d reasons: are they written otherwise now?", room, seen)
+		}
+	}
+}
+
+// TestDocumentedAnswers wants a row for everybody who can answer a turn.
+func TestDocumentedAnswers(t *testing.T) {
+	t.Parallel()
+	table := documents(t)["docs/mtls.md"]
+	source, err := os.ReadFile(filepath.Join("..", "..", "telemetry", "turn.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := regexp.MustCompile(`Answered += "([a-z]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(all) < 5 {
+		t.Errorf("%d answers: are they written otherwise now?", len(all))
+	}
+	for _, answer := range all {
+		if !strings.Contains(table, "\n| `"+answer[1]+"` |") {
+			t.Errorf("docs/mtls.md has no row for %s", answer[1])
 		}
 	}
 }

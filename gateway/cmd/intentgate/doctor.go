@@ -84,7 +84,7 @@ func (e *examination) run(command *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return conclude(command, report, e.asJSON)
+	return conclude(command, report, e.asJSON, report)
 }
 
 func (e *examination) examine(command *cobra.Command) (doctor.Report, error) {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +26,24 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "intentgate:", strings.Map(doctor.Harmless, err.Error()))
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// unplayable is an error that kept the program from doing its job at all, where others say that the job is done and its
+// outcome bad.
+type unplayable struct{ error }
+
+// Unwrap returns what it was.
+func (u unplayable) Unwrap() error { return u.error }
+
+// exitStatus is 2 for what is unplayable, else 1.
+func exitStatus(err error) int {
+	var u unplayable
+	if errors.As(err, &u) {
+		return 2
+	}
+	return 1
 }
 
 // run is the whole program: it returns when the command is done or, for those that stay up, when ctx ends. The answer

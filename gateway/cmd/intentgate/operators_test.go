@@ -76,9 +76,9 @@ func TestStatus(t *testing.T) {
 	}
 	metrics := get(t, g.Status+"/metrics").body
 	for _, want := range []string{
-		`intentgate_turns_total{code="OK",outcome="answered",platform="ES",reason="",service="shop-orders"} 2`,
-		`intentgate_turns_total{code="OK",outcome="answered",platform="CX",reason="",service="shop-orders"} 1`,
-		`intentgate_turns_total{code="InvalidArgument",outcome="refused",platform="ES",reason="bad_request",service=""} 1`,
+		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="ES",reason="",service="shop-orders"} 2`,
+		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="CX",reason="",service="shop-orders"} 1`,
+		`intentgate_turns_total{answer="",code="InvalidArgument",outcome="refused",platform="ES",reason="bad_request",service=""} 1`,
 		`intentgate_handshakes_total{profile="dev",reason="",result="accepted"} 1`,
 		`intentgate_unknown_fields_total{name="newField"} 1`,
 		`intentgate_turn_duration_seconds_count{outcome="answered",platform="ES",service="shop-orders"} 2`,

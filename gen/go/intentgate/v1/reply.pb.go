@@ -140,6 +140,10 @@ type Reply struct {
 	Messages []*Reply_Message `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
 	// Data for the integration or the API caller, beside the messages.
 	Payload *structpb.Struct `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
+	// The same for ES alone, in place of payload; an empty one: none there.
+	EsPayload *structpb.Struct `protobuf:"bytes,15,opt,name=es_payload,json=esPayload,proto3" json:"es_payload,omitempty"`
+	// The same for CX alone, in place of payload; an empty one: none there.
+	CxPayload *structpb.Struct `protobuf:"bytes,16,opt,name=cx_payload,json=cxPayload,proto3" json:"cx_payload,omitempty"`
 	// Parameters to remember for the rest of the conversation, by name; null forgets one.
 	//
 	// CX: session parameters. ES: parameters of one context that the gateway keeps for this service, merged with what
@@ -150,7 +154,8 @@ type Reply struct {
 	// ES: an event to trigger instead of answering. Dialogflow then ignores messages and payload.
 	FollowupEvent *Reply_Event `protobuf:"bytes,6,opt,name=followup_event,json=followupEvent,proto3" json:"followup_event,omitempty"`
 	// CX: where the conversation goes on. Written relative to the agent, such as `flows/F/pages/P` or
-	// `flows/F`, or to the current flow, such as `pages/P`; the gateway completes it. A full resource name is kept.
+	// `flows/F`, or to the current flow, such as `pages/P`; the gateway completes it. A full resource name is kept, if it is
+	// of the same agent.
 	//
 	// Types that are valid to be assigned to Target:
 	//
@@ -161,13 +166,15 @@ type Reply struct {
 	FormParameters []*Reply_FormParameter `protobuf:"bytes,9,rep,name=form_parameters,json=formParameters,proto3" json:"form_parameters,omitempty"`
 	// ES: entity types to define or extend for this session.
 	SessionEntityTypes []*Reply_SessionEntityType `protobuf:"bytes,10,rep,name=session_entity_types,json=sessionEntityTypes,proto3" json:"session_entity_types,omitempty"`
-	// CX: whether the messages join those of the agent or replace them.
+	// CX: whether the messages join those of the agent or replace them. On ES they always replace them, and a reply without
+	// messages leaves them standing.
 	MergeBehavior Reply_MergeBehavior `protobuf:"varint,11,opt,name=merge_behavior,json=mergeBehavior,proto3,enum=intentgate.v1.Reply_MergeBehavior" json:"merge_behavior,omitempty"`
 	// A telephone number in E.164 format to transfer the call to. ES: v2beta1 only.
 	TransferCall string `protobuf:"bytes,12,opt,name=transfer_call,json=transferCall,proto3" json:"transfer_call,omitempty"`
 	// A human takes over from here. ES: v2beta1 only, which does not carry the metadata.
 	LiveAgentHandoff *Reply_LiveAgentHandoff `protobuf:"bytes,13,opt,name=live_agent_handoff,json=liveAgentHandoff,proto3" json:"live_agent_handoff,omitempty"`
-	// The conversation is over. ES: v2beta1 only. CX: go to a page that ends the session with target_page.
+	// The conversation is over. ES: v2beta1 only. CX: it goes to `pages/END_SESSION`, unless there is a target, which then
+	// is where it goes.
 	EndInteraction bool `protobuf:"varint,14,opt,name=end_interaction,json=endInteraction,proto3" json:"end_interaction,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -220,6 +227,20 @@ func (x *Reply) GetMessages() []*Reply_Message {
 func (x *Reply) GetPayload() *structpb.Struct {
 	if x != nil {
 		return x.Payload
+	}
+	return nil
+}
+
+func (x *Reply) GetEsPayload() *structpb.Struct {
+	if x != nil {
+		return x.EsPayload
+	}
+	return nil
+}
+
+func (x *Reply) GetCxPayload() *structpb.Struct {
+	if x != nil {
+		return x.CxPayload
 	}
 	return nil
 }
@@ -317,7 +338,7 @@ type isReply_Target interface {
 }
 
 type Reply_TargetPage struct {
-	// A page, such as `pages/END_SESSION`.
+	// A page, such as `pages/START_PAGE`.
 	TargetPage string `protobuf:"bytes,7,opt,name=target_page,json=targetPage,proto3,oneof"`
 }
 
@@ -873,7 +894,7 @@ type Reply_Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The event's name, such as `order-not-found`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The language; empty for the turn's.
+	// The language; empty for the turn's. Dialogflow documents that it ignores it and keeps to that of the turn.
 	Language string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
 	// The event's parameters.
 	Parameters    *structpb.Struct `protobuf:"bytes,3,opt,name=parameters,proto3" json:"parameters,omitempty"`
@@ -1165,11 +1186,15 @@ var File_intentgate_v1_reply_proto protoreflect.FileDescriptor
 
 const file_intentgate_v1_reply_proto_rawDesc = "" +
 	"\n" +
-	"\x19intentgate/v1/reply.proto\x12\rintentgate.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cintentgate/v1/platform.proto\"\xbf\x13\n" +
+	"\x19intentgate/v1/reply.proto\x12\rintentgate.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cintentgate/v1/platform.proto\"\xaf\x14\n" +
 	"\x05Reply\x12\x14\n" +
 	"\x05texts\x18\x01 \x03(\tR\x05texts\x128\n" +
 	"\bmessages\x18\x02 \x03(\v2\x1c.intentgate.v1.Reply.MessageR\bmessages\x121\n" +
-	"\apayload\x18\x03 \x01(\v2\x17.google.protobuf.StructR\apayload\x12F\n" +
+	"\apayload\x18\x03 \x01(\v2\x17.google.protobuf.StructR\apayload\x126\n" +
+	"\n" +
+	"es_payload\x18\x0f \x01(\v2\x17.google.protobuf.StructR\tesPayload\x126\n" +
+	"\n" +
+	"cx_payload\x18\x10 \x01(\v2\x17.google.protobuf.StructR\tcxPayload\x12F\n" +
 	"\x12session_parameters\x18\x04 \x01(\v2\x17.google.protobuf.StructR\x11sessionParameters\x128\n" +
 	"\bcontexts\x18\x05 \x03(\v2\x1c.intentgate.v1.Reply.ContextR\bcontexts\x12A\n" +
 	"\x0efollowup_event\x18\x06 \x01(\v2\x1a.intentgate.v1.Reply.EventR\rfollowupEvent\x12!\n" +
@@ -1284,31 +1309,33 @@ var file_intentgate_v1_reply_proto_goTypes = []any{
 var file_intentgate_v1_reply_proto_depIdxs = []int32{
 	3,  // 0: intentgate.v1.Reply.messages:type_name -> intentgate.v1.Reply.Message
 	15, // 1: intentgate.v1.Reply.payload:type_name -> google.protobuf.Struct
-	15, // 2: intentgate.v1.Reply.session_parameters:type_name -> google.protobuf.Struct
-	9,  // 3: intentgate.v1.Reply.contexts:type_name -> intentgate.v1.Reply.Context
-	10, // 4: intentgate.v1.Reply.followup_event:type_name -> intentgate.v1.Reply.Event
-	11, // 5: intentgate.v1.Reply.form_parameters:type_name -> intentgate.v1.Reply.FormParameter
-	12, // 6: intentgate.v1.Reply.session_entity_types:type_name -> intentgate.v1.Reply.SessionEntityType
-	0,  // 7: intentgate.v1.Reply.merge_behavior:type_name -> intentgate.v1.Reply.MergeBehavior
-	13, // 8: intentgate.v1.Reply.live_agent_handoff:type_name -> intentgate.v1.Reply.LiveAgentHandoff
-	4,  // 9: intentgate.v1.Reply.Message.text:type_name -> intentgate.v1.Reply.Text
-	5,  // 10: intentgate.v1.Reply.Message.image:type_name -> intentgate.v1.Reply.Image
-	6,  // 11: intentgate.v1.Reply.Message.card:type_name -> intentgate.v1.Reply.Card
-	8,  // 12: intentgate.v1.Reply.Message.quick_replies:type_name -> intentgate.v1.Reply.QuickReplies
-	15, // 13: intentgate.v1.Reply.Message.payload:type_name -> google.protobuf.Struct
-	16, // 14: intentgate.v1.Reply.Message.platform:type_name -> intentgate.v1.Platform
-	7,  // 15: intentgate.v1.Reply.Card.buttons:type_name -> intentgate.v1.Reply.Button
-	15, // 16: intentgate.v1.Reply.Context.parameters:type_name -> google.protobuf.Struct
-	15, // 17: intentgate.v1.Reply.Event.parameters:type_name -> google.protobuf.Struct
-	17, // 18: intentgate.v1.Reply.FormParameter.value:type_name -> google.protobuf.Value
-	1,  // 19: intentgate.v1.Reply.SessionEntityType.mode:type_name -> intentgate.v1.Reply.SessionEntityType.OverrideMode
-	14, // 20: intentgate.v1.Reply.SessionEntityType.entities:type_name -> intentgate.v1.Reply.SessionEntityType.Entity
-	15, // 21: intentgate.v1.Reply.LiveAgentHandoff.metadata:type_name -> google.protobuf.Struct
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	15, // 2: intentgate.v1.Reply.es_payload:type_name -> google.protobuf.Struct
+	15, // 3: intentgate.v1.Reply.cx_payload:type_name -> google.protobuf.Struct
+	15, // 4: intentgate.v1.Reply.session_parameters:type_name -> google.protobuf.Struct
+	9,  // 5: intentgate.v1.Reply.contexts:type_name -> intentgate.v1.Reply.Context
+	10, // 6: intentgate.v1.Reply.followup_event:type_name -> intentgate.v1.Reply.Event
+	11, // 7: intentgate.v1.Reply.form_parameters:type_name -> intentgate.v1.Reply.FormParameter
+	12, // 8: intentgate.v1.Reply.session_entity_types:type_name -> intentgate.v1.Reply.SessionEntityType
+	0,  // 9: intentgate.v1.Reply.merge_behavior:type_name -> intentgate.v1.Reply.MergeBehavior
+	13, // 10: intentgate.v1.Reply.live_agent_handoff:type_name -> intentgate.v1.Reply.LiveAgentHandoff
+	4,  // 11: intentgate.v1.Reply.Message.text:type_name -> intentgate.v1.Reply.Text
+	5,  // 12: intentgate.v1.Reply.Message.image:type_name -> intentgate.v1.Reply.Image
+	6,  // 13: intentgate.v1.Reply.Message.card:type_name -> intentgate.v1.Reply.Card
+	8,  // 14: intentgate.v1.Reply.Message.quick_replies:type_name -> intentgate.v1.Reply.QuickReplies
+	15, // 15: intentgate.v1.Reply.Message.payload:type_name -> google.protobuf.Struct
+	16, // 16: intentgate.v1.Reply.Message.platform:type_name -> intentgate.v1.Platform
+	7,  // 17: intentgate.v1.Reply.Card.buttons:type_name -> intentgate.v1.Reply.Button
+	15, // 18: intentgate.v1.Reply.Context.parameters:type_name -> google.protobuf.Struct
+	15, // 19: intentgate.v1.Reply.Event.parameters:type_name -> google.protobuf.Struct
+	17, // 20: intentgate.v1.Reply.FormParameter.value:type_name -> google.protobuf.Value
+	1,  // 21: intentgate.v1.Reply.SessionEntityType.mode:type_name -> intentgate.v1.Reply.SessionEntityType.OverrideMode
+	14, // 22: intentgate.v1.Reply.SessionEntityType.entities:type_name -> intentgate.v1.Reply.SessionEntityType.Entity
+	15, // 23: intentgate.v1.Reply.LiveAgentHandoff.metadata:type_name -> google.protobuf.Struct
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_v1_reply_proto_init() }

@@ -977,8 +977,8 @@ type Webhook struct {
 	TimeZone string `protobuf:"bytes,11,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// What is answered where a turn of this webhook has no answer of a service's.
 	Fallback *Fallback `protobuf:"bytes,12,opt,name=fallback,proto3" json:"fallback,omitempty"`
-	// ES: where a service or a rule refuses a parameter, make the agent ask for it again, by ending contexts in which ES keeps
-	// what it has collected. Google does not document them: they may change without notice.
+	// ES: where a service or a rule refuses a parameter, make the agent ask for it again, by emptying it in the contexts in which ES
+	// keeps what it has collected. Google does not document them: they may change without notice.
 	ReopenParameters bool `protobuf:"varint,13,opt,name=reopen_parameters,json=reopenParameters,proto3" json:"reopen_parameters,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

@@ -412,7 +412,7 @@ type CancelOrderResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The question in words.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// The order that a yes would be about, which the conversation remembers. Absent: none, and it forgets any.
+	// The order that a yes would be about, which the conversation remembers.
 	OrderToCancel *string `protobuf:"bytes,2,opt,name=order_to_cancel,json=orderToCancel,proto3,oneof" json:"order_to_cancel,omitempty"`
 	// What else an agent needs to take a yes or a no; absent for programs.
 	Reply         *v1.Reply `protobuf:"bytes,3,opt,name=reply,proto3" json:"reply,omitempty"`

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/intentgate/intentgate/gateway/conversation"
+	"github.com/intentgate/intentgate/gateway/doctor"
+)
+
+// testOptions are the flags of test.
+type testOptions struct {
+	simulateOptions // those of a gateway that runs
+
+	demo, update bool
+	run, junit   string
+	jobs         int
+}
+
+func newTestCommand() *cobra.Command {
+	var o testOptions
+	command := &cobra.Command{
+		Use:   "test FILE…",
+		Short: "Play conversations from files, and compare what comes of them with what is expected",
+		Long: `Play conversations from files as Dialogflow would carry them, and compare what the user hears, what is
+remembered, where the conversation goes and what services are called with what the files expect.
+
+  conversations:
+    - name: An order is tracked
+      turns:
+        - say: Where is order A-1042?
+          intent: order.track
+          tag: track-order
+          parameters: {order_id: A-1042}
+          expect:
+            heard: {contains: is being packed}
+            calls: [{method: OrderService/TrackOrder, request: {orderId: A-1042}}]
+
+The gateway is run by the command itself: from --config, with throw-away certificates and ID tokens at its
+edge and all else as it is configured, the services being called where they are; or with the example
+services, --demo, on the day 2026-12-01 and anew for each conversation. --url plays against a gateway that
+runs, with the flags of simulate; which services it calls cannot be seen then, and is not compared.
+
+--update writes what there was into the files where something else was expected. The exit status is 0 if all
+was as expected, 1 if not, and 2 if a file is wrong or nothing could be played.`,
+		Example: `  intentgate test --demo services/orders/conversations/*.yaml
+  intentgate test conversations/*.yaml --run 'cancel.*CX' -v
+  intentgate test conversations/*.yaml --junit report.xml --jobs 4
+  intentgate test conversations/cancel.yaml --update
+  intentgate test conversations/*.yaml --url https://localhost:8443/dialogflow/es --dev dev-certs`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(command *cobra.Command, args []string) error { return o.test(command, args) },
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+	}
+	flags := command.Flags()
+	configFlag(command, &o.config, "intentgate.yaml", "the configuration of the gateway that is run")
+	flags.BoolVar(&o.demo, "demo", false, "run the gateway with the example services")
+	flags.StringVar(&o.url, "url", "", "the webhook of a gateway that runs")
+	flags.StringVar(&o.run, "run", "", "play only conversations whose `FILE: NAME (PLATFORM)` this regular expression finds")
+	flags.BoolVar(&o.update, "update", false, "write what there was into the files where it was not expected")
+	flags.StringVar(&o.junit, "junit", "", "write a report as JUnit XML to this file, too")
+	flags.IntVar(&o.jobs, "jobs", 1, "how many files are played at the same time")
+	flags.BoolVar(&o.json, "json", false, "print one JSON object a conversation, each on a line")
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show every request, answer and call, and the gateway's log on standard error")
+	o.credentials(command)
+	command.MarkFlagsMutuallyExclusive("url", "config", "demo")
+	must(command.MarkFlagFilename("junit", "xml"))
+	return command
+}
+
+func (o *testOptions) test(command *cobra.Command, args []string) (err error) {
+	ctx, out := command.Context(), command.OutOrStdout()
+	only, err := regexp.Compile(o.run)
+	if err != nil {
+		return unplayable{fmt.Errorf("--run: %w", err)}
+	}
+	if o.jobs < 1 {
+		return unplayable{fmt.Errorf("--jobs %d: 1 or more is wanted", o.jobs)}
+	}
+	files, err := readConversations(args)
+	if err != nil {
+		return unplayable{err}
+	}
+	start := time.Now()
+	theatre, err := o.open(command)
+	if err != nil {
+		return unplayable{err}
+	}
+	defer func() {
+		if closeErr := theatre.close(); err == nil && closeErr != nil {
+			err = unplayable{closeErr}
+		}
+	}()
+
+	played := make([]chan *conversation.Result, len(files))
+	for i := range files {
+		played[i] = make(chan *conversation.Result, 2*len(files[i].Conversations)) // nobody waits for the other files to be told of
+	}
+	var group errgroup.Group
+	group.SetLimit(o.jobs)
+	go func() {
+		for i, file := range files {
+			group.Go(func() error {
+				defer close(played[i])
+				for _, c := range file.Conversations {
+					for _, platform := range [...]string{conversation.ES, conversation.CX} {
+						if name := fmt.Sprintf("%s: %s (%s)", file.Path, c.Name, platform); c.Plays(platform) && only.MatchString(name) && ctx.Err() == nil {
+							played[i] <- theatre.play(ctx, c, platform)
+						}
+					}
+				}
+				return nil
+			})
+		}
+	}()
+	var all []*conversation.Result
+	byFile := map[*conversation.File][]*conversation.Result{}
+	for i, file := range files {
+		for result := range played[i] {
+			all, byFile[file] = append(all, result), append(byFile[file], result)
+			text := result.Text(o.verbose)
+			if o.json {
+				line, err := json.Marshal(result)
+				if err != nil {
+					return err
+				}
+				text = string(line) + "\n"
+			}
+			if _, err := fmt.Fprint(out, strings.Map(doctor.Harmless, text)); err != nil {
+				return err
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := o.writeJUnit(all); err != nil {
+		return unplayable{err}
+	}
+	if o.update {
+		return o.write(command, byFile, files)
+	}
+	return o.sum(command, all, time.Since(start))
+}
+
+// sum tells how many were as expected.
+func (o *testOptions) sum(command *cobra.Command, all []*conversation.Result, took time.Duration) error {
+	failed, skipped := 0, 0
+	for _, r := range all {
+		if r.Failed() {
+			failed++
+		}
+		if r.Skipped != "" {
+			skipped++
+		}
+	}
+	if len(all) == skipped {
+		return unplayable{fmt.Errorf("nothing was played: %d conversations are skipped, and --run %q leaves out the others", skipped, o.run)}
+	}
+	command.PrintErrf("%d conversations, %d failed, %d skipped, in %s\n", len(all), failed, skipped, took.Round(time.Millisecond))
+	if failed > 0 {
+		return fmt.Errorf("%d of %d conversations are not as expected", failed, len(all)-skipped)
+	}
+	return nil
+}
+
+func (o *testOptions) writeJUnit(all []*conversation.Result) error {
+	if o.junit == "" {
+		return nil
+	}
+	var report bytes.Buffer
+	if err := conversation.WriteJUnit(&report, all); err != nil {
+		return err
+	}
+	return os.WriteFile(o.junit, report.Bytes(), 0o644) //nolint:gosec // a report is for all to read
+}
+
+// write brings the files up to date.
+func (o *testOptions) write(command *cobra.Command, results map[*conversation.File][]*conversation.Result, files []*conversation.File) error {
+	var problems []error
+	for _, file := range files {
+		data, changed, err := file.Update(results[file])
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if changed == 0 {
+			continue
+		}
+		info, err := os.Stat(file.Path)
+		if err == nil {
+			err = os.WriteFile(file.Path, data, info.Mode().Perm())
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		command.PrintErrf("%s: %d expectations brought up to date; read the difference\n", file.Path, changed)
+	}
+	return errors.Join(problems...)
+}
+
+// readConversations reads all files before any is played.
+func readConversations(paths []string) (files []*conversation.File, err error) {
+	var problems []error
+	for _, path := range paths {
+		data, err := os.ReadFile(filepath.Clean(path))
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		file, err := conversation.Parse(path, data)
+		problems, files = append(problems, err), append(files, file)
+	}
+	return files, errors.Join(problems...)
+}

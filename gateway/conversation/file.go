@@ -1,0 +1,56 @@
+// Package conversation is conversations with an agent as files: what is said in each turn, and what is to come of it. They
+// are read strictly, played as Dialogflow carries them (package simulator), compared, brought up to date and told of.
+package conversation
+
+import (
+	"go.yaml.in/yaml/v3"
+
+	"github.com/intentgate/intentgate/gateway/simulator"
+)
+
+// The platforms that conversations are played on.
+const (
+	ES = "ES"
+	CX = "CX"
+)
+
+// File is a file of conversations with one agent.
+type File struct {
+	Path          string
+	Design        simulator.Design
+	Conversations []*Conversation
+
+	data []byte
+	root *yaml.Node
+}
+
+// Conversation is one conversation.
+type Conversation struct {
+	File *File
+	Name string
+	Line int // in the file, from 1
+	// Platforms are those that it is for; none: any.
+	Platforms []string
+	// Webhook is the path of the one that is called; empty: the first one of the platform.
+	Webhook  string
+	Language string
+	Turns    []*Turn
+}
+
+// Turn is a turn and what is expected of it.
+type Turn struct {
+	simulator.Line
+
+	Number int // from 1
+	Row    int // its line in the file, from 1
+
+	expected map[string]*yaml.Node // by the name of the kind
+}
+
+// Said is what the turn is called: the user's words, or the event.
+func (t *Turn) Said() string {
+	if t.Event != "" {
+		return "event " + t.Event
+	}
+	return t.Text
+}

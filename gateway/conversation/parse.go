@@ -1,0 +1,200 @@
+package conversation
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/simulator"
+	"github.com/intentgate/intentgate/gateway/words"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
+
+// schema is that of the files, whose keys are told of in conversation.proto.
+var schema = config.Schema{Keys: "conversations", Wants: map[string]string{
+	"conversations":                                 "a list of them, one at least",
+	"conversations[].name":                          "a name, which reports and --run use",
+	"conversations[].platforms":                     "each once",
+	"conversations[].platforms[]":                   "ES or CX",
+	"conversations[].turns":                         "a list of turns, one at least, each with say or event",
+	"conversations[].turns[].retry":                 "SAME_ID or NEW_ID",
+	"conversations[].turns[].expect.form[]":         "EMPTY, FILLED or INVALID",
+	"agent.intents[].parameters[].name":             "the parameter's name",
+	"agent.pages[].form[].name":                     "the parameter's name",
+	"conversations[].turns[].expect.calls[].method": "a method such as OrderService/TrackOrder",
+}}
+
+// Parse reads a file of conversations; the path is what it is called. The error is a *config.Error of all that is wrong in
+// it. A conversation of which nothing is expected is wrong, since it could not fail.
+func Parse(path string, data []byte) (*File, error) {
+	var message gatewayv1.ConversationFile
+	document, err := config.Read(path, data, schema, &message)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Path: path, data: data, root: document.Node("")}
+	p := parser{document, f}
+	f.Design = p.design(message.GetAgent())
+	for i, c := range message.GetConversations() {
+		p.conversation(fmt.Sprintf("conversations[%d]", i), c, cmp.Or(message.GetLanguage(), "en"))
+	}
+	if err := document.Err(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// parser makes a file of what was decoded.
+type parser struct {
+	*config.Document
+
+	file *File
+}
+
+func (p *parser) design(agent *gatewayv1.ConversationAgent) simulator.Design {
+	d := simulator.Design{Intents: map[string]simulator.Intent{}, Pages: map[string]simulator.Page{}, Events: map[string]simulator.Handler{}}
+	for name, i := range agent.GetIntents() {
+		at := fmt.Sprintf("agent.intents[%q]", name)
+		d.Intents[name] = simulator.Intent{
+			Action: i.GetAction(), Tag: i.GetTag(), Events: i.GetEvents(),
+			Parameters: p.parameters(at+".parameters", i.GetParameters()), Text: p.texts(at+".text", i.GetText()),
+		}
+	}
+	for name, page := range agent.GetPages() {
+		at := fmt.Sprintf("agent.pages[%q]", name)
+		d.Pages[name] = simulator.Page{Tag: page.GetTag(), Form: p.parameters(at+".form", page.GetForm()), Text: p.texts(at+".text", page.GetText())}
+	}
+	for name, h := range agent.GetEvents() {
+		at := fmt.Sprintf("agent.events[%q]", name)
+		d.Events[name] = simulator.Handler{Tag: h.GetTag(), Page: h.GetPage(), Text: p.texts(at+".text", h.GetText())}
+		known(p, at+".page", "pages", h.GetPage(), d.Pages)
+	}
+	return d
+}
+
+func (p *parser) parameters(at string, from []*gatewayv1.ConversationAgent_Parameter) (all []simulator.Parameter) {
+	for i, one := range from {
+		at := fmt.Sprintf("%s[%d]", at, i)
+		all = append(all, simulator.Parameter{
+			Name: one.GetName(), Required: one.GetRequired(),
+			Prompt: p.texts(at+".prompt", one.GetPrompt()), Reprompt: p.texts(at+".reprompt", one.GetReprompt()),
+		})
+	}
+	return all
+}
+
+func (p *parser) texts(at string, byLanguage map[string]string) *words.Texts {
+	texts, err := words.New(byLanguage)
+	if err != nil {
+		p.Refuse(at, "%s", err.Error())
+	}
+	return texts
+}
+
+// known refuses a name that the agent does not have.
+func known[T any](p *parser, at, kind, name string, all map[string]T) {
+	if _, ok := all[name]; !ok && name != "" {
+		p.Refuse(at, "%q is not among the agent's; want it under agent.%s", name, kind)
+	}
+}
+
+func (p *parser) conversation(at string, from *gatewayv1.Conversation, language string) {
+	c := &Conversation{
+		File: p.file, Name: from.GetName(), Line: p.line(at), Platforms: from.GetPlatforms(), Webhook: from.GetWebhook(),
+		Language: cmp.Or(from.GetLanguage(), language),
+	}
+	if slices.ContainsFunc(p.file.Conversations, func(other *Conversation) bool { return other.Name == c.Name }) {
+		p.Refuse(at+".name", "an earlier conversation has the name %q; want another", c.Name)
+	}
+	p.file.Conversations = append(p.file.Conversations, c)
+	expects := false
+	for i, turn := range from.GetTurns() {
+		expects = p.turn(fmt.Sprintf("%s.turns[%d]", at, i), c, turn) || expects
+	}
+	if !expects && len(c.Turns) > 0 {
+		p.Refuse(at, "nothing is expected of it, so that it cannot fail; want expect in a turn")
+	}
+}
+
+func (p *parser) line(at string) int {
+	if node := p.Node(at); node != nil {
+		return node.Line
+	}
+	return 1
+}
+
+func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTurn) (expects bool) {
+	t := &Turn{
+		Number: len(c.Turns) + 1, Row: p.line(at), expected: map[string]*yaml.Node{},
+		Line: simulator.Line{
+			Utterance: simulator.Utterance{
+				Text: from.GetSay(), Event: from.GetEvent(), Intent: from.GetIntent(), Action: from.GetAction(), Tag: from.GetTag(),
+				Parameters: from.GetParameters().AsMap(),
+			},
+			Language: from.GetLanguage(), Page: from.GetPage(), Agent: from.GetAgent(), Retry: simulator.Retry(from.GetRetry()),
+		},
+	}
+	c.Turns = append(c.Turns, t)
+	if (t.Text == "") == (t.Event == "") {
+		p.Refuse(at, "want one of say, which is what the user says, and event")
+	}
+	known(p, at+".page", "pages", t.Page, p.file.Design.Pages)
+	if intents := p.file.Design.Intents; len(intents) > 0 {
+		known(p, at+".intent", "intents", t.Intent, intents)
+	}
+	for _, kind := range kinds {
+		at := at + ".expect." + kind.name
+		node := p.Node(at)
+		if node == nil {
+			continue
+		}
+		t.expected[kind.name] = node
+		switch {
+		case kind.platform != "" && len(c.Platforms) > 0 && !slices.Contains(c.Platforms, kind.platform):
+			p.Refuse(at, "only %s has it, and this conversation is for %s", kind.platform, strings.Join(c.Platforms, ", "))
+		case node.Kind == yaml.MappingNode && len(node.Content) == 0:
+			p.Refuse(at, "an empty mapping fits everything; want a name in it, with null for what is not to be there")
+		case kind.said:
+			p.said(at, node)
+		}
+	}
+	if from.GetExpect() != nil && len(t.expected) == 0 {
+		p.Refuse(at+".expect", "nothing in it; want something to expect, or no such key")
+	}
+	return len(t.expected) > 0
+}
+
+// said checks a text, a matcher, or a list of them.
+func (p *parser) said(at string, node *yaml.Node) {
+	if node.Kind == yaml.SequenceNode {
+		for _, element := range node.Content {
+			if element.Kind == yaml.SequenceNode {
+				p.Refuse(at, "a list in a list; want a list of texts")
+				continue
+			}
+			p.said(at, element)
+		}
+		return
+	}
+	how, pattern, ok := matcher(node)
+	if node.Kind == yaml.MappingNode && (!ok || pattern == "") {
+		p.Refuse(at, "a mapping; want a text, {contains: \"…\"} or {matches: \"…\"}, or a list of them; quote what has a comma")
+	}
+	if _, err := regexp.Compile(pattern); how == "matches" && err != nil {
+		p.Refuse(at, "%q is no regular expression: %s", pattern, err.Error())
+	}
+}
+
+// matcher takes `{contains: …}` and `{matches: …}` apart.
+func matcher(node *yaml.Node) (how, pattern string, ok bool) {
+	if node.Kind != yaml.MappingNode || len(node.Content) != 2 || node.Content[1].Kind != yaml.ScalarNode {
+		return "", "", false
+	}
+	how, pattern = node.Content[0].Value, node.Content[1].Value
+	return how, pattern, how == "contains" || how == "matches"
+}

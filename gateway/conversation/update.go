@@ -1,0 +1,248 @@
+package conversation
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Update returns the file with its expectations as the results have it, and how many of them it changed. Only the lines of
+// what differs are others; comments stay. Results are those of the file's conversations.
+//
+// An expectation that two platforms meet differently stays as it is, and is an error, as is a turn that failed unexpectedly.
+func (f *File) Update(results []*Result) (data []byte, changed int, err error) {
+	values, err := f.updates(results)
+	if err != nil || len(values) == 0 {
+		return f.data, 0, err
+	}
+	replaced := map[*yaml.Node]bool{} // values whose lines are written anew
+	for node, got := range values {
+		replaced[f.ownLines(node)] = true
+		set(node, got)
+	}
+	lines := bytes.SplitAfter(f.data, []byte("\n"))
+	positions := flatten(f.root)
+	for i, p := range slices.Backward(positions) { // from the end, so that the lines before keep their numbers
+		if !replaced[p.value] {
+			continue
+		}
+		end := len(lines)
+		for _, next := range positions[i+1:] {
+			if !within(p.value, next.value) {
+				end = next.start().Line - 1
+				break
+			}
+		}
+		start := p.start().Line - 1
+		for end > start+1 && trailing(lines[end-1], p.start().Column-1) {
+			end--
+		}
+		text, err := encode(p, lines[start])
+		if err != nil {
+			return f.data, 0, err
+		}
+		lines = slices.Replace(lines, start, end, text)
+	}
+	data = bytes.Join(lines, nil)
+	if _, err := Parse(f.Path, data); err != nil {
+		return f.data, 0, fmt.Errorf("%s is left as it was, since it could not be read any more: %w", f.Path, err)
+	}
+	return data, len(values), nil
+}
+
+// updates are the nodes that differ with what they are to be.
+func (f *File) updates(results []*Result) (map[*yaml.Node]any, error) {
+	values := map[*yaml.Node]any{}
+	differ := map[*yaml.Node]int{}
+	platforms := map[*Conversation]int{}
+	of := map[*yaml.Node]*Conversation{}
+	for _, r := range results {
+		platforms[r.conversation]++
+		if r.Error != "" {
+			return nil, fmt.Errorf("%s:%d: %s (%s) could not be played: %s", r.File, r.Line, r.Name, r.Platform, r.Error)
+		}
+		for _, turn := range r.Turns {
+			for _, d := range turn.Differences {
+				other, known := values[d.node]
+				switch {
+				case d.node == nil:
+					return nil, fmt.Errorf("%s:%d: turn %d of %s (%s) went wrong in a way that is not expected: %s; that is never written down by itself",
+						r.File, turn.Line, turn.Number, r.Name, r.Platform, compact(d.Got))
+				case known && !reflect.DeepEqual(other, d.Got):
+					return nil, fmt.Errorf("%s:%d: %s is %s on one platform and %s on the other; write a conversation for each", r.File, d.Line, d.Path, compact(other), compact(d.Got))
+				}
+				values[d.node], of[d.node] = lasting(d), r.conversation
+				differ[d.node]++
+			}
+		}
+	}
+	for node, n := range differ {
+		if !f.ofOnePlatform(node) && n < platforms[of[node]] {
+			return nil, fmt.Errorf("%s:%d: what is expected is so on one platform and %s on the other; write a conversation for each", f.Path, node.Line, compact(values[node]))
+		}
+	}
+	return values, nil
+}
+
+// lasting is what there was without what is another each time: the whole turn in the request of a service for all intents.
+func lasting(d Difference) any {
+	if calls, ok := d.Got.([]any); ok && d.Path == "calls" {
+		for _, call := range calls {
+			members, _ := call.(map[string]any)
+			request, _ := members["request"].(map[string]any)
+			delete(request, "turn")
+		}
+	}
+	return d.Got
+}
+
+// ofOnePlatform says whether a node is part of an expectation that only one platform has.
+func (f *File) ofOnePlatform(node *yaml.Node) bool {
+	expects := false
+	for _, p := range ancestors(f.root, node) {
+		if expects {
+			return slices.ContainsFunc(kinds, func(k kind) bool { return k.platform != "" && k.name == p.key.Value })
+		}
+		expects = p.key != nil && p.key.Value == "expect"
+	}
+	return false
+}
+
+// position is a value with its key, where it has one.
+type position struct{ key, value *yaml.Node }
+
+func (p position) start() *yaml.Node {
+	if p.key != nil {
+		return p.key
+	}
+	return p.value
+}
+
+// children lists what is directly in a node.
+func children(node *yaml.Node) (all []position) {
+	for i := 0; i < len(node.Content); i++ {
+		p := position{value: node.Content[i]}
+		if node.Kind == yaml.MappingNode {
+			i++
+			p = position{node.Content[i-1], node.Content[i]}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// flatten lists everything below a node in the order of the file.
+func flatten(node *yaml.Node) (all []position) {
+	for _, p := range children(node) {
+		all = append(append(all, p), flatten(p.value)...)
+	}
+	return all
+}
+
+func within(node, other *yaml.Node) bool {
+	return node == other || slices.ContainsFunc(node.Content, func(child *yaml.Node) bool { return within(child, other) })
+}
+
+// ancestors lists what leads from a node to one below it, which is the last.
+func ancestors(from, to *yaml.Node) []position {
+	for _, p := range children(from) {
+		if within(p.value, to) {
+			return append([]position{p}, ancestors(p.value, to)...)
+		}
+	}
+	return nil
+}
+
+// ownLines returns the nearest value above a node, or the node, that can be written anew with its key and all below it: before
+// that nothing stands but spaces and the dashes of lists. That of `conversations` can, for one.
+func (f *File) ownLines(node *yaml.Node) (value *yaml.Node) {
+	lines := bytes.Split(f.data, []byte("\n"))
+	for _, p := range ancestors(f.root, node) {
+		if start := p.start(); strings.Trim(string([]rune(string(lines[start.Line-1]))[:start.Column-1]), " -") == "" {
+			value = p.value
+		}
+		if p.value.Style&yaml.FlowStyle != 0 {
+			break // its members have commas behind them
+		}
+	}
+	return value
+}
+
+// trailing says whether a line behind a value is none of it: a blank one, the dash of what follows, or a comment that is no
+// deeper than the value's key.
+func trailing(line []byte, indent int) bool {
+	text := bytes.TrimLeft(line, " ")
+	return len(bytes.Trim(text, "- \t\r\n")) == 0 || text[0] == '#' && len(line)-len(text) <= indent
+}
+
+// encode writes a value and its key in place of the line that begins with them.
+func encode(p position, line []byte) ([]byte, error) {
+	node := p.value
+	node.FootComment = "" // as all comments around it, it stands where it stood
+	if p.key != nil {
+		key := *p.key
+		key.HeadComment, key.FootComment = "", ""
+		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{&key, p.value}}
+	}
+	node.HeadComment = ""
+	var text bytes.Buffer
+	encoder := yaml.NewEncoder(&text)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(node); err != nil {
+		return nil, err
+	}
+	before := []rune(string(line))[:p.start().Column-1]
+	indented := strings.ReplaceAll(strings.TrimRight(text.String(), "\n"), "\n", "\n"+strings.Repeat(" ", len(before)))
+	return []byte(string(before) + indented + "\n"), nil
+}
+
+// set makes a node a value, and leaves its comments.
+func set(node *yaml.Node, v any) {
+	fresh := nodeOf(v)
+	node.Kind, node.Tag, node.Value, node.Style, node.Content = fresh.Kind, fresh.Tag, fresh.Value, fresh.Style, fresh.Content
+}
+
+func nodeOf(v any) *yaml.Node {
+	switch v := v.(type) {
+	case map[string]any:
+		node := &yaml.Node{Kind: yaml.MappingNode}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			node.Content = append(node.Content, nodeOf(name), nodeOf(v[name]))
+		}
+		return node
+	case []any:
+		node := &yaml.Node{Kind: yaml.SequenceNode}
+		if len(v) == 0 {
+			node.Style = yaml.FlowStyle
+		}
+		for _, element := range v {
+			node.Content = append(node.Content, nodeOf(element))
+		}
+		return node
+	case json.Number:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}
+	case string:
+		node := &yaml.Node{}
+		node.SetString(v)
+		return node
+	default: // true, false, null
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: compact(v)}
+	}
+}
+
+// compact is a value in one line.
+func compact(v any) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(text.String())
+}

@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/edge"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
+
+// receive reads what is asked, and finds out who asks. No body is read before certificate and credentials are judged.
+func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) (*dialogflow.Turn, *intentgatev1.Caller, *Error) {
+	proof, failure := t.admit(ctx, w, r)
+	if failure != nil {
+		return nil, nil, failure
+	}
+	body, failure := readRequest(ctx, w, r, t.BodyLimit)
+	if failure != nil {
+		return nil, nil, failure
+	}
+	t.event.BytesIn = len(body)
+	asked, err := dialogflow.Read(t.Webhook.Platform, body)
+	if err != nil {
+		return nil, nil, unreadable(err)
+	}
+	t.note(asked)
+	who, refusal := t.join(&asked.Session, proof)
+	if refusal != nil {
+		return nil, nil, refused(refusal)
+	}
+	t.noteCaller(who)
+	return asked, who, nil
+}
+
+// admit judges the connection's certificate as of now, and the request's credentials; the proof is nil where the webhook
+// asks for none.
+func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request) (authn.Proof, *Error) {
+	verdict, refusal := t.peer.Verdict()
+	if refusal != nil {
+		w.Header().Set("Connection", "close") // trust in it was withdrawn
+		return nil, refused(refusal)
+	}
+	t.event.Profile = strings.Join(verdict.Profiles(), ",")
+	if refusal := t.Webhook.Admit(verdict); refusal != nil {
+		return nil, refused(refusal)
+	}
+	proof, refusal := t.authenticate(ctx, r.Header)
+	if refusal != nil {
+		for _, challenge := range t.Webhook.challenges() {
+			w.Header().Add("WWW-Authenticate", challenge)
+		}
+		return nil, unauthenticated(refusal)
+	}
+	return proof, nil
+}
+
+// join finds out whose agent calls: the certificate, the proof and the session must agree. The certificate is judged once
+// more, since a body can take its time, and trust in it may have ended meanwhile.
+func (t *turn) join(session *dialogflow.Session, proof authn.Proof) (*intentgatev1.Caller, *authn.Refusal) {
+	verdict, refusal := t.peer.Verdict()
+	if refusal != nil {
+		return nil, refusal
+	}
+	who, refusal := t.Webhook.Caller(verdict, session)
+	if refusal == nil && proof != nil {
+		refusal = proof.Prove(who)
+	}
+	return who, refusal
+}
+
+// authenticate judges the request's ID token or, where it has none and the webhook has credentials, these.
+func (t *turn) authenticate(ctx context.Context, header http.Header) (authn.Proof, *authn.Refusal) {
+	authorization := header["Authorization"]
+	if t.Webhook.Token != nil && (t.Webhook.Secrets == nil || idtoken.Presented(authorization)) {
+		token, refusal := t.Tokens.Verify(ctx, authorization, t.Webhook.Token)
+		if refusal != nil {
+			return nil, refusal
+		}
+		return token, nil
+	}
+	if t.Webhook.Secrets == nil {
+		return nil, nil
+	}
+	credential, refusal := t.Webhook.Secrets.Verify(header)
+	if refusal != nil {
+		return nil, refusal
+	}
+	t.event.Credential = credential.Name
+	return credential, nil
+}
+
+// readRequest reads the body of what can be a webhook request at all, in the turn's time. A body that takes longer is
+// not for the services to answer for.
+func readRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Error) {
+	if err := edge.Admit(r); err != nil {
+		return nil, unreadable(err)
+	}
+	body, err := edge.ReadBody(ctx, w, r, limit)
+	if err == nil {
+		return body, nil
+	}
+	failure := unreadable(err)
+	if failure.httpStatus() == http.StatusRequestTimeout {
+		failure.Reason = "slow_body"
+	}
+	return nil, failure
+}

@@ -1,0 +1,321 @@
+package simulator
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/words"
+)
+
+// Line is what happens in one turn, beside what the design says.
+type Line struct {
+	Utterance
+
+	Language string // of the turn; empty: the agent's
+	Page     string // CX: where the agent goes before anything else, which is known of the design
+	// Agent is what the agent says by itself in this turn, in place of what the design says: its response or its prompt.
+	Agent string
+	Retry Retry
+}
+
+// Retry says whether Dialogflow tries the webhook once more, as if the first answer had not arrived.
+type Retry string
+
+// The retries. It is not known which one Dialogflow makes.
+const (
+	NoRetry     Retry = ""
+	RetrySameID Retry = "SAME_ID"
+	RetryNewID  Retry = "NEW_ID"
+)
+
+// Turn is what became of a turn.
+type Turn struct {
+	Exchanges []Exchange // with the webhook, in order, retries left out; none where the agent calls none
+	Heard     []string   // what the user hears, of the webhook's and the agent's own words
+	Event     string     // the last one that was raised: by an answer on ES, by a failure on CX
+	Target    string     // CX: the page or flow that the last answer led to, without the agent's name
+	// Unhandled says that the design has nothing for the Event.
+	Unhandled bool
+	// Failed says that Dialogflow would not use an answer. Problems say why or, if it would, what in one has no effect.
+	Failed   bool
+	Problems []string
+}
+
+// maxFollowed is how many more times Dialogflow calls the webhook in one turn because of events.
+const maxFollowed = 3
+
+const webhookError = "webhook.error"
+
+// Play plays one turn to its end: on ES slots are filled and follow-up events followed, on CX forms are filled, and what
+// the design does when they are complete or a webhook failed is done. It returns an error only where a request could not be made.
+func (c *Conversation) Play(ctx context.Context, line Line) (Turn, error) {
+	language := c.agent.Language
+	defer func() { c.agent.Language = language }()
+	c.agent.Language = cmp.Or(line.Language, language)
+	p := play{Conversation: c, line: line}
+	var err error
+	if c.agent.API == dialogflow.V3 {
+		err = p.cx(ctx)
+	} else {
+		err = p.es(ctx)
+	}
+	return p.turn, err
+}
+
+// play is a turn on its way.
+type play struct {
+	*Conversation
+
+	line     Line
+	turn     Turn
+	replaced bool // CX: the agent's own words, by the webhook's
+}
+
+// call calls the webhook, and again where a retry is wanted.
+func (p *play) call(ctx context.Context, u Utterance) (*Outcome, error) {
+	request, err := p.Request(u)
+	if err != nil {
+		return nil, err
+	}
+	exchange, _ := p.send(ctx, request)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	p.turn.Exchanges = append(p.turn.Exchanges, exchange)
+	p.turn.Problems = append(p.turn.Problems, exchange.Outcome.Problems...)
+	p.turn.Failed = !exchange.Outcome.Accepted
+	if p.line.Retry == NoRetry {
+		return &exchange.Outcome, nil
+	}
+	if p.line.Retry == RetryNewID {
+		request = withNewID(request)
+	}
+	again, err := p.client.Call(ctx, request)
+	if err != nil || again.Status != exchange.Answer.Status || !sameJSON(again.Body, exchange.Answer.Body) {
+		p.problem("the second try is answered differently: %s", describe(again, err))
+	}
+	return &exchange.Outcome, nil
+}
+
+func describe(answer Answer, err error) string {
+	if err != nil {
+		return explain(err)
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, answer.Body) != nil {
+		return fmt.Sprintf("HTTP %d, no JSON", answer.Status)
+	}
+	return fmt.Sprintf("HTTP %d %s", answer.Status, compact.String())
+}
+
+// sameJSON compares answers of which a failure's is any text.
+func sameJSON(a, b []byte) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return bytes.Equal(a, b)
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// express gives what is said the form that the agent gives it.
+func (p *play) express(u *Utterance) {
+	u.Parameters = maps.Clone(u.Parameters)
+	for name, value := range u.Parameters {
+		if p.agent.Express != nil {
+			u.Parameters[name] = p.agent.Express(*u, name, value)
+		}
+	}
+}
+
+// own is what the agent says by itself: the turn's words before those of the design.
+func (p *play) own(designed *words.Texts) []string {
+	text, _ := designed.In(p.agent.Language)
+	if text = cmp.Or(p.line.Agent, text); text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// es plays a turn of ES.
+func (p *play) es(ctx context.Context) error {
+	u := p.line.Utterance
+	if u.Event != "" && u.Intent == "" {
+		u.Intent, _ = p.agent.Design.intentOf(u.Event)
+	}
+	if u.Intent == "" && !p.slots.done {
+		u.Intent = p.slots.intent
+	}
+	p.express(&u)
+	for followed := 0; ; followed++ {
+		p.fill(&u)
+		designed := p.agent.Design.Intents[u.Intent].Text
+		if missing := p.missing(); missing != nil {
+			designed = missing.Prompt
+		}
+		p.words = p.own(designed)
+		outcome, err := p.call(ctx, u)
+		if err != nil {
+			return err
+		}
+		p.reopen(outcome.contexts)
+		if p.turn.Heard = outcome.Heard; outcome.silent {
+			p.turn.Heard = p.words
+		}
+		if outcome.followup == nil {
+			return nil
+		}
+		p.turn.Event = outcome.followup.name
+		intent, known := p.agent.Design.intentOf(p.turn.Event)
+		if !known {
+			p.turn.Unhandled = true
+			return nil
+		}
+		if followed == maxFollowed {
+			p.problem("the event %s is one more than the %d that Dialogflow follows in a turn", p.turn.Event, maxFollowed)
+			return nil
+		}
+		p.line.Agent = ""
+		p.agent.Language = cmp.Or(outcome.followup.language, p.agent.Language)
+		u = Utterance{Event: p.turn.Event, Intent: intent, Parameters: outcome.followup.parameters}
+	}
+}
+
+// cx plays a turn of CX: the route, event or tag of the utterance first, then what follows from it.
+func (p *play) cx(ctx context.Context) error {
+	design, u := &p.agent.Design, p.line.Utterance
+	if p.line.Page != "" {
+		p.move(p.line.Page)
+	}
+	intent := design.Intents[u.Intent]
+	next := Handler{Tag: intent.Tag, Text: intent.Text}
+	if handler, ok := design.handler(u.Event); ok {
+		next = handler
+	}
+	next.Tag = cmp.Or(u.Tag, next.Tag)
+	u.Tag = cmp.Or(next.Tag, p.designed().Tag)
+	p.express(&u)
+	p.collect(&u)
+	p.change(nil, u.Parameters)
+	p.intent = cmp.Or(u.Intent, p.intent)
+	for called := 0; ; called++ {
+		if next.Page != "" {
+			p.move(next.Page)
+		}
+		p.say(next.Text)
+		u.Tag = next.Tag
+		if form := p.designed().Tag; p.finish() && (u.Tag == "" || u.Tag == form) {
+			u.Tag, p.collected = form, false
+		}
+		if u.Tag == "" {
+			break
+		}
+		if called > maxFollowed {
+			p.problem("the webhook is called more than %d times in a turn", called)
+			break
+		}
+		outcome, err := p.call(ctx, u)
+		if err != nil {
+			return err
+		}
+		u.Parameters = nil // they are the session's by now
+		next = p.take(outcome)
+	}
+	p.prompt()
+	return nil
+}
+
+// take takes over what an answer changes, and returns what is done next.
+func (p *play) take(outcome *Outcome) (next Handler) {
+	if outcome.replaces {
+		p.turn.Heard, p.replaced = nil, true
+	}
+	p.turn.Heard = append(p.turn.Heard, outcome.Heard...)
+	if outcome.Event != "" {
+		handler, ok := p.agent.Design.handler(outcome.Event)
+		p.turn.Event, p.turn.Unhandled = outcome.Event, !ok
+		return handler
+	}
+	p.alter(outcome.form)
+	if outcome.target != "" {
+		p.turn.Target = outcome.target
+		p.move(outcome.target)
+	}
+	return Handler{}
+}
+
+// move goes to a page, which may say something on entry.
+func (p *play) move(page string) {
+	p.enter(page)
+	p.say(p.designed().Text)
+}
+
+func (p *play) say(words *words.Texts) {
+	if text, ok := words.In(p.agent.Language); ok {
+		p.turn.Heard = append(p.turn.Heard, text)
+	}
+}
+
+// prompt has the form ask for what is missing. The turn's own words are its prompt or, if it asks for nothing, the response.
+func (p *play) prompt() {
+	asked, again := p.asked()
+	switch {
+	case asked != nil && again && asked.Reprompt != nil:
+		p.turn.Heard = append(p.turn.Heard, p.own(asked.Reprompt)...)
+	case asked != nil:
+		p.turn.Heard = append(p.turn.Heard, p.own(asked.Prompt)...)
+	case p.line.Agent != "" && !p.replaced:
+		p.turn.Heard = slices.Insert(p.turn.Heard, 0, p.line.Agent)
+	}
+}
+
+func (p *play) problem(format string, args ...any) {
+	p.turn.Problems = append(p.turn.Problems, fmt.Sprintf(format, args...))
+}
+
+// State is what a conversation remembers.
+type State struct {
+	// Parameters are the session's on CX, and on ES those of all active contexts.
+	Parameters map[string]any
+	// Contexts are the active ones of ES, by ID.
+	Contexts map[string]Context
+	// Form holds the states of the current form's parameters on CX, and of the last intent's on ES, where none is INVALID.
+	Form map[string]string
+	// Page is the current one on CX, without the agent's name.
+	Page string
+}
+
+// Context is an active context of ES.
+type Context struct {
+	Lifespan   int            `json:"lifespan"` // turns
+	Parameters map[string]any `json:"parameters"`
+}
+
+// State returns what the conversation remembers after the last turn.
+func (c *Conversation) State() State {
+	s := State{Parameters: maps.Clone(c.parameters), Contexts: map[string]Context{}, Form: map[string]string{}, Page: c.page}
+	for _, name := range slices.Sorted(maps.Keys(c.contexts)) {
+		active := c.contexts[name]
+		if active.Lifespan == 0 || strings.Contains(name, "_dialog_") {
+			continue
+		}
+		maps.Copy(s.Parameters, active.Parameters)
+		s.Contexts[name[strings.LastIndexByte(name, '/')+1:]] = Context{active.Lifespan, active.Parameters}
+	}
+	for _, p := range c.form {
+		s.Form[p.Name] = p.State
+	}
+	for _, p := range c.agent.Design.Intents[c.slots.intent].Parameters {
+		if s.Form[p.Name] = stateFilled; empty(c.slots.values[p.Name]) {
+			s.Form[p.Name] = stateEmpty
+		}
+	}
+	return s
+}

@@ -1,0 +1,140 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { constants } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { type Peer, valuesWith } from "../caller/call.js";
+import { reserved } from "../caller/metadata.js";
+import type { Policy } from "../caller/policy.js";
+import { Refusal } from "../caller/refusal.js";
+import type { Log } from "../log.js";
+import { type Line, writeLine } from "./line.js";
+
+/** In milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
+/** Answers the calls of all connections. */
+export class Answering {
+  readonly #handlers: ReadonlyMap<string, UniversalHandler>;
+
+  constructor(
+    handlers: Iterable<UniversalHandler>,
+    private readonly policy: Policy,
+    private readonly log: Log,
+  ) {
+    this.#handlers = new Map([...handlers].map((handler) => [handler.requestPath, handler]));
+  }
+
+  /** Answers a call, and leaves its line in the log. It never throws. `fields` are the header fields as they came. */
+  async answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, fields: readonly string[], peer: Peer): Promise<void> {
+    const start = performance.now();
+    const line: Line = { method: String(headers[":path"] ?? ""), peer: peer.names, code: 0, message: "" };
+    try {
+      // Nobody's handler runs, those of health and reflection included, for somebody who is not on the lists. What is not there is
+      // not told to strangers either.
+      line.call = this.policy.judge(peer, reserved(fields));
+      const handler = this.#handlers.get(line.method);
+      if (!isCall(headers)) refuse(stream, line, new ConnectError("not a gRPC call", Code.Unimplemented));
+      else if (handler === undefined) {
+        refuse(stream, line, new ConnectError(`unknown method ${line.method}`, Code.Unimplemented));
+      } else await handle(stream, headers, line, handler);
+    } catch (error) {
+      if (error instanceof Refusal) {
+        line.refusal = error;
+        refuse(stream, line, error.status);
+      } else {
+        line.code = Code.Internal;
+        line.message = (error as Error).message;
+        if (!stream.destroyed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      }
+    }
+    writeLine(this.log, line, performance.now() - start);
+  }
+}
+
+function isCall(headers: IncomingHttpHeaders): boolean {
+  return headers[":method"] === "POST" && /^application\/grpc(\+proto)?$/.test(headers["content-type"] ?? "");
+}
+
+/** Runs a handler, and writes what it answers. */
+async function handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, line: Line, handler: UniversalHandler) {
+  const cancelled = new AbortController();
+  stream.once("close", () => cancelled.abort(new ConnectError("the call was cancelled", Code.Canceled)));
+  const response = await handler({
+    httpVersion: "2.0",
+    method: "POST",
+    url: `https://service${line.method}`,
+    header: headerOf(headers),
+    body: stream.iterator({ destroyOnReturn: false }),
+    signal: cancelled.signal,
+    ...(line.call && { contextValues: valuesWith(line.call) }),
+  });
+  await write(stream, response);
+  line.code = Number(response.trailer?.get("grpc-status") ?? Code.Unknown);
+  line.message = decodeURIComponent(response.trailer?.get("grpc-message") ?? "");
+}
+
+/** Node joins what came more than once, and leaves out nothing that handlers could want. */
+function headerOf(headers: IncomingHttpHeaders): Headers {
+  const header = new Headers();
+  for (const [key, value] of Object.entries(headers)) {
+    if (!key.startsWith(":") && value !== undefined) header.set(key, String(value));
+  }
+  // A timer that cannot wait for that long ends at once: such a deadline is none.
+  const [, digits, unit = ""] = /^(\d+)([HMS])$/.exec(header.get("grpc-timeout") ?? "") ?? [];
+  if (Number(digits) * ({ H: 3600, M: 60, S: 1 }[unit] ?? 0) * 1000 > longestTimer) header.delete("grpc-timeout");
+  return header;
+}
+
+async function write(stream: ServerHttp2Stream, response: UniversalServerResponse): Promise<void> {
+  const head = { ":status": response.status, ...fieldsOf(response.header) };
+  const body = response.body?.[Symbol.asyncIterator]();
+  let chunk = await body?.next();
+  if (stream.destroyed) return; // nobody listens any more
+  if (chunk === undefined || chunk.done) {
+    finish(stream, { ...head, ...fieldsOf(response.trailer) });
+    return;
+  }
+  stream.respond(head, { waitForTrailers: true });
+  stream.once("wantTrailers", () => stream.sendTrailers(fieldsOf(response.trailer)));
+  while (body !== undefined && chunk !== undefined && !chunk.done) {
+    if (stream.destroyed) {
+      await body.return?.();
+      return;
+    }
+    if (!stream.write(chunk.value)) await drained(stream);
+    chunk = await body.next();
+  }
+  stream.end();
+}
+
+function drained(stream: ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off("drain", done).off("close", done);
+      resolve();
+    };
+    stream.once("drain", done).once("close", done);
+  });
+}
+
+/** Answers with a status and nothing else. */
+function refuse(stream: ServerHttp2Stream, line: Line, { code, rawMessage }: ConnectError): void {
+  line.code = code;
+  line.message = rawMessage;
+  finish(stream, {
+    ":status": 200,
+    "content-type": "application/grpc",
+    "grpc-status": String(code),
+    "grpc-message": encodeURIComponent(rawMessage.toWellFormed()),
+  });
+}
+
+function finish(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
+  if (stream.destroyed) return;
+  stream.respond(headers, { endStream: true });
+  stream.close(constants.NGHTTP2_NO_ERROR); // what the caller still sends is for nobody
+}
+
+function fieldsOf(headers: Headers | undefined): OutgoingHttpHeaders {
+  return Object.fromEntries(headers ?? []);
+}

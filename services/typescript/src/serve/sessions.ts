@@ -1,0 +1,115 @@
+import type { X509Certificate } from "node:crypto";
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
+import type { Peer } from "../caller/call.js";
+import type { Log } from "../log.js";
+import { chainOf, isTrusted } from "../mtls/chain.js";
+import { namesOf } from "../mtls/san.js";
+
+/** What an HTTP/2 GOAWAY names as the last stream where it only announces that the connection is to end. */
+const everyStream = 2 ** 31 - 1;
+
+/**
+ * How long a peer gets to hear that announcement, in milliseconds. A ping tells sooner that it has, unless no call is in flight:
+ * HTTP/2 in Node reads no more then.
+ */
+const roundTrip = 250;
+
+interface Live {
+  readonly peer: Peer;
+  readonly chain: readonly X509Certificate[];
+  readonly address: string;
+  /** How many are in flight. */
+  calls: number;
+  closing: boolean;
+}
+
+/** The connections that clients made and have not closed. */
+export class Sessions {
+  readonly #live = new Map<ServerHttp2Session, Live>();
+
+  constructor(
+    private readonly limits: { readonly maxConnectionAge: number; readonly drain: number },
+    private readonly log: Log,
+    private readonly now: () => Date,
+  ) {}
+
+  /** Takes in a connection. */
+  add(session: ServerHttp2Session): void {
+    const socket = session.socket as TLSSocket;
+    const certificate = socket.getPeerX509Certificate();
+    if (!socket.authorized || certificate === undefined || socket.isSessionReused()) {
+      session.destroy(); // the handshake does not let this happen
+      return;
+    }
+    this.#live.set(session, {
+      peer: { certificate, names: namesOf(certificate) },
+      chain: chainOf(socket),
+      address: `${socket.remoteAddress}:${socket.remotePort}`,
+      calls: 0,
+      closing: false,
+    });
+    // Give or take a tenth, so that connections of one moment do not end in one.
+    const age = setTimeout(() => this.#close(session), this.limits.maxConnectionAge * (0.9 + 0.2 * Math.random())).unref();
+    session.on("error", () => {}); // the connection is gone, one way or the other: its calls are told
+    session.once("close", () => {
+      clearTimeout(age);
+      this.#live.delete(session);
+    });
+  }
+
+  /** Takes in a call, and returns who is at the other end of its connection. */
+  begin(stream: ServerHttp2Stream): Peer | undefined {
+    const live = this.#live.get(stream.session as ServerHttp2Session);
+    if (live === undefined) return undefined;
+    live.calls++;
+    stream.once("close", () => live.calls--);
+    return live.peer;
+  }
+
+  /** Ends the connections of clients whose certificates are no longer good, with the calls that they carry. */
+  endUntrusted(roots: readonly X509Certificate[]): void {
+    for (const [session, { peer, chain, address }] of this.#live) {
+      if (isTrusted(chain, roots, this.now())) continue;
+      session.destroy();
+      this.log("warn", "Connection ended, its certificate is no longer good", { peer: address, names: peer.names });
+    }
+  }
+
+  /** Takes no more calls on any connection, and returns when those in flight have ended: false where they were cut off. */
+  async drain(): Promise<boolean> {
+    let kindly = true;
+    const ended = [...this.#live].map(([session]) => {
+      this.#close(session, () => {
+        kindly = false;
+      });
+      return new Promise<void>((resolve) => session.once("close", resolve));
+    });
+    await Promise.all(ended);
+    return kindly;
+  }
+
+  /**
+   * Announces that a connection is to end, lets it end once the peer must have heard of that and its calls are over, and cuts them
+   * off where they take too long. Without the announcement, calls that were sent before the peer knew would fail.
+   */
+  #close(session: ServerHttp2Session, cutOff: () => void = () => {}): void {
+    const live = this.#live.get(session);
+    if (live === undefined) return;
+    const limit = setTimeout(() => {
+      if (live.calls > 0) cutOff();
+      session.destroy();
+    }, this.limits.drain);
+    session.once("close", () => clearTimeout(limit));
+    if (live.closing || session.destroyed) return;
+    live.closing = true;
+    session.goaway(constants.NGHTTP2_NO_ERROR, everyStream);
+    const close = () => {
+      clearTimeout(late);
+      if (!session.destroyed) session.close();
+    };
+    const late = setTimeout(close, roundTrip);
+    session.once("close", () => clearTimeout(late));
+    session.ping(close);
+  }
+}

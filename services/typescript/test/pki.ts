@@ -42,7 +42,18 @@ export class Authority {
     const san = names.map((one) => one.replace(/^dns:/, "DNS:").replace(/^uri:/, "URI:"));
     const extensions = [`extendedKeyUsage=${usages}`, ...(san.length > 0 ? [`subjectAltName=${san.join()}`] : [])];
     writeFileSync(join(this.#folder, `${name}.ext`), extensions.join("\n"));
-    const from = ["-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", `${name}.ext`];
+    const from = [
+      "-req",
+      "-in",
+      `${name}.csr`,
+      "-CA",
+      "ca.pem",
+      "-CAkey",
+      "ca.key",
+      "-CAcreateserial",
+      "-extfile",
+      `${name}.ext`,
+    ];
     this.#openssl("x509", ...from, "-out", `${name}.pem`, "-days", expired ? "-1" : "1");
     return { cert: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) };
   }
@@ -64,7 +75,11 @@ export class Authority {
 /** Writes files by renames, as they are to be replaced. */
 export function write(folder: string, { cert, key }: Pair, ca: string): Files {
   mkdirSync(folder, { recursive: true });
-  return { cert: put(join(folder, "cert.pem"), cert), key: put(join(folder, "key.pem"), key), ca: put(join(folder, "ca.pem"), ca) };
+  return {
+    cert: put(join(folder, "cert.pem"), cert),
+    key: put(join(folder, "key.pem"), key),
+    ca: put(join(folder, "ca.pem"), ca),
+  };
 }
 
 /** Replaces a file by a rename. */

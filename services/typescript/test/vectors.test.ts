@@ -5,8 +5,8 @@ import { connect } from "node:http2";
 import { test } from "node:test";
 import { equals, fromBinary, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { type Call, Code, callOf, outgoing, requestId, Server } from "@intentgate/service";
-import { IntentService } from "@intentgate/service/gen/intentgate/v1/intent_service_pb.js";
 import { CallerSchema, CallRefSchema } from "@intentgate/service/gen/intentgate/v1/caller_pb.js";
+import { IntentService } from "@intentgate/service/gen/intentgate/v1/intent_service_pb.js";
 import { Authority, type Leaf, temporary } from "./pki.js";
 import { Journal } from "./world.js";
 
@@ -214,7 +214,10 @@ async function call(port: number, row: Row, certificate: { cert?: string; key?: 
     if (headers["grpc-status"] === undefined) return;
     status = { code: Number(headers["grpc-status"]), message: decodeURIComponent(String(headers["grpc-message"] ?? "")) };
   };
-  stream.on("response", take).on("trailers", take).on("error", () => {});
+  stream
+    .on("response", take)
+    .on("trailers", take)
+    .on("error", () => {});
   stream.end(Buffer.alloc(5)); // an empty message
   stream.resume();
   await new Promise((resolve) => stream.once("close", resolve));

@@ -1,18 +1,21 @@
 import { create, type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 
+/** Files by name: two copies of generated code describe one file. */
+export type Files = Map<string, DescFile>;
+
 /** Returns the files that declare the services, and all that they import, each after what it imports. */
-export function filesOf(services: Iterable<DescService>): readonly DescFile[] {
-  const files = new Set<DescFile>();
-  for (const service of services) add(files, service.file);
-  return [...files];
+export function filesOf(services: Iterable<DescService>): Files {
+  const files: Files = new Map();
+  for (const { file } of services) add(files, file);
+  return files;
 }
 
 /** Adds a file after what it imports. */
-export function add(files: Set<DescFile>, file: DescFile): void {
-  if (files.has(file)) return;
+export function add(files: Files, file: DescFile): void {
+  if (files.has(file.proto.name)) return;
   for (const imported of file.dependencies) add(files, imported);
-  files.add(file);
+  files.set(file.proto.name, file);
 }
 
 /**
@@ -20,6 +23,6 @@ export function add(files: Set<DescFile>, file: DescFile): void {
  * in it byte for byte: generated code holds the descriptors as they were compiled.
  */
 export function descriptorSet(services: Iterable<DescService>): Uint8Array {
-  const file = filesOf(services).map(({ proto }) => proto);
+  const file = [...filesOf(services).values()].map(({ proto }) => proto);
   return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file }));
 }

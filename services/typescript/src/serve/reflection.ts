@@ -2,29 +2,30 @@ import { type DescFile, type DescMessage, type DescService, toBinary } from "@bu
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ServiceImpl } from "@connectrpc/connect";
 import type { ServerReflection, ServerReflectionRequest } from "../../gen/grpc/reflection/v1/reflection_pb.js";
-import { add, filesOf } from "./descriptors.js";
+import { add, type Files, filesOf } from "./descriptors.js";
 
 /** Tells what the server serves, out of the descriptors in the generated code: annotations are in them as they were compiled. */
 export class ReflectionService implements Partial<ServiceImpl<typeof ServerReflection>> {
   readonly #services: readonly DescService[];
-  readonly #files = new Map<string, DescFile>();
+  readonly #files: Files;
   readonly #symbols = new Map<string, DescFile>();
   /** By the extended message and number. */
   readonly #extensions = new Map<string, Map<number, DescFile>>();
 
   constructor(services: Iterable<DescService>) {
     this.#services = [...services];
-    for (const file of filesOf(this.#services)) this.#index(file);
+    this.#files = filesOf(this.#services);
+    for (const file of this.#files.values()) this.#index(file);
   }
 
   async *serverReflectionInfo(requests: AsyncIterable<ServerReflectionRequest>) {
-    const sent = new Set<DescFile>();
+    const sent = new Set<string>();
     for await (const request of requests) {
       yield { validHost: request.host, originalRequest: request, messageResponse: this.#answer(request, sent) };
     }
   }
 
-  #answer({ messageRequest: asked }: ServerReflectionRequest, sent: Set<DescFile>) {
+  #answer({ messageRequest: asked }: ServerReflectionRequest, sent: Set<string>) {
     switch (asked.case) {
       case "listServices": {
         const service = this.#services.map(({ typeName }) => ({ name: typeName }));
@@ -47,7 +48,6 @@ export class ReflectionService implements Partial<ServiceImpl<typeof ServerRefle
   }
 
   #index(file: DescFile): void {
-    this.#files.set(file.proto.name, file);
     const all = [...file.messages, ...file.enums, ...file.extensions, ...file.services];
     for (const desc of all) {
       this.#symbols.set(desc.typeName, file);
@@ -75,12 +75,12 @@ export class ReflectionService implements Partial<ServiceImpl<typeof ServerRefle
 const notFound = { case: "errorResponse", value: { errorCode: Code.NotFound, errorMessage: "not found" } } as const;
 
 /** Returns a file, and of what it imports that which this conversation has not been told yet. */
-function describe(file: DescFile | undefined, sent: Set<DescFile>) {
+function describe(file: DescFile | undefined, sent: Set<string>) {
   if (file === undefined) return notFound;
-  const all = new Set<DescFile>();
+  const all: Files = new Map();
   add(all, file);
-  const fresh = [file, ...[...all].filter((one) => one !== file && !sent.has(one))];
-  for (const one of fresh) sent.add(one);
+  const fresh = [file, ...[...all.values()].filter((one) => one !== file && !sent.has(one.proto.name))];
+  for (const one of fresh) sent.add(one.proto.name);
   const fileDescriptorProto = fresh.map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
   return { case: "fileDescriptorResponse", value: { fileDescriptorProto } } as const;
 }

@@ -6,6 +6,9 @@ import type { Log } from "../log.js";
 import { chainOf, isTrusted } from "../mtls/chain.js";
 import { namesOf } from "../mtls/san.js";
 
+/** Bytes that all calls of a connection may send ahead: by default a few packets, each batch of which waits for an answer. */
+const window = 1 << 20;
+
 /** What an HTTP/2 GOAWAY names as the last stream where it only announces that the connection is to end. */
 const everyStream = 2 ** 31 - 1;
 
@@ -39,9 +42,10 @@ export class Sessions {
     const socket = session.socket as TLSSocket;
     const certificate = socket.getPeerX509Certificate();
     if (!socket.authorized || certificate === undefined || socket.isSessionReused()) {
-      session.destroy(); // the handshake does not let this happen
+      cut(session, "no verified certificate"); // the handshake does not let this happen
       return;
     }
+    session.setLocalWindowSize(window);
     this.#live.set(session, {
       peer: { certificate, names: namesOf(certificate) },
       chain: chainOf(socket),
@@ -71,7 +75,7 @@ export class Sessions {
   endUntrusted(roots: readonly X509Certificate[]): void {
     for (const [session, { peer, chain, address }] of this.#live) {
       if (isTrusted(chain, roots, this.now())) continue;
-      session.destroy();
+      cut(session, "no longer trusted");
       this.log("warn", "Connection ended, its certificate is no longer good", { peer: address, names: peer.names });
     }
   }
@@ -98,7 +102,7 @@ export class Sessions {
     if (live === undefined) return;
     const limit = setTimeout(() => {
       if (live.calls > 0) cutOff();
-      session.destroy();
+      cut(session, "out of time");
     }, this.limits.drain);
     session.once("close", () => clearTimeout(limit));
     if (live.closing || session.destroyed) return;
@@ -112,4 +116,9 @@ export class Sessions {
     session.once("close", () => clearTimeout(late));
     session.ping(close);
   }
+}
+
+/** Ends a connection at once. Without an error, a session that is closing would wait for its peer to do that. */
+function cut(session: ServerHttp2Session, why: string): void {
+  session.destroy(new Error(why), constants.NGHTTP2_CANCEL);
 }

@@ -9,6 +9,7 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/caller"
+	"github.com/intentgate/intentgate/services/once"
 	"github.com/intentgate/intentgate/services/speech"
 )
 
@@ -34,7 +35,9 @@ func (s *Service) CancelOrder(ctx context.Context, req *ordersv1.CancelOrderRequ
 // ConfirmCancellation cancels the order that CancelOrder asked about.
 func (s *Service) ConfirmCancellation(ctx context.Context, req *ordersv1.ConfirmCancellationRequest) (*ordersv1.ConfirmCancellationResponse, error) {
 	lang := speech.Of(req)
-	return once(ctx, s, func() (*ordersv1.ConfirmCancellationResponse, error) {
+	return once.Do(ctx, s.answers, func() (*ordersv1.ConfirmCancellationResponse, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		o, err := s.cancellable(ctx, lang, toCancel, req.GetOrderToCancel()) // it may have changed since we asked
 		if err != nil {
 			return nil, err

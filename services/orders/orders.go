@@ -18,6 +18,7 @@ import (
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/once"
 	"github.com/intentgate/intentgate/services/refuse"
 	"github.com/intentgate/intentgate/services/speech"
 )
@@ -29,16 +30,15 @@ type Service struct {
 	ordersv1.UnimplementedOrderServiceServer
 	intentgatev1.UnimplementedIntentServiceServer
 
-	// mu guards all below. A whole call is answered under it: that is quick, and it makes two tries of one call come
-	// one after the other.
-	mu      sync.Mutex
-	orders  map[string]*order
-	answers memory
+	answers *once.Answers
+
+	mu     sync.Mutex // guards all below; a whole call is answered under it, which is quick
+	orders map[string]*order
 }
 
 // New returns the shop with its orders as they stand on a day, whose time zone is the shop's.
 func New(today time.Time) *Service {
-	return &Service{orders: catalogue(today)}
+	return &Service{answers: once.NewAnswers(nil), orders: catalogue(today)}
 }
 
 // TrackOrder tells where an order is.

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/once"
 	"github.com/intentgate/intentgate/services/refuse"
 	"github.com/intentgate/intentgate/services/speech"
 )
@@ -16,7 +17,9 @@ import (
 // ReturnOrder takes back goods of an order.
 func (s *Service) ReturnOrder(ctx context.Context, req *ordersv1.ReturnOrderRequest) (*ordersv1.ReturnOrderResponse, error) {
 	lang := speech.Of(req)
-	return once(ctx, s, func() (*ordersv1.ReturnOrderResponse, error) {
+	return once.Do(ctx, s.answers, func() (*ordersv1.ReturnOrderResponse, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		o, err := s.find(lang, "order_id", req.GetOrderId())
 		if err != nil {
 			return nil, err

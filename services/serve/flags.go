@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/serve/probe"
 )
 
 // help takes the service's name, and its own flags.
@@ -33,6 +34,7 @@ Flags:
   --log-format FORMAT   text or json (default text)
   --descriptors FILE    write the descriptors of the service's methods there, and exit: with them the gateway knows the
                         service's intents (intents.descriptor_set in intentgate.yaml)
+  --probe               serve what the conformance kit asks for besides, which is for tests only
 %[2]s
 A NAME is dns:<name> or uri:<id>, exactly as it stands among the subject alternative names of the caller's certificate.
 Files are PEM, and are read again when they change.
@@ -54,6 +56,7 @@ func parse(args []string, config *Config) (logFormat, descriptors string, err er
 	flags.Func("allow", "", appendTo(&config.Allowed))
 	flags.StringVar(&logFormat, "log-format", "text", "")
 	flags.StringVar(&descriptors, "descriptors", "", "")
+	beside := flags.Bool("probe", false, "")
 	if config.Flags != nil {
 		config.Flags.VisitAll(func(own *flag.Flag) { flags.Var(own.Value, own.Name, own.Usage) })
 	}
@@ -67,6 +70,9 @@ func parse(args []string, config *Config) (logFormat, descriptors string, err er
 		return "", "", &UsageError{fmt.Sprintf("unexpected argument %q: want flags only", flags.Arg(0))}
 	case logFormat != "text" && logFormat != "json":
 		return "", "", &UsageError{fmt.Sprintf("--log-format is %q: want text or json", logFormat)}
+	}
+	if *beside && config.Register != nil {
+		config.Register = probe.Beside(config.Register)
 	}
 	return logFormat, descriptors, nil
 }

@@ -97,7 +97,7 @@ func TestRunHelps(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Example:", "orders --cert orders.pem", "--listen", "--cert", "--key", "--ca", "--assert", "--allow", "--log-format", "--descriptors",
+		"Example:", "orders --cert orders.pem", "--listen", "--cert", "--key", "--ca", "--assert", "--allow", "--log-format", "--descriptors", "--probe",
 		"  --store FILE          the FILE of the orders (default orders.db)\n", "  --dry                 deliver nothing",
 	} {
 		if !strings.Contains(stdout.String(), want) {

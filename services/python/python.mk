@@ -5,11 +5,15 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 REQUIREMENTS := services/python/requirements.txt
 
-# Everything that Python is generated, checked and tested with, at the versions and hashes of the lock file.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Everything that Python is generated, checked and tested with, at the versions and hashes of the lock file. It is kept in
+# $(VENV)/wheels, from where the test of the README installs.
 $(VENV)/.from-requirements: $(REQUIREMENTS)
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r $(REQUIREMENTS)
+	$(VENV)/bin/pip download --quiet --require-hashes --no-deps --only-binary :all: -d $(VENV)/wheels -r $(REQUIREMENTS)
+	$(VENV)/bin/pip install --quiet --no-index --no-deps $(VENV)/wheels/*.whl
 	@touch $@
 
 .PHONY: lock-python
@@ -28,7 +32,7 @@ generated-python: protos $(VENV)/.from-requirements
 # The projects, as links to their folders.
 PYTHON_PROJECTS := services/python
 $(VENV)/.from-projects: $(VENV)/.from-requirements $(PYTHON_PROJECTS:%=%/pyproject.toml)
-	$(VENV)/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation $(PYTHON_PROJECTS:%=-e %)
+	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation $(PYTHON_PROJECTS:%=-e %)
 	@touch $@
 
 .PHONY: test-python

@@ -2,6 +2,8 @@ package rules_test
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -113,6 +115,26 @@ func BenchmarkDearest(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestDocumentedCosts compiles the examples in docs/annotations.md.
+func TestDocumentedCosts(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/annotations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, played, found := strings.Cut(string(text), "<!-- Played by gateway/binding/rules: costs. -->\n\n")
+	played, _, _ = strings.Cut(played, "\n\n")
+	rows := regexp.MustCompile("(?m)^\\| `(.+)` \\| (.+) \\|$").FindAllStringSubmatch(played, -1)
+	if !found || len(rows) < 10 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	for _, row := range rows {
+		_, err := rules.NewCompiler(now).Compile(cel(t, row[1]))
+		if fits := row[2] == "fits"; fits != (err == nil) || !fits && !strings.Contains(err.Error(), row[2]) {
+			t.Errorf("%s: got %v, want %s", row[1], err, row[2])
+		}
 	}
 }
 

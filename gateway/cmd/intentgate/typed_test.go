@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	dialogflowbeta "cloud.google.com/go/dialogflow/apiv2beta1/dialogflowpb"

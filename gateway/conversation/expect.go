@@ -75,7 +75,8 @@ func (t *Turn) compare(p *Played, callsSeen bool) []Difference {
 	_, event := t.expected["event"]
 	_, status := t.expected["status"]
 	_, problems := t.expected["problems"]
-	if len(p.Turn.Problems) > 0 && !problems && !(p.Turn.Failed && (event || status)) {
+	told := problems || p.Turn.Failed && (event || status)
+	if len(p.Turn.Problems) > 0 && !told {
 		m.found = append(m.found, Difference{Path: "problems", Want: []any{}, Got: plain(p.Turn.Problems)})
 	}
 	if p.Turn.Unhandled && !p.Turn.Failed && !event {

@@ -12,6 +12,7 @@ func (w *writer) writeCX() {
 	response := w.open("fulfillmentResponse", '{')
 	w.messagesCX()
 	switch w.reply.GetMergeBehavior() {
+	case intentgatev1.Reply_MERGE_BEHAVIOR_UNSPECIFIED:
 	case intentgatev1.Reply_MERGE_BEHAVIOR_APPEND:
 		w.text("mergeBehavior", "APPEND")
 	case intentgatev1.Reply_MERGE_BEHAVIOR_REPLACE:

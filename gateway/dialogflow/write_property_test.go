@@ -26,7 +26,7 @@ import (
 // on the answer is named, or means nothing; and what is remembered comes back with the next turn as it was said.
 func TestWriteEverything(t *testing.T) {
 	all := answerable(t)
-	for data := range randoms(500) {
+	for data := range randoms(300) {
 		for _, e := range all {
 			e.check(t, dialogflowtest.Reply(data))
 		}

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/intentgate/intentgate/gateway/binding/rules"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/words"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -25,6 +26,8 @@ type Options struct {
 	Annotations *Annotations
 	// Reprompts are heard instead of what annotations say.
 	Reprompts map[protoreflect.FullName]*Reprompt
+	// Rules compiles the rules of the service's requests. Nil: one for this method alone, which costs as much as a hundred methods.
+	Rules *rules.Compiler
 	// Budget is how many fields and words of enums may still be compiled: Compile takes from it what it needs, and refuses
 	// what needs more. Nil: MaxBudget.
 	Budget *int
@@ -88,10 +91,36 @@ func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, er
 		m.answer = c.answer(m.output)
 	}
 	c.unused(method)
+	if len(c.problems) == 0 {
+		m.rules = c.rules(m.input)
+	}
 	if len(c.problems) > 0 {
 		return nil, errors.Join(c.problems...)
 	}
 	return m, nil
+}
+
+// rules compiles those of a request.
+func (c *compiler) rules(request protoreflect.MessageDescriptor) *rules.Checker {
+	if c.Rules == nil {
+		c.Rules = rules.NewCompiler(time.Now)
+	}
+	checker, err := c.Rules.Compile(request)
+	if err == nil {
+		return checker
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	for _, err := range all {
+		if failed, ok := errors.AsType[*rules.Error](err); ok {
+			c.problem(failed.At, failed.Problem, failed.Remedy)
+		} else {
+			c.problem(request, "its rules cannot be used: "+err.Error(), "remove them")
+		}
+	}
+	return nil
 }
 
 // compiler compiles one method.

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/intentgate/intentgate/gateway/binding/rules"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -29,6 +30,8 @@ type RequestField struct {
 	Places    []string // where parameters are looked for, best first: form, intent, session, or `context NAME`
 	Words     []string // of an enum: the words for its values
 	Synonyms  []string // of an enum: further words
+	Rules     []string // the names of its rules of buf.validate
+	Reprompt  bool     // the user hears a text of its own where its value will not do
 	Required  bool
 	Sensitive bool
 }
@@ -90,8 +93,9 @@ func (r *requestPlan) describe(all *Description, message *messagePlan, around []
 		f := &fields[i]
 		d := RequestField{
 			Path: strings.TrimPrefix(in.Path+"."+f.name, "."), Type: typeOf(f.descriptor), From: "parameter", Names: f.parameters(),
-			Required: f.required, Sensitive: f.sensitive || in.Sensitive,
+			Rules: rules.Names(f.descriptor), Reprompt: f.reprompt != nil, Required: f.required, Sensitive: f.sensitive || in.Sensitive,
 		}
+		d.Required = d.Required || slices.Contains(d.Rules, rules.Required)
 		switch {
 		case f.join != nil:
 			d.From = "join"

@@ -29,9 +29,16 @@ func TestDescribe(t *testing.T) {
 		{"Kinds", es, binding.RequestField{Path: "items.price", Type: "google.type.Money", From: "parameter", Names: []string{"price"}}},
 		{"Kinds", es, binding.RequestField{Path: "line.count", Type: "int32", From: "parameter", Names: []string{"quantity", "number"}}},
 		{"Kinds", es, binding.RequestField{Path: "tree.left", Type: "kinds.v1.Tree", From: "parameter", Names: []string{"left"}}},
+		{"Ruled", es, binding.RequestField{Path: "order_id", Type: "string", From: "parameter", Names: []string{"order_id"}, Places: intent, Rules: []string{"required", "string.pattern"}, Reprompt: true, Required: true}},
+		{"Ruled", es, binding.RequestField{Path: "plate", Type: "string", From: "parameter", Names: []string{"plate"}, Places: intent, Rules: []string{"string.…"}}},
+		{"Ruled", es, binding.RequestField{Path: "pin", Type: "string", From: "parameter", Names: []string{"pin"}, Places: intent, Rules: []string{"this.size() < 5 ? '' : 'a pin has four digits, and not ' + this"}, Sensitive: true}},
 		{"Whole", es, binding.RequestField{Path: "turn", Type: "intentgate.v1.Turn", From: "turn"}},
 	} {
-		method := compile(t, "KindsService."+c.method, binding.Options{Platform: c.platform, TimeZone: berlin(t)})
+		service := "KindsService."
+		if c.method == "Ruled" {
+			service = "RulesService."
+		}
+		method := compile(t, service+c.method, binding.Options{Platform: c.platform, TimeZone: berlin(t)})
 		found := false
 		for _, got := range method.Describe().Request {
 			if got.Path == c.want.Path {

@@ -65,6 +65,49 @@ func TestDocumentedConversions(t *testing.T) {
 	}
 }
 
+// TestDocumentedRules plays the examples of rules in docs/annotations.md, and compares the rules with those of testdata/rules.proto.
+func TestDocumentedRules(t *testing.T) {
+	text, err := os.ReadFile("../../docs/annotations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proto, err := os.ReadFile("testdata/rules.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	squeezed := func(text string) string {
+		return regexp.MustCompile(`\s+`).ReplaceAllString(strings.ReplaceAll(strings.ReplaceAll(text, "|", ""), "\\", ""), "")
+	}
+	method := ruled(t, "Ruled", dialogflow.CX)
+	for _, row := range table(t, string(text), "rules") {
+		for _, rule := range regexp.MustCompile("`([^`]+ = [^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			name, value, _ := strings.Cut(rule[1], " = ")
+			if name != "required" && name != "ignore" && !strings.Contains(squeezed(string(proto)), squeezed(name+"="+value)) {
+				t.Errorf("no field has the rule %s", rule[1])
+			}
+		}
+		var cases [][2]string
+		for _, e := range regexp.MustCompile("`([^`]+)` → (?:`` (.+?) ``|`([^`]+)`|(fits))").FindAllStringSubmatch(row[2], -1) {
+			cases = append(cases, [2]string{e[1], e[2] + e[3]})
+		}
+		field := strings.Trim(row[0], "`")
+		for _, c := range examples(t, row[2], cases) {
+			name := field
+			if name == "count" {
+				name = "number"
+			}
+			parameters := `{"phone": "5550100", "order_id": "A-1042", "` + name + `": ` + c[0] + `}`
+			if field == "order_id" {
+				parameters = `{"phone": "5550100", "order_id": ` + c[0] + `}`
+			}
+			_, err := method.Call(turnOf(t, dialogflow.CX, parameters))
+			if v := violation(err); v.Problem != c[1] || c[1] == "" && err != nil || c[1] != "" && !strings.HasPrefix(v.Field, field) {
+				t.Errorf("%s %s: got %v, want %q", field, c[0], err, c[1])
+			}
+		}
+	}
+}
+
 // table returns the rows of the table that follows a mark, cell by cell.
 func table(t *testing.T, text, mark string) (rows [][]string) {
 	t.Helper()
@@ -114,15 +157,19 @@ func TestDocumentedProblems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	more, err := filepath.Glob("rules/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := 0
-	for _, file := range files {
+	for _, file := range append(files, more...) {
 		source, err := os.ReadFile(file) //nolint:gosec // the package's own
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, problem := range regexp.MustCompile(`\bc\.problem\(\w+, (?:fmt\.Sprintf\()?"((?:[^"\\]|\\.)+)"`).FindAllStringSubmatch(string(source), -1) {
 			seen++
-			for _, piece := range regexp.MustCompile(`%[a-z]`).Split(problem[1], -1) { // what stands between values
+			for _, piece := range regexp.MustCompile(`%[.0-9]*[a-z]`).Split(problem[1], -1) { // what stands between values
 				if !strings.Contains(string(text), strings.TrimSpace(piece)) {
 					t.Errorf("%s: docs/annotations.md has no row for %q", file, problem[1])
 					break

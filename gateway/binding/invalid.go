@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/intentgate/intentgate/gateway/binding/rules"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/words"
 )
@@ -57,9 +58,29 @@ func (v *Violation) String() string {
 // do, for the path that a service names in its status: of names as the proto or JSON has them, such as order_id, orderId,
 // items[0].quantity or period.start. What is not known of it is left out.
 func (m *Method) Field(turn *dialogflow.Turn, path string) Violation {
-	v := Violation{Field: path}
+	v, _ := m.field(turn, path)
+	return v
+}
+
+// invalid tells of rules that a request breaks. What they say themselves may hold values.
+func (m *Method) invalid(turn *dialogflow.Turn, broken []rules.Violation) *InvalidError {
+	all := make([]Violation, len(broken))
+	for i := range broken {
+		rule, sensitive := &broken[i], false
+		all[i], sensitive = m.field(turn, rule.Path)
+		all[i].Problem = rule.Message
+		if rule.Made && sensitive || rule.Message == "" {
+			all[i].Problem = "breaks the rule " + rule.Rule
+		}
+	}
+	return &InvalidError{all}
+}
+
+// field is Field, and reports whether the value is sensitive, or something in it may be.
+func (m *Method) field(turn *dialogflow.Turn, path string) (v Violation, sensitive bool) {
+	v = Violation{Field: path}
 	if m.request == nil {
-		return v
+		return v, false
 	}
 	b, _ := m.scratch.Get().(*binder)
 	defer m.scratch.Put(b)
@@ -77,7 +98,7 @@ func (m *Method) Field(turn *dialogflow.Turn, path string) Violation {
 				v.Parameters = append(v.Parameters, f.asked(b, turn, f.names)...)
 			}
 			if called {
-				inside = f.nested
+				inside, sensitive = f.nested, sensitive || f.sensitive
 				if f.reprompt != nil {
 					v.Reprompt = f.reprompt
 				}
@@ -85,7 +106,15 @@ func (m *Method) Field(turn *dialogflow.Turn, path string) Violation {
 		}
 		message = inside
 	}
-	return v
+	return v, sensitive || message != nil && message.sensitive(map[*messagePlan]bool{})
+}
+
+// sensitive reports whether anything in a message is.
+func (p *messagePlan) sensitive(seen map[*messagePlan]bool) bool {
+	seen[p] = true
+	return slices.ContainsFunc(p.fields, func(f fieldPlan) bool {
+		return f.sensitive || f.nested != nil && !seen[f.nested] && f.nested.sensitive(seen)
+	})
 }
 
 // Field returns likewise which parameter a path begins with, or the path behind `parameters`, where FulfillRequest has them.

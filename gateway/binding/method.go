@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/intentgate/intentgate/gateway/binding/rules"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -24,7 +25,8 @@ type Method struct {
 	input, output protoreflect.MessageDescriptor
 	request       *requestPlan // nil: it takes Dialogflow's own request
 	answer        *answerPlan  // nil: it answers with Dialogflow's own response
-	scratch       sync.Pool    // of *binder
+	rules         *rules.Checker
+	scratch       sync.Pool // of *binder
 }
 
 // Context returns the name of the ES context that keeps what the service remembers, and for how many turns.
@@ -34,10 +36,26 @@ func (m *Method) Context() (name string, lifespan int32) { return m.context, m.l
 func (m *Method) SlotFilling() bool { return m.Intent.GetSlotFilling() }
 
 // Call makes the request for a turn. Equal turns give equal bytes. The error is an *InvalidError where the turn does not
-// fit, and nothing is to be sent then.
+// fit, or breaks rules of the request; nothing is to be sent then.
+func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
+	call, err := m.call(turn)
+	if err != nil || m.rules == nil {
+		return call, err
+	}
+	broken, err := m.rules.Check(call.Request)
+	switch {
+	case err != nil:
+		return Call{}, fmt.Errorf("checking the request of %s: %w", m.Name, err)
+	case len(broken) > 0:
+		return Call{}, m.invalid(turn, broken)
+	}
+	return call, nil
+}
+
+// call makes the request, whatever rules it has.
 //
 // A Turn among the request's fields goes last, and its id last in it, so that Hashed is what there is without them.
-func (m *Method) Call(turn *dialogflow.Turn) (Call, error) {
+func (m *Method) call(turn *dialogflow.Turn) (Call, error) {
 	if m.request == nil {
 		return m.canonicalCall(turn)
 	}

@@ -57,11 +57,11 @@ type Difference struct {
 
 // compare tells what of a turn is not as it was expected. An answer that Dialogflow would not use, one that has parts
 // without effect, and an event that nobody handles are wrong unless they are expected.
-func (t *Turn) compare(p *Played, callsSeen bool) []Difference {
+func (t *Turn) compare(p *Played) []Difference {
 	m := matching{}
 	for _, kind := range kinds {
 		want, expected := t.expected[kind.name]
-		if !expected || kind.platform != "" && kind.platform != p.platform || kind.name == "calls" && !callsSeen {
+		if !expected || kind.platform != "" && kind.platform != p.platform || kind.name == "calls" && !p.callsSeen {
 			continue
 		}
 		got := plain(kind.got(p))
@@ -75,7 +75,8 @@ func (t *Turn) compare(p *Played, callsSeen bool) []Difference {
 	_, event := t.expected["event"]
 	_, status := t.expected["status"]
 	_, problems := t.expected["problems"]
-	if len(p.Turn.Problems) > 0 && !problems && !(p.Turn.Failed && (event || status)) {
+	told := problems || p.Turn.Failed && (event || status)
+	if len(p.Turn.Problems) > 0 && !told {
 		m.found = append(m.found, Difference{Path: "problems", Want: []any{}, Got: plain(p.Turn.Problems)})
 	}
 	if p.Turn.Unhandled && !p.Turn.Failed && !event {

@@ -49,7 +49,8 @@ type Played struct {
 	Calls       []Call
 	Differences []Difference
 
-	platform string
+	platform  string
+	callsSeen bool
 }
 
 // MarshalJSON writes it for programs.
@@ -100,7 +101,7 @@ func (c *Conversation) Play(ctx context.Context, stage Stage) *Result {
 	agent.Design, agent.Language = c.File.Design, c.Language
 	played := simulator.NewConversation(stage.Client, agent)
 	for _, turn := range c.Turns {
-		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), platform: stage.Platform}
+		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), platform: stage.Platform, callsSeen: stage.Calls != nil}
 		var err error
 		if p.Turn, err = played.Play(ctx, turn.Line); err != nil {
 			result.Error = err.Error()
@@ -108,10 +109,10 @@ func (c *Conversation) Play(ctx context.Context, stage Stage) *Result {
 		}
 		p.State = played.State()
 		p.Calls = []Call{}
-		if stage.Calls != nil {
+		if p.callsSeen {
 			p.Calls = append(p.Calls, stage.Calls(played.Session())...)
 		}
-		p.Differences = turn.compare(&p, stage.Calls != nil)
+		p.Differences = turn.compare(&p)
 		result.Turns = append(result.Turns, p)
 	}
 	result.Seconds = time.Since(start).Seconds()

@@ -2,10 +2,10 @@ package conversation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -15,16 +15,34 @@ import (
 // Update returns the file with its expectations as the results have it, and how many of them it changed. Only the lines of
 // what differs are others; comments stay. Results are those of the file's conversations.
 //
-// An expectation that two platforms meet differently stays as it is, and is an error, as is a turn that failed unexpectedly.
+// Where something was not expected at all, or two platforms differ, it is an error and the file stays as it is.
 func (f *File) Update(results []*Result) (data []byte, changed int, err error) {
-	values, err := f.updates(results)
-	if err != nil || len(values) == 0 {
-		return f.data, 0, err
-	}
 	replaced := map[*yaml.Node]bool{} // values whose lines are written anew
-	for node, got := range values {
-		replaced[f.ownLines(node)] = true
-		set(node, got)
+	done := map[*yaml.Node]bool{}
+	for _, r := range results {
+		if r.Error != "" {
+			return f.data, 0, fmt.Errorf("%s:%d: %s (%s) could not be played: %s", r.File, r.Line, r.Name, r.Platform, r.Error)
+		}
+		for _, turn := range r.Turns {
+			for _, d := range turn.Differences {
+				if d.node != nil && !done[d.node] {
+					replaced[f.ownLines(d.node)], done[d.node] = true, true
+					set(d.node, lasting(d))
+				}
+			}
+		}
+	}
+	for _, r := range results {
+		for i := range r.Turns {
+			if left := r.conversation.Turns[i].compare(&r.Turns[i]); len(left) > 0 {
+				d := left[0]
+				return f.data, 0, fmt.Errorf("%s:%d: turn %d of %s (%s): %s is %s, and cannot be written down: it is not expected at all, or another one on the "+
+					"other platform, which wants a conversation of its own", r.File, cmp.Or(d.Line, r.Turns[i].Line), i+1, r.Name, r.Platform, d.Path, compact(d.Got))
+			}
+		}
+	}
+	if len(done) == 0 {
+		return f.data, 0, nil
 	}
 	lines := bytes.SplitAfter(f.data, []byte("\n"))
 	positions := flatten(f.root)
@@ -53,41 +71,7 @@ func (f *File) Update(results []*Result) (data []byte, changed int, err error) {
 	if _, err := Parse(f.Path, data); err != nil {
 		return f.data, 0, fmt.Errorf("%s is left as it was, since it could not be read any more: %w", f.Path, err)
 	}
-	return data, len(values), nil
-}
-
-// updates are the nodes that differ with what they are to be.
-func (f *File) updates(results []*Result) (map[*yaml.Node]any, error) {
-	values := map[*yaml.Node]any{}
-	differ := map[*yaml.Node]int{}
-	platforms := map[*Conversation]int{}
-	of := map[*yaml.Node]*Conversation{}
-	for _, r := range results {
-		platforms[r.conversation]++
-		if r.Error != "" {
-			return nil, fmt.Errorf("%s:%d: %s (%s) could not be played: %s", r.File, r.Line, r.Name, r.Platform, r.Error)
-		}
-		for _, turn := range r.Turns {
-			for _, d := range turn.Differences {
-				other, known := values[d.node]
-				switch {
-				case d.node == nil:
-					return nil, fmt.Errorf("%s:%d: turn %d of %s (%s) went wrong in a way that is not expected: %s; that is never written down by itself",
-						r.File, turn.Line, turn.Number, r.Name, r.Platform, compact(d.Got))
-				case known && !reflect.DeepEqual(other, d.Got):
-					return nil, fmt.Errorf("%s:%d: %s is %s on one platform and %s on the other; write a conversation for each", r.File, d.Line, d.Path, compact(other), compact(d.Got))
-				}
-				values[d.node], of[d.node] = lasting(d), r.conversation
-				differ[d.node]++
-			}
-		}
-	}
-	for node, n := range differ {
-		if !f.ofOnePlatform(node) && n < platforms[of[node]] {
-			return nil, fmt.Errorf("%s:%d: what is expected is so on one platform and %s on the other; write a conversation for each", f.Path, node.Line, compact(values[node]))
-		}
-	}
-	return values, nil
+	return data, len(done), nil
 }
 
 // lasting is what there was without what is another each time: the whole turn in the request of a service for all intents.
@@ -100,18 +84,6 @@ func lasting(d Difference) any {
 		}
 	}
 	return d.Got
-}
-
-// ofOnePlatform says whether a node is part of an expectation that only one platform has.
-func (f *File) ofOnePlatform(node *yaml.Node) bool {
-	expects := false
-	for _, p := range ancestors(f.root, node) {
-		if expects {
-			return slices.ContainsFunc(kinds, func(k kind) bool { return k.platform != "" && k.name == p.key.Value })
-		}
-		expects = p.key != nil && p.key.Value == "expect"
-	}
-	return false
 }
 
 // position is a value with its key, where it has one.

@@ -36,9 +36,9 @@ func TestUpdateLeaves(t *testing.T) {
 	const es, cx = `{"fulfillmentText": "a"}`, `{"fulfillmentResponse": {"messages": [{"text": {"text": ["b"]}}]}}`
 	head := "conversations:\n  - name: one\n    turns:\n      - say: x\n        tag: t\n        expect: "
 	for name, c := range map[string]struct{ expect, es, want string }{
-		"platforms differ":         {`{heard: c}`, es, `heard is "b" on one platform and "a" on the other`},
-		"one platform is right":    {`{heard: b}`, es, `is so on one platform and "a" on the other`},
-		"unexpected":               {`{parameters: {x: null}}`, `5`, `turn 1 of one (ES) went wrong in a way that is not expected: ["the HTTP status is 500, 200 is wanted"]`},
+		"platforms differ":         {`{heard: c}`, es, `turn 1 of one (ES): heard is "a", and cannot be written down`},
+		"one platform is right":    {`{heard: b}`, es, `turn 1 of one (CX): heard is "b", and cannot be written down`},
+		"unexpected":               {`{parameters: {x: null}}`, `5`, `turn 1 of one (ES): problems is ["the HTTP status is 500, 200 is wanted"], and cannot be written down`},
 		"only one has it":          {`{target: flows/f, contexts: {c: null}}`, es, ``},
 		"both differ the same way": {`{status: 500}`, es, ``},
 	} {

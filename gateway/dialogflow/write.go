@@ -76,8 +76,12 @@ func Write(turn *Turn, reply *intentgatev1.Reply, opt WriteOptions) (body []byte
 	w.dropUnknown("", reply.ProtoReflect())
 	switch turn.Platform {
 	case ES:
+		if opt.API != V2Beta1 {
+			w.opt.API = V2
+		}
 		w.writeES()
 	case CX:
+		w.opt.API = V3
 		w.writeCX()
 	default:
 		return nil, nil, fmt.Errorf("turn of platform %d: want ES or CX", turn.Platform)

@@ -11,10 +11,7 @@ import (
 // writeES writes a v2 or v2beta1 WebhookResponse.
 func (w *writer) writeES() {
 	beta := w.opt.API == V2Beta1
-	if !beta {
-		w.opt.API = V2
-	}
-	w.saidES(beta)
+	w.saidES()
 	w.contextsES()
 	w.followupEvent()
 	w.sessionEntityTypes()
@@ -39,10 +36,10 @@ func (w *writer) writeES() {
 }
 
 // saidES writes what the user hears and sees, unless an event takes its place.
-func (w *writer) saidES(beta bool) {
+func (w *writer) saidES() {
 	before := len(w.b)
 	w.text("fulfillmentText", w.plainText())
-	w.messagesES(beta)
+	w.messages("fulfillmentMessages")
 	messages := len(w.b) > before
 	w.payload("es_payload", w.reply.GetEsPayload())
 	event := w.reply.GetFollowupEvent().GetName() != ""

@@ -27,25 +27,30 @@ func TestLook(t *testing.T) {
 		partly []string
 	}{
 		"a pattern within": {
-			router.Match{Intent: "order.t*"}, fallback.NoRoute,
+			router.Match{Intent: "order.t*"},
+			fallback.NoRoute,
 			map[string]string{
 				"de": "fallbacks[0].fallback: orders", "en": "webhooks[0].fallback: webhook", "pt-BR": "webhooks[0].fallback: webhook", "": "webhooks[0].fallback: webhook",
 			},
 			[]string{"fallbacks[1] (environment=- intent=order.track)"},
 		},
 		"a pattern that is larger": {
-			router.Match{Intent: "o*"}, 0,
+			router.Match{Intent: "o*"},
+			0,
 			map[string]string{
 				"de": "webhooks[0].fallback: webhook", "en": "webhooks[0].fallback: webhook", "pt-BR": "routes[0].fallback: route", "": "webhooks[0].fallback: webhook",
 			},
 			[]string{"fallbacks[0] (intent=order.*)", "fallbacks[1] (environment=- intent=order.track)"},
 		},
 		"an environment": {
-			router.Match{Intent: "order.track", Environment: "-", Language: "en"}, fallback.NoRoute,
-			map[string]string{"en": "fallbacks[1].fallback: draft"}, nil,
+			router.Match{Intent: "order.track", Environment: "-", Language: "en"},
+			fallback.NoRoute,
+			map[string]string{"en": "fallbacks[1].fallback: draft"},
+			nil,
 		},
 		"the route has all": {
-			router.Match{}, 1,
+			router.Match{},
+			1,
 			map[string]string{"de": "routes[1].fallback: event=route", "en": "routes[1].fallback: event=route", "pt-BR": "routes[1].fallback: event=route", "": "routes[1].fallback: event=route"},
 			nil,
 		},

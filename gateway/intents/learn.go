@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/binding/rules"
 	"github.com/intentgate/intentgate/gateway/router"
 )
 
@@ -38,7 +39,7 @@ type Name struct {
 // learn makes plans of methods. What is wrong with one leaves the others alone, and itself as it was before.
 func (c *Catalog) learn(service *Service, descriptors []protoreflect.MethodDescriptor, before []*Method) ([]*Method, []Problem) {
 	budget := binding.MaxBudget
-	l := learner{service: service, views: c.config.Views, zones: c.zones, budget: &budget, reprompts: map[protoreflect.FullName]*binding.Reprompt{}}
+	l := learner{service: service, views: c.config.Views, zones: c.zones, budget: &budget, rules: rules.NewCompiler(c.config.Now), reprompts: map[protoreflect.FullName]*binding.Reprompt{}}
 	for field, texts := range service.Reprompts {
 		l.reprompts[field] = &binding.Reprompt{Texts: texts}
 	}
@@ -81,6 +82,7 @@ type learner struct {
 	methods  []*Method
 	problems []Problem
 
+	rules     *rules.Compiler
 	reprompts map[protoreflect.FullName]*binding.Reprompt
 }
 
@@ -125,7 +127,7 @@ func (l *learner) method(descriptor protoreflect.MethodDescriptor) (_ *Method, o
 			continue
 		}
 		plan, err := binding.Compile(descriptor, binding.Options{
-			Platform: view.Platform, TimeZone: l.zones[view.TimeZone], Annotations: annotations, Reprompts: l.reprompts, Budget: l.budget,
+			Platform: view.Platform, TimeZone: l.zones[view.TimeZone], Annotations: annotations, Reprompts: l.reprompts, Rules: l.rules, Budget: l.budget,
 		})
 		if err != nil {
 			l.broken(at, err)

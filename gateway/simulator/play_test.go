@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,9 +161,9 @@ func says(what string) simulator.Line {
 
 func means(intent string, parameters ...any) simulator.Line {
 	line := simulator.Line{Utterance: simulator.Utterance{Text: "t", Intent: intent, Parameters: map[string]any{}}}
-	for i := 0; i < len(parameters); i += 2 {
-		name, _ := parameters[i].(string)
-		line.Parameters[name] = parameters[i+1]
+	for pair := range slices.Chunk(parameters, 2) {
+		name, _ := pair[0].(string)
+		line.Parameters[name] = pair[1]
 	}
 	return line
 }
@@ -270,8 +271,10 @@ func TestFollowUp(t *testing.T) {
 			[]string{`{"followupEventInput": {"name": "never"}}`}, []string{`x  null +`}, simulator.Turn{Event: "never", Unhandled: true}, "en",
 		},
 		"without end": {
-			[]string{again, again, again, again}, []string{`x  null +`, followed, followed, followed},
-			simulator.Turn{Event: "late", Problems: []string{"the event late is one more than the 3 that Dialogflow follows in a turn"}}, "de",
+			[]string{again, again, again, again},
+			[]string{`x  null +`, followed, followed, followed},
+			simulator.Turn{Event: "late", Problems: []string{"the event late is one more than the 3 that Dialogflow follows in a turn"}},
+			"de",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -282,7 +285,7 @@ func TestFollowUp(t *testing.T) {
 			if last := turn.Exchanges[len(turn.Exchanges)-1]; !strings.Contains(string(last.Request), `"languageCode": "`+c.language+`"`) {
 				t.Errorf("the last request is not in %s: %s", c.language, last.Request)
 			}
-			if turn.Exchanges = nil; !reflect.DeepEqual(turn, c.want) {
+			if turn.Event != c.want.Event || turn.Unhandled != c.want.Unhandled || turn.Failed || !slices.Equal(turn.Problems, c.want.Problems) {
 				t.Errorf("%+v, want %+v", turn, c.want)
 			}
 		})

@@ -90,8 +90,9 @@ type asked struct {
 		CurrentPage string `json:"currentPage"`
 		FormInfo    struct {
 			Parameters []struct {
-				Name  string `json:"displayName"`
-				State string `json:"state"`
+				Name     string `json:"displayName"`
+				State    string `json:"state"`
+				Required bool   `json:"required"`
 			} `json:"parameterInfo"`
 		} `json:"formInfo"`
 	} `json:"pageInfo"`

@@ -100,6 +100,9 @@ func (v *verdict) formParameter(i int, p *cxpb.PageInfo_FormInfo_ParameterInfo) 
 	v.form = append(v.form, formChange{
 		name: p.GetDisplayName(), set: p.GetValue() != nil, value: p.GetValue().AsInterface(), invalid: p.GetState() == invalid,
 	})
+	if asked[at].Required && !p.GetRequired() {
+		v.effect("make the form parameter %s optional", p.GetDisplayName())
+	}
 	if p.GetValue() != nil {
 		v.effect("set the form parameter %s = %s", p.GetDisplayName(), compactJSON(p.GetValue().AsInterface()))
 	}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"cloud.google.com/go/dialogflow/apiv2/dialogflowpb"
@@ -49,6 +50,10 @@ func (v *verdict) es(body []byte) {
 				i, entity.GetName(), entity.GetEntityOverrideMode(), v.asked.Session)
 			continue
 		}
+		if len(entity.GetEntities()) == 0 || slices.ContainsFunc(entity.GetEntities(), incomplete) {
+			v.refuse("sessionEntityTypes[%d]: entities, each with a value and synonyms, are wanted", i)
+			continue
+		}
 		v.effect("take %d values for @%s in this session: %s", len(entity.GetEntities()), id, entity.GetEntityOverrideMode())
 	}
 	if answer.GetLiveAgentHandoff() {
@@ -57,6 +62,11 @@ func (v *verdict) es(body []byte) {
 	if answer.GetEndInteraction() {
 		v.effect("end the conversation")
 	}
+}
+
+// incomplete reports whether an entity lacks what is required of it.
+func incomplete(e *betapb.EntityType_Entity) bool {
+	return e.GetValue() == "" || len(e.GetSynonyms()) == 0
 }
 
 // ofSession cuts a resource's name behind the session's. Where the request names no session, any will do.

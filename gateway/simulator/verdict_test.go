@@ -25,7 +25,7 @@ const (
 			"currentPage": "projects/415104041262/locations/europe-west1/agents/a-1/flows/f/pages/p",
 			"formInfo": {"parameterInfo": [
 				{"displayName": "size", "state": "FILLED"}, {"displayName": "colour", "state": "EMPTY"},
-				{"displayName": "count", "state": "FILLED"}, {"displayName": "gift", "state": "FILLED"}]}},
+				{"displayName": "count", "state": "FILLED", "required": true}, {"displayName": "gift", "state": "FILLED"}]}},
 		"sessionInfo": {"session": "` + cxAgent + `/environments/draft/sessions/s-1"}}`
 )
 
@@ -136,7 +136,7 @@ func TestAccepted(t *testing.T) {
 				{"displayName": "colour", "state": "INVALID"}, {"displayName": "gift", "state": "FILLED"},
 				{"displayName": "elsewhere", "state": "INVALID", "value": 1}]}}}`,
 			effects: []string{
-				"ask for the form parameter size again", "set the form parameter count = 2", "ask for the form parameter colour again",
+				"ask for the form parameter size again", "make the form parameter count optional", "set the form parameter count = 2", "ask for the form parameter colour again",
 			},
 			notices: []string{
 				"parameterInfo[2]: colour has no value yet", "parameterInfo[3]: a webhook may set no state but INVALID",
@@ -206,6 +206,14 @@ func TestRefused(t *testing.T) {
 		"entities without a mode":       {es, `{"sessionEntityTypes": [{"name": "` + esSession + `/entityTypes/e"}]}`, "sessionEntityTypes[0]"},
 		"entities of another session": {
 			es, `{"sessionEntityTypes": [{"name": "e", "entityOverrideMode": "ENTITY_OVERRIDE_MODE_OVERRIDE"}]}`, "sessionEntityTypes[0]",
+		},
+		"no entities": {
+			es, `{"sessionEntityTypes": [{"name": "` + esSession + `/entityTypes/e", "entityOverrideMode": "ENTITY_OVERRIDE_MODE_OVERRIDE"}]}`,
+			"sessionEntityTypes[0]: entities",
+		},
+		"an entity without synonyms": {
+			es, `{"sessionEntityTypes": [{"name": "` + esSession + `/entityTypes/e", "entityOverrideMode": "ENTITY_OVERRIDE_MODE_OVERRIDE", "entities": [{"value": "v"}]}]}`,
+			"sessionEntityTypes[0]: entities",
 		},
 		"page and flow":           {cx, `{"targetPage": "a", "targetFlow": "b"}`, "oneof"},
 		"a page's bare name":      {cx, `{"targetPage": "pages/p"}`, "targetPage: "},

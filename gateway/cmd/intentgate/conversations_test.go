@@ -123,8 +123,10 @@ func TestConversationsConfigured(t *testing.T) {
 	shop := startShop(t, dir, "127.0.0.1:0", orders.New(time.Now()))
 	configure(t, dir, typed(shop.addr, "reflection: {}"),
 		edit{`"127.0.0.1:0"`, `":443"`},
-		edit{"    - {name: dev, like: dialogflow, roots: {ssl_com: certs/ssl-com-root.pem, gts: certs/gts-root.pem}}",
-			"    - {name: dialogflow}\n    - {name: dev, roots: {file: certs/none.pem}, subject: {dns: [a.example]}, agents: [projects/shop/locations/eu/agents/a]}"},
+		edit{
+			"    - {name: dev, like: dialogflow, roots: {ssl_com: certs/ssl-com-root.pem, gts: certs/gts-root.pem}}",
+			"    - {name: dialogflow}\n    - {name: dev, roots: {file: certs/none.pem}, subject: {dns: [a.example]}, agents: [projects/shop/locations/eu/agents/a]}",
+		},
 		edit{"id_token: {mode: off, allow_any_project: true}", `id_token: {audiences: ["https://fulfil.shop.example/"]}`},
 		edit{"routes:\n", "  - name: down\n    target: 127.0.0.1:1\n    tls: {ca: certs/internal-ca.pem, cert: certs/gateway.pem, key: certs/gateway.key, server_name: orders.internal}\n    intents: {reflection: {}, allow: {intents: [\"down.*\"]}}\nroutes:\n"})
 	for _, name := range []string{pki.EdgeCert, pki.EdgeKey, pki.SSLComRoot, pki.JWKS} {

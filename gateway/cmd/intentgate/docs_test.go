@@ -15,6 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/fallback"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // documents are the project's Markdown files, by their paths from its root.
@@ -64,6 +65,9 @@ func TestDocumentedConfigurations(t *testing.T) {
 			seen++
 			all := maps.Clone(whole)
 			own := sections(block)
+			if own["conversations"] != "" {
+				continue // TestDocumentedConversations plays it
+			}
 			if own["services"] != "" && own["edge"] != "" {
 				all = map[string]string{}
 			} else if own["services"] != "" {
@@ -85,6 +89,25 @@ func TestDocumentedConfigurations(t *testing.T) {
 	}
 	if seen < 8 {
 		t.Errorf("the documentation shows %d configurations: has the form of its examples changed?", seen)
+	}
+}
+
+// TestDocumentedConversations plays those that docs/conversations.md shows, and looks there for all that can be expected.
+func TestDocumentedConversations(t *testing.T) {
+	t.Parallel()
+	page := documents(t)["docs/conversations.md"]
+	args := []string{"test", "--demo"}
+	for _, block := range yamlBlocks(page) {
+		args = append(args, yaml(t, block))
+	}
+	if stdout, _, err := execute(t, args...); err != nil || len(args) < 4 {
+		t.Errorf("%v\n%s", err, stdout)
+	}
+	fields := (&gatewayv1.ConversationTurn_Expectation{}).ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		if row := "\n| `" + string(fields.Get(i).Name()) + "` | "; !strings.Contains(page, row) {
+			t.Errorf("it has no row%s", row)
+		}
 	}
 }
 

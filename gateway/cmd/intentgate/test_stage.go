@@ -10,12 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/conversation"
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
-
-	"github.com/intentgate/intentgate/gateway/config"
 )
 
 // theatre is where conversations are played.

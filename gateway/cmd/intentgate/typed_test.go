@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	dialogflowbeta "cloud.google.com/go/dialogflow/apiv2beta1/dialogflowpb"
@@ -69,6 +70,12 @@ func testTypedTurn(t *testing.T, g *gate, turns *typedService, name string) {
 	if turn, err := dialogflow.Read(dialogflow.ES, body); err == nil && pathOf(name) != cxPath && turn.FillingSlots {
 		if got.StatusCode != http.StatusOK || got.body != "{}" || len(calls) > 0 {
 			t.Errorf("while the agent fills slots: status %d, %s after %d calls; want its own prompt", got.StatusCode, got.body, len(calls))
+		}
+		return
+	}
+	if want.Error != "" && pathOf(name) == cxPath { // its form is to ask again
+		if got.StatusCode != http.StatusOK || !strings.Contains(got.body, `"state":"INVALID"`) || len(calls) > 0 {
+			t.Errorf("status %d, %s after %d calls; want the parameter invalid", got.StatusCode, got.body, len(calls))
 		}
 		return
 	}

@@ -60,6 +60,8 @@ type Field struct {
 	ES        []string `json:"es,omitempty"`
 	CX        []string `json:"cx,omitempty"`
 	Words     []string `json:"words,omitempty"` // that an enum takes
+	Rules     []string `json:"rules,omitempty"` // of buf.validate, which are checked before the call
+	Reprompt  bool     `json:"reprompt,omitempty"`
 	Required  bool     `json:"required,omitempty"`
 	Sensitive bool     `json:"sensitive,omitempty"`
 }
@@ -130,7 +132,7 @@ func (m *Method) add(platform dialogflow.Platform, plan *binding.Method) {
 			i = len(m.Request)
 			m.Request = append(m.Request, Field{
 				Path: f.Path, Type: f.Type, From: f.From, Names: f.Names, Words: slices.Concat(f.Words, f.Synonyms),
-				Required: f.Required, Sensitive: f.Sensitive,
+				Rules: f.Rules, Reprompt: f.Reprompt, Required: f.Required, Sensitive: f.Sensitive,
 			})
 		}
 		if platform == dialogflow.CX {

@@ -21,7 +21,7 @@ func track() contract.Method {
 			{Path: "items", Type: "repeated shop.v1.Item", From: "parameter", Names: []string{"items"}},
 			{Path: "items.count", Type: "int32", From: "parameter", Names: []string{"number"}},
 			{Path: "status", Type: "shop.v1.Status", From: "parameter", Names: []string{"status"}, Words: []string{"PACKING", "being | packed"}},
-			{Path: "caller", Type: "string", From: "payload", Names: []string{"telephony.caller_id"}, Sensitive: true},
+			{Path: "caller", Type: "string", From: "payload", Rules: []string{"required", "string.min_len"}, Reprompt: true, Names: []string{"telephony.caller_id"}, Sensitive: true},
 			{Path: "language", Type: "string", From: "language"},
 			{Path: "turn", Type: "intentgate.v1.Turn", From: "turn"},
 		},
@@ -139,7 +139,7 @@ func TestPrint(t *testing.T) {
     takes    items        repeated shop.v1.Item  parameter items
     takes    items.count  int32                  member number
     takes    status       shop.v1.Status         parameter status; one of PACKING, being | packed
-    takes    caller       string                 payload telephony.caller_id; sensitive
+    takes    caller       string                 payload telephony.caller_id; rules string.min_len; has a reprompt; sensitive
     takes    language     string                 language
     takes    turn         intentgate.v1.Turn     the whole turn
     gives    text         string                 said

@@ -182,6 +182,12 @@ func (f *Field) origin() string {
 	if len(f.Words) > 0 {
 		text += "; one of " + strings.Join(f.Words, ", ")
 	}
+	if rules := slices.DeleteFunc(slices.Clone(f.Rules), func(name string) bool { return name == "required" }); len(rules) > 0 {
+		text += "; rules " + strings.Join(rules, ", ")
+	}
+	if f.Reprompt {
+		text += "; has a reprompt"
+	}
 	if f.Required {
 		text += "; required"
 	}

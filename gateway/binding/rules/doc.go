@@ -1,0 +1,6 @@
+// Package rules checks requests by the rules that their protos give, those of buf.validate.
+//
+// The rules come from services, and what they are applied to from users: neither may keep the gateway busy. CEL can compute for
+// years, and a pattern stand for a million states. So what a rule can cost is estimated before it is compiled, as a function of
+// the size of a request, and refused where it is too much for the largest one that is checked. Requests that are larger are not.
+package rules

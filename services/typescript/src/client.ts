@@ -1,9 +1,10 @@
 import type { X509Certificate } from "node:crypto";
 import { X509Certificate as Certificate } from "node:crypto";
+import { type ClientHttp2Stream, constants, type Http2Session } from "node:http2";
 import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import { type Client, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type Log, logTo } from "./log.js";
 import { type Files, Identity } from "./mtls/identity.js";
@@ -24,6 +25,8 @@ export interface ChannelConfig {
 export class Channel {
   readonly #transport: Transport;
   readonly #unwatch: () => void;
+  /** Calls without an answer, by connection. */
+  readonly #streams = new WeakMap<Http2Session, Set<ClientHttp2Stream>>();
   #sessions: Http2SessionManager;
 
   /** It throws where a file is missing or wrong. Whether the service can be reached, the first call tells. */
@@ -54,12 +57,47 @@ export class Channel {
     this.#unwatch = identity.watch();
     this.#transport = createGrpcTransport({
       baseUrl,
+      interceptors: [anew],
       sessionManager: {
         authority: new URL(baseUrl).origin,
-        request: (...args) => this.#sessions.request(...args),
+        request: (...args) => this.#request(sessions, args),
         notifyResponseByteRead: (stream) => this.#sessions.notifyResponseByteRead(stream),
       },
     });
+  }
+
+  /** Sends the head of a call on a connection that takes calls. */
+  async #request(
+    sessions: () => Http2SessionManager,
+    args: Parameters<Http2SessionManager["request"]>,
+  ): Promise<ClientHttp2Stream> {
+    for (;;) {
+      const manager = this.#sessions;
+      const stream = await manager.request(...args);
+      const { session } = stream;
+      if (session === undefined || session.remoteSettings.maxConcurrentStreams !== 0) {
+        if (session !== undefined) this.#follow(session, stream);
+        return stream;
+      }
+      // The service lets the connection end: this call has not been sent, and would not be.
+      stream.close(constants.NGHTTP2_CANCEL);
+      if (manager === this.#sessions) this.#sessions = sessions();
+    }
+  }
+
+  /** Sees to it that a call that waits to be sent when its connection is let end fails as one that was refused. */
+  #follow(session: Http2Session, stream: ClientHttp2Stream): void {
+    let streams = this.#streams.get(session);
+    if (streams === undefined) {
+      const open = new Set<ClientHttp2Stream>();
+      streams = open;
+      this.#streams.set(session, open);
+      session.on("remoteSettings", ({ maxConcurrentStreams }) => {
+        if (maxConcurrentStreams === 0) setImmediate(() => open.forEach(refuseUnsent));
+      });
+    }
+    const open = streams.add(stream);
+    stream.once("response", () => open.delete(stream)).once("close", () => open.delete(stream));
   }
 
   /** Returns a client of one of the services at the other end. */
@@ -72,6 +110,29 @@ export class Channel {
     this.#unwatch();
     this.#sessions.abort();
   }
+}
+
+/** How Node calls the error code. */
+const refusedStream = "NGHTTP2_REFUSED_STREAM";
+
+/**
+ * Makes a call again that the service has not taken in, since its connection was about to end. Of all errors, only this one says
+ * that nothing has been done.
+ */
+const anew: Interceptor = (next) => async (request) => {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await next(request);
+    } catch (error) {
+      const refused = ConnectError.from(error).rawMessage.includes(refusedStream);
+      if (!refused || request.stream || tries === 3) throw error;
+    }
+  }
+};
+
+/** HTTP/2 knows no stream of a number that has not been sent. */
+function refuseUnsent(stream: ClientHttp2Stream): void {
+  if (stream.state.state === constants.NGHTTP2_STREAM_STATE_IDLE) stream.destroy(new Error(refusedStream));
 }
 
 /** The common name is never looked at. */

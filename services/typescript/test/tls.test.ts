@@ -158,23 +158,18 @@ test("no call is lost to a stop under load", async (t) => {
   const callers = Array.from({ length: 16 }, async () => {
     const probe = world.channel("dns:gateway.internal").client(ProbeService);
     while (!stopping) {
-      const sent = performance.now();
-      try {
-        await probe.echo({});
-        done++;
-      } catch (error) {
-        // One that was made after the stop is refused, as it must be.
-        if (sent < stoppedAt) failures.push(error);
-      }
+      await probe.echo({}).then(
+        () => done++,
+        (error) => failures.push(error),
+      );
     }
   });
-  let stoppedAt = Number.POSITIVE_INFINITY;
   while (done < 100) await new Promise((resolve) => setImmediate(resolve));
-  stoppedAt = performance.now();
   const stopped = world.server.stop();
   stopping = true;
   await Promise.all([stopped, ...callers]);
-  assert.deepEqual(failures, []);
+  // A call that had not left yet finds nobody listening. No other fails.
+  for (const error of failures) assert.match(String(error), /ECONNREFUSED/);
 });
 
 test("a stop does not wait for ever", async (t) => {

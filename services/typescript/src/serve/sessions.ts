@@ -9,14 +9,8 @@ import { namesOf } from "../mtls/san.js";
 /** Bytes that all calls of a connection may send ahead: by default a few packets, each batch of which waits for an answer. */
 const window = 1 << 20;
 
-/** What an HTTP/2 GOAWAY names as the last stream where it only announces that the connection is to end. */
-const everyStream = 2 ** 31 - 1;
-
-/**
- * How long a peer gets to hear that announcement, in milliseconds. A ping tells sooner that it has, unless no call is in flight:
- * HTTP/2 in Node reads no more then.
- */
-const roundTrip = 250;
+/** How long a peer gets to hear that it is to make no more calls on a connection, in milliseconds. Most say sooner that they have. */
+const roundTrip = 1000;
 
 interface Live {
   readonly peer: Peer;
@@ -94,8 +88,8 @@ export class Sessions {
   }
 
   /**
-   * Announces that a connection is to end, lets it end once the peer must have heard of that and its calls are over, and cuts them
-   * off where they take too long. Without the announcement, calls that were sent before the peer knew would fail.
+   * Allows no more calls on a connection, lets it end once the peer has heard of that and its calls are over, and cuts them off
+   * where they take too long. If it only ended, calls that were sent before the peer knew would fail.
    */
   #close(session: ServerHttp2Session, cutOff: () => void = () => {}): void {
     const live = this.#live.get(session);
@@ -107,14 +101,14 @@ export class Sessions {
     session.once("close", () => clearTimeout(limit));
     if (live.closing || session.destroyed) return;
     live.closing = true;
-    session.goaway(constants.NGHTTP2_NO_ERROR, everyStream);
     const close = () => {
       clearTimeout(late);
       if (!session.destroyed) session.close();
     };
     const late = setTimeout(close, roundTrip);
     session.once("close", () => clearTimeout(late));
-    session.ping(close);
+    // A GOAWAY would do as well, had Node's HTTP/2 not the habit of reading nothing after it while no call is in flight.
+    session.settings({ maxConcurrentStreams: 0 }, close);
   }
 }
 

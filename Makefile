@@ -33,10 +33,16 @@ test-languages: # Those whose toolchain is there.
 	$(call with,$(PYTHON),Python,test-python)
 
 .PHONY: test-typescript
-test-typescript: node_modules/.package-lock.json protos ## Lint, build and test the TypeScript library and its example.
+test-typescript: node_modules/.package-lock.json protos build ## Lint, build and test the TypeScript library and its example.
 	npm run lint
 	npm run build
 	npm test
+
+.PHONY: typescript-package
+typescript-package: node_modules/.package-lock.json protos ## Build bin/intentgate-service.tgz, the TypeScript library as npm takes it.
+	@mkdir -p bin
+	npm pack --workspace services/typescript --pack-destination bin
+	mv bin/intentgate-service-*.tgz bin/intentgate-service.tgz
 
 # What package-lock.json pins, each by its hash. No package has an install script.
 node_modules/.package-lock.json: package-lock.json

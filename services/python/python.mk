@@ -30,14 +30,16 @@ generated-python: protos $(VENV)/.from-requirements
 	$(call same,python)
 
 # The projects, as links to their folders.
-PYTHON_PROJECTS := services/python
+PYTHON_PROJECTS := services/python services/stores
 $(VENV)/.from-projects: $(VENV)/.from-requirements $(PYTHON_PROJECTS:%=%/pyproject.toml)
 	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation $(PYTHON_PROJECTS:%=-e %)
 	@touch $@
 
 .PHONY: test-python
 test-python: $(VENV)/.from-projects ## Lint, check and test the Python library and its example.
-	$(VENV)/bin/ruff format --check --quiet services/python
-	$(VENV)/bin/ruff check --quiet services/python
+	$(VENV)/bin/ruff format --check --quiet $(PYTHON_PROJECTS)
+	$(VENV)/bin/ruff check --quiet $(PYTHON_PROJECTS)
 	cd services/python && $(CURDIR)/$(VENV)/bin/mypy src/intentgate tests
+	cd services/stores && $(CURDIR)/$(VENV)/bin/mypy src/stores tests
 	cd services/python && $(CURDIR)/$(VENV)/bin/pytest
+	cd services/stores && $(CURDIR)/$(VENV)/bin/pytest

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 from authority import Authority, Issued
-
 from intentgate import Config, Server
 from intentgate.descriptors import Register
 from intentgate.v1 import caller_pb2, intent_service_pb2, intent_service_pb2_grpc, platform_pb2

@@ -13,7 +13,6 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
 from harness import GATEWAY, REPORTS, Harness, fulfil
-
 from intentgate import Files
 from intentgate.conformance.v1 import probe_service_pb2, probe_service_pb2_grpc
 from intentgate.v1 import annotations_pb2, intent_service_pb2, intent_service_pb2_grpc

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from authority import Authority, write
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
-
 from intentgate import Files
 from intentgate.identity import Identity
 from intentgate.line import Log

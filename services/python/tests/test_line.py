@@ -3,7 +3,6 @@ import logging
 
 import grpc
 import pytest
-
 from intentgate import Formatter
 from intentgate.chain import code_name
 from intentgate.line import Duration, Log

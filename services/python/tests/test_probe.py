@@ -5,7 +5,6 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from harness import CALLER, GATEWAY, Harness, ref
-
 from intentgate import outgoing_metadata
 from intentgate.conformance.v1 import probe_service_pb2 as pb
 from intentgate.conformance.v1 import probe_service_pb2_grpc as pb_grpc

@@ -9,7 +9,6 @@ import grpc
 import pytest
 from authority import Authority, write
 from harness import REPORTS, RESPONSE, Harness, fulfil, fulfilling
-
 from intentgate import Channel, Server
 
 

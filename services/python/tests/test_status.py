@@ -1,6 +1,5 @@
 import grpc
 import pytest
-
 from intentgate import StatusError, in_language, refuse
 
 TEXTS = {"en": "English", "de": "Deutsch", "pt-BR": "Português"}

@@ -16,7 +16,6 @@ import pytest
 from authority import SERVER, Authority, Issued, write
 from google.protobuf import json_format
 from harness import REQUEST, RESPONSE, Harness, fulfil, fulfilling
-
 from intentgate import Call, Peer, RequestKey, current_call, outgoing_metadata, request_id
 from intentgate.caller import Policy, Refusal
 from intentgate.v1 import caller_pb2

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from intentgate.v1 import platform_pb2 as intentgate_dot_v1_dot_platform__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19intentgate/v1/reply.proto\x12\rintentgate.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cintentgate/v1/platform.proto\"\xbf\x13\n\x05Reply\x12\x14\n\x05texts\x18\x01 \x03(\tR\x05texts\x12\x38\n\x08messages\x18\x02 \x03(\x0b\x32\x1c.intentgate.v1.Reply.MessageR\x08messages\x12\x31\n\x07payload\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructR\x07payload\x12\x46\n\x12session_parameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x11sessionParameters\x12\x38\n\x08\x63ontexts\x18\x05 \x03(\x0b\x32\x1c.intentgate.v1.Reply.ContextR\x08\x63ontexts\x12\x41\n\x0e\x66ollowup_event\x18\x06 \x01(\x0b\x32\x1a.intentgate.v1.Reply.EventR\rfollowupEvent\x12!\n\x0btarget_page\x18\x07 \x01(\tH\x00R\ntargetPage\x12!\n\x0btarget_flow\x18\x08 \x01(\tH\x00R\ntargetFlow\x12K\n\x0f\x66orm_parameters\x18\t \x03(\x0b\x32\".intentgate.v1.Reply.FormParameterR\x0e\x66ormParameters\x12X\n\x14session_entity_types\x18\n \x03(\x0b\x32&.intentgate.v1.Reply.SessionEntityTypeR\x12sessionEntityTypes\x12I\n\x0emerge_behavior\x18\x0b \x01(\x0e\x32\".intentgate.v1.Reply.MergeBehaviorR\rmergeBehavior\x12#\n\rtransfer_call\x18\x0c \x01(\tR\x0ctransferCall\x12S\n\x12live_agent_handoff\x18\r \x01(\x0b\x32%.intentgate.v1.Reply.LiveAgentHandoffR\x10liveAgentHandoff\x12\'\n\x0f\x65nd_interaction\x18\x0e \x01(\x08R\x0e\x65ndInteraction\x1a\xaa\x03\n\x07Message\x12/\n\x04text\x18\x01 \x01(\x0b\x32\x19.intentgate.v1.Reply.TextH\x00R\x04text\x12\x14\n\x04ssml\x18\x02 \x01(\tH\x00R\x04ssml\x12\x1d\n\taudio_uri\x18\x03 \x01(\tH\x00R\x08\x61udioUri\x12\x32\n\x05image\x18\x04 \x01(\x0b\x32\x1a.intentgate.v1.Reply.ImageH\x00R\x05image\x12/\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32\x19.intentgate.v1.Reply.CardH\x00R\x04\x63\x61rd\x12H\n\rquick_replies\x18\x06 \x01(\x0b\x32!.intentgate.v1.Reply.QuickRepliesH\x00R\x0cquickReplies\x12\x33\n\x07payload\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructH\x00R\x07payload\x12\x18\n\x07\x63hannel\x18\x08 \x01(\tR\x07\x63hannel\x12\x33\n\x08platform\x18\t \x01(\x0e\x32\x17.intentgate.v1.PlatformR\x08platformB\x06\n\x04kind\x1a\"\n\x04Text\x12\x1a\n\x08variants\x18\x01 \x03(\tR\x08variants\x1aH\n\x05Image\x12\x10\n\x03uri\x18\x01 \x01(\tR\x03uri\x12-\n\x12\x61\x63\x63\x65ssibility_text\x18\x02 \x01(\tR\x11\x61\x63\x63\x65ssibilityText\x1a\x8c\x01\n\x04\x43\x61rd\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12\x1a\n\x08subtitle\x18\x02 \x01(\tR\x08subtitle\x12\x1b\n\timage_uri\x18\x03 \x01(\tR\x08imageUri\x12\x35\n\x07\x62uttons\x18\x04 \x03(\x0b\x32\x1b.intentgate.v1.Reply.ButtonR\x07\x62uttons\x1a\x38\n\x06\x42utton\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n\x08postback\x18\x02 \x01(\tR\x08postback\x1a>\n\x0cQuickReplies\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12\x18\n\x07replies\x18\x02 \x03(\tR\x07replies\x1ar\n\x07\x43ontext\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08lifespan\x18\x02 \x01(\x05R\x08lifespan\x12\x37\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructR\nparameters\x1ap\n\x05\x45vent\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x37\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructR\nparameters\x1ak\n\rFormParameter\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12,\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueR\x05value\x12\x18\n\x07invalid\x18\x03 \x01(\x08R\x07invalid\x1a\xe0\x02\n\x11SessionEntityType\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12G\n\x04mode\x18\x02 \x01(\x0e\x32\x33.intentgate.v1.Reply.SessionEntityType.OverrideModeR\x04mode\x12I\n\x08\x65ntities\x18\x03 \x03(\x0b\x32-.intentgate.v1.Reply.SessionEntityType.EntityR\x08\x65ntities\x1a:\n\x06\x45ntity\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\x12\x1a\n\x08synonyms\x18\x02 \x03(\tR\x08synonyms\"g\n\x0cOverrideMode\x12\x1d\n\x19OVERRIDE_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16OVERRIDE_MODE_OVERRIDE\x10\x01\x12\x1c\n\x18OVERRIDE_MODE_SUPPLEMENT\x10\x02\x1aG\n\x10LiveAgentHandoff\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\"f\n\rMergeBehavior\x12\x1e\n\x1aMERGE_BEHAVIOR_UNSPECIFIED\x10\x00\x12\x19\n\x15MERGE_BEHAVIOR_APPEND\x10\x01\x12\x1a\n\x16MERGE_BEHAVIOR_REPLACE\x10\x02\x42\x08\n\x06targetB_\n\x17io.github.intentgate.v1P\x01ZBgithub.com/intentgate/intentgate/gen/go/intentgate/v1;intentgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19intentgate/v1/reply.proto\x12\rintentgate.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1cintentgate/v1/platform.proto\"\xaf\x14\n\x05Reply\x12\x14\n\x05texts\x18\x01 \x03(\tR\x05texts\x12\x38\n\x08messages\x18\x02 \x03(\x0b\x32\x1c.intentgate.v1.Reply.MessageR\x08messages\x12\x31\n\x07payload\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructR\x07payload\x12\x36\n\nes_payload\x18\x0f \x01(\x0b\x32\x17.google.protobuf.StructR\tesPayload\x12\x36\n\ncx_payload\x18\x10 \x01(\x0b\x32\x17.google.protobuf.StructR\tcxPayload\x12\x46\n\x12session_parameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x11sessionParameters\x12\x38\n\x08\x63ontexts\x18\x05 \x03(\x0b\x32\x1c.intentgate.v1.Reply.ContextR\x08\x63ontexts\x12\x41\n\x0e\x66ollowup_event\x18\x06 \x01(\x0b\x32\x1a.intentgate.v1.Reply.EventR\rfollowupEvent\x12!\n\x0btarget_page\x18\x07 \x01(\tH\x00R\ntargetPage\x12!\n\x0btarget_flow\x18\x08 \x01(\tH\x00R\ntargetFlow\x12K\n\x0f\x66orm_parameters\x18\t \x03(\x0b\x32\".intentgate.v1.Reply.FormParameterR\x0e\x66ormParameters\x12X\n\x14session_entity_types\x18\n \x03(\x0b\x32&.intentgate.v1.Reply.SessionEntityTypeR\x12sessionEntityTypes\x12I\n\x0emerge_behavior\x18\x0b \x01(\x0e\x32\".intentgate.v1.Reply.MergeBehaviorR\rmergeBehavior\x12#\n\rtransfer_call\x18\x0c \x01(\tR\x0ctransferCall\x12S\n\x12live_agent_handoff\x18\r \x01(\x0b\x32%.intentgate.v1.Reply.LiveAgentHandoffR\x10liveAgentHandoff\x12\'\n\x0f\x65nd_interaction\x18\x0e \x01(\x08R\x0e\x65ndInteraction\x1a\xaa\x03\n\x07Message\x12/\n\x04text\x18\x01 \x01(\x0b\x32\x19.intentgate.v1.Reply.TextH\x00R\x04text\x12\x14\n\x04ssml\x18\x02 \x01(\tH\x00R\x04ssml\x12\x1d\n\taudio_uri\x18\x03 \x01(\tH\x00R\x08\x61udioUri\x12\x32\n\x05image\x18\x04 \x01(\x0b\x32\x1a.intentgate.v1.Reply.ImageH\x00R\x05image\x12/\n\x04\x63\x61rd\x18\x05 \x01(\x0b\x32\x19.intentgate.v1.Reply.CardH\x00R\x04\x63\x61rd\x12H\n\rquick_replies\x18\x06 \x01(\x0b\x32!.intentgate.v1.Reply.QuickRepliesH\x00R\x0cquickReplies\x12\x33\n\x07payload\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructH\x00R\x07payload\x12\x18\n\x07\x63hannel\x18\x08 \x01(\tR\x07\x63hannel\x12\x33\n\x08platform\x18\t \x01(\x0e\x32\x17.intentgate.v1.PlatformR\x08platformB\x06\n\x04kind\x1a\"\n\x04Text\x12\x1a\n\x08variants\x18\x01 \x03(\tR\x08variants\x1aH\n\x05Image\x12\x10\n\x03uri\x18\x01 \x01(\tR\x03uri\x12-\n\x12\x61\x63\x63\x65ssibility_text\x18\x02 \x01(\tR\x11\x61\x63\x63\x65ssibilityText\x1a\x8c\x01\n\x04\x43\x61rd\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12\x1a\n\x08subtitle\x18\x02 \x01(\tR\x08subtitle\x12\x1b\n\timage_uri\x18\x03 \x01(\tR\x08imageUri\x12\x35\n\x07\x62uttons\x18\x04 \x03(\x0b\x32\x1b.intentgate.v1.Reply.ButtonR\x07\x62uttons\x1a\x38\n\x06\x42utton\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n\x08postback\x18\x02 \x01(\tR\x08postback\x1a>\n\x0cQuickReplies\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12\x18\n\x07replies\x18\x02 \x03(\tR\x07replies\x1ar\n\x07\x43ontext\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08lifespan\x18\x02 \x01(\x05R\x08lifespan\x12\x37\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructR\nparameters\x1ap\n\x05\x45vent\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x37\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructR\nparameters\x1ak\n\rFormParameter\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12,\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueR\x05value\x12\x18\n\x07invalid\x18\x03 \x01(\x08R\x07invalid\x1a\xe0\x02\n\x11SessionEntityType\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12G\n\x04mode\x18\x02 \x01(\x0e\x32\x33.intentgate.v1.Reply.SessionEntityType.OverrideModeR\x04mode\x12I\n\x08\x65ntities\x18\x03 \x03(\x0b\x32-.intentgate.v1.Reply.SessionEntityType.EntityR\x08\x65ntities\x1a:\n\x06\x45ntity\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\x12\x1a\n\x08synonyms\x18\x02 \x03(\tR\x08synonyms\"g\n\x0cOverrideMode\x12\x1d\n\x19OVERRIDE_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16OVERRIDE_MODE_OVERRIDE\x10\x01\x12\x1c\n\x18OVERRIDE_MODE_SUPPLEMENT\x10\x02\x1aG\n\x10LiveAgentHandoff\x12\x33\n\x08metadata\x18\x01 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\"f\n\rMergeBehavior\x12\x1e\n\x1aMERGE_BEHAVIOR_UNSPECIFIED\x10\x00\x12\x19\n\x15MERGE_BEHAVIOR_APPEND\x10\x01\x12\x1a\n\x16MERGE_BEHAVIOR_REPLACE\x10\x02\x42\x08\n\x06targetB_\n\x17io.github.intentgate.v1P\x01ZBgithub.com/intentgate/intentgate/gen/go/intentgate/v1;intentgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,33 +35,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\027io.github.intentgate.v1P\001ZBgithub.com/intentgate/intentgate/gen/go/intentgate/v1;intentgatev1'
   _globals['_REPLY']._serialized_start=105
-  _globals['_REPLY']._serialized_end=2600
-  _globals['_REPLY_MESSAGE']._serialized_start=918
-  _globals['_REPLY_MESSAGE']._serialized_end=1344
-  _globals['_REPLY_TEXT']._serialized_start=1346
-  _globals['_REPLY_TEXT']._serialized_end=1380
-  _globals['_REPLY_IMAGE']._serialized_start=1382
-  _globals['_REPLY_IMAGE']._serialized_end=1454
-  _globals['_REPLY_CARD']._serialized_start=1457
-  _globals['_REPLY_CARD']._serialized_end=1597
-  _globals['_REPLY_BUTTON']._serialized_start=1599
-  _globals['_REPLY_BUTTON']._serialized_end=1655
-  _globals['_REPLY_QUICKREPLIES']._serialized_start=1657
-  _globals['_REPLY_QUICKREPLIES']._serialized_end=1719
-  _globals['_REPLY_CONTEXT']._serialized_start=1721
-  _globals['_REPLY_CONTEXT']._serialized_end=1835
-  _globals['_REPLY_EVENT']._serialized_start=1837
-  _globals['_REPLY_EVENT']._serialized_end=1949
-  _globals['_REPLY_FORMPARAMETER']._serialized_start=1951
-  _globals['_REPLY_FORMPARAMETER']._serialized_end=2058
-  _globals['_REPLY_SESSIONENTITYTYPE']._serialized_start=2061
-  _globals['_REPLY_SESSIONENTITYTYPE']._serialized_end=2413
-  _globals['_REPLY_SESSIONENTITYTYPE_ENTITY']._serialized_start=2250
-  _globals['_REPLY_SESSIONENTITYTYPE_ENTITY']._serialized_end=2308
-  _globals['_REPLY_SESSIONENTITYTYPE_OVERRIDEMODE']._serialized_start=2310
-  _globals['_REPLY_SESSIONENTITYTYPE_OVERRIDEMODE']._serialized_end=2413
-  _globals['_REPLY_LIVEAGENTHANDOFF']._serialized_start=2415
-  _globals['_REPLY_LIVEAGENTHANDOFF']._serialized_end=2486
-  _globals['_REPLY_MERGEBEHAVIOR']._serialized_start=2488
-  _globals['_REPLY_MERGEBEHAVIOR']._serialized_end=2590
+  _globals['_REPLY']._serialized_end=2712
+  _globals['_REPLY_MESSAGE']._serialized_start=1030
+  _globals['_REPLY_MESSAGE']._serialized_end=1456
+  _globals['_REPLY_TEXT']._serialized_start=1458
+  _globals['_REPLY_TEXT']._serialized_end=1492
+  _globals['_REPLY_IMAGE']._serialized_start=1494
+  _globals['_REPLY_IMAGE']._serialized_end=1566
+  _globals['_REPLY_CARD']._serialized_start=1569
+  _globals['_REPLY_CARD']._serialized_end=1709
+  _globals['_REPLY_BUTTON']._serialized_start=1711
+  _globals['_REPLY_BUTTON']._serialized_end=1767
+  _globals['_REPLY_QUICKREPLIES']._serialized_start=1769
+  _globals['_REPLY_QUICKREPLIES']._serialized_end=1831
+  _globals['_REPLY_CONTEXT']._serialized_start=1833
+  _globals['_REPLY_CONTEXT']._serialized_end=1947
+  _globals['_REPLY_EVENT']._serialized_start=1949
+  _globals['_REPLY_EVENT']._serialized_end=2061
+  _globals['_REPLY_FORMPARAMETER']._serialized_start=2063
+  _globals['_REPLY_FORMPARAMETER']._serialized_end=2170
+  _globals['_REPLY_SESSIONENTITYTYPE']._serialized_start=2173
+  _globals['_REPLY_SESSIONENTITYTYPE']._serialized_end=2525
+  _globals['_REPLY_SESSIONENTITYTYPE_ENTITY']._serialized_start=2362
+  _globals['_REPLY_SESSIONENTITYTYPE_ENTITY']._serialized_end=2420
+  _globals['_REPLY_SESSIONENTITYTYPE_OVERRIDEMODE']._serialized_start=2422
+  _globals['_REPLY_SESSIONENTITYTYPE_OVERRIDEMODE']._serialized_end=2525
+  _globals['_REPLY_LIVEAGENTHANDOFF']._serialized_start=2527
+  _globals['_REPLY_LIVEAGENTHANDOFF']._serialized_end=2598
+  _globals['_REPLY_MERGEBEHAVIOR']._serialized_start=2600
+  _globals['_REPLY_MERGEBEHAVIOR']._serialized_end=2702
 # @@protoc_insertion_point(module_scope)

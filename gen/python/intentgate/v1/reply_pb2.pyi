@@ -290,7 +290,7 @@ class Reply(_message.Message):
         name: _builtins.str
         """The event's name, such as `order-not-found`."""
         language: _builtins.str
-        """The language; empty for the turn's."""
+        """The language; empty for the turn's. Dialogflow documents that it ignores it and keeps to that of the turn."""
         @_builtins.property
         def parameters(self) -> _struct_pb2.Struct:
             """The event's parameters."""
@@ -442,6 +442,8 @@ class Reply(_message.Message):
     TEXTS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    ES_PAYLOAD_FIELD_NUMBER: _builtins.int
+    CX_PAYLOAD_FIELD_NUMBER: _builtins.int
     SESSION_PARAMETERS_FIELD_NUMBER: _builtins.int
     CONTEXTS_FIELD_NUMBER: _builtins.int
     FOLLOWUP_EVENT_FIELD_NUMBER: _builtins.int
@@ -454,15 +456,19 @@ class Reply(_message.Message):
     LIVE_AGENT_HANDOFF_FIELD_NUMBER: _builtins.int
     END_INTERACTION_FIELD_NUMBER: _builtins.int
     target_page: _builtins.str
-    """A page, such as `pages/END_SESSION`."""
+    """A page, such as `pages/START_PAGE`."""
     target_flow: _builtins.str
     """A flow."""
     merge_behavior: Global___Reply.MergeBehavior.ValueType
-    """CX: whether the messages join those of the agent or replace them."""
+    """CX: whether the messages join those of the agent or replace them. On ES they always replace them, and a reply without
+    messages leaves them standing.
+    """
     transfer_call: _builtins.str
     """A telephone number in E.164 format to transfer the call to. ES: v2beta1 only."""
     end_interaction: _builtins.bool
-    """The conversation is over. ES: v2beta1 only. CX: go to a page that ends the session with target_page."""
+    """The conversation is over. ES: v2beta1 only. CX: it goes to `pages/END_SESSION`, unless there is a target, which then
+    is where it goes.
+    """
     @_builtins.property
     def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Said first, one message each."""
@@ -474,6 +480,14 @@ class Reply(_message.Message):
     @_builtins.property
     def payload(self) -> _struct_pb2.Struct:
         """Data for the integration or the API caller, beside the messages."""
+
+    @_builtins.property
+    def es_payload(self) -> _struct_pb2.Struct:
+        """The same for ES alone, in place of payload; an empty one: none there."""
+
+    @_builtins.property
+    def cx_payload(self) -> _struct_pb2.Struct:
+        """The same for CX alone, in place of payload; an empty one: none there."""
 
     @_builtins.property
     def session_parameters(self) -> _struct_pb2.Struct:
@@ -509,6 +523,8 @@ class Reply(_message.Message):
         texts: _abc.Iterable[_builtins.str] | None = ...,
         messages: _abc.Iterable[Global___Reply.Message] | None = ...,
         payload: _struct_pb2.Struct | None = ...,
+        es_payload: _struct_pb2.Struct | None = ...,
+        cx_payload: _struct_pb2.Struct | None = ...,
         session_parameters: _struct_pb2.Struct | None = ...,
         contexts: _abc.Iterable[Global___Reply.Context] | None = ...,
         followup_event: Global___Reply.Event | None = ...,
@@ -521,9 +537,9 @@ class Reply(_message.Message):
         live_agent_handoff: Global___Reply.LiveAgentHandoff | None = ...,
         end_interaction: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["followup_event", b"followup_event", "live_agent_handoff", b"live_agent_handoff", "payload", b"payload", "session_parameters", b"session_parameters", "target", b"target", "target_flow", b"target_flow", "target_page", b"target_page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cx_payload", b"cx_payload", "es_payload", b"es_payload", "followup_event", b"followup_event", "live_agent_handoff", b"live_agent_handoff", "payload", b"payload", "session_parameters", b"session_parameters", "target", b"target", "target_flow", b"target_flow", "target_page", b"target_page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contexts", b"contexts", "end_interaction", b"end_interaction", "followup_event", b"followup_event", "form_parameters", b"form_parameters", "live_agent_handoff", b"live_agent_handoff", "merge_behavior", b"merge_behavior", "messages", b"messages", "payload", b"payload", "session_entity_types", b"session_entity_types", "session_parameters", b"session_parameters", "target", b"target", "target_flow", b"target_flow", "target_page", b"target_page", "texts", b"texts", "transfer_call", b"transfer_call"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contexts", b"contexts", "cx_payload", b"cx_payload", "end_interaction", b"end_interaction", "es_payload", b"es_payload", "followup_event", b"followup_event", "form_parameters", b"form_parameters", "live_agent_handoff", b"live_agent_handoff", "merge_behavior", b"merge_behavior", "messages", b"messages", "payload", b"payload", "session_entity_types", b"session_entity_types", "session_parameters", b"session_parameters", "target", b"target", "target_flow", b"target_flow", "target_page", b"target_page", "texts", b"texts", "transfer_call", b"transfer_call"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_target: _TypeAlias = _typing.Literal["target_page", "target_flow"]  # noqa: Y015
     _WhichOneofArgType_target: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015

@@ -289,7 +289,7 @@ class CancelOrderResponse(_message.Message):
     text: _builtins.str
     """The question in words."""
     order_to_cancel: _builtins.str
-    """The order that a yes would be about, which the conversation remembers. Absent: none, and it forgets any."""
+    """The order that a yes would be about, which the conversation remembers."""
     @_builtins.property
     def reply(self) -> _reply_pb2.Reply:
         """What else an agent needs to take a yes or a no; absent for programs."""

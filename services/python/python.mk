@@ -10,11 +10,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Everything that Python is generated, checked and tested with, at the versions and hashes of the lock file. It is kept in
 # $(VENV)/wheels, from where the test of the README installs.
 $(VENV)/.from-requirements: $(REQUIREMENTS)
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip download --quiet --require-hashes --no-deps --only-binary :all: -d $(VENV)/wheels -r $(REQUIREMENTS)
-	$(VENV)/bin/pip install --quiet --no-index --no-deps $(VENV)/wheels/*.whl
-	@touch $@
+	@if cmp --silent $(REQUIREMENTS) $@; then touch $@; else set -x; \
+	  rm -rf $(VENV); \
+	  $(PYTHON) -m venv $(VENV); \
+	  $(VENV)/bin/pip download --quiet --require-hashes --no-deps --only-binary :all: -d $(VENV)/wheels -r $(REQUIREMENTS); \
+	  $(VENV)/bin/pip install --quiet --no-index --no-deps $(VENV)/wheels/*.whl; \
+	  cp $(REQUIREMENTS) $@; fi
 
 .PHONY: lock-python
 lock-python: $(VENV)/.from-requirements ## Write services/python/requirements.txt anew (UPGRADE=--upgrade for newer versions).

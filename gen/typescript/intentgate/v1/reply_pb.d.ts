@@ -43,6 +43,20 @@ export declare type Reply = Message<"intentgate.v1.Reply"> & {
   payload?: JsonObject | undefined;
 
   /**
+   * The same for ES alone, in place of payload; an empty one: none there.
+   *
+   * @generated from field: google.protobuf.Struct es_payload = 15;
+   */
+  esPayload?: JsonObject | undefined;
+
+  /**
+   * The same for CX alone, in place of payload; an empty one: none there.
+   *
+   * @generated from field: google.protobuf.Struct cx_payload = 16;
+   */
+  cxPayload?: JsonObject | undefined;
+
+  /**
    * Parameters to remember for the rest of the conversation, by name; null forgets one.
    *
    * CX: session parameters. ES: parameters of one context that the gateway keeps for this service, merged with what
@@ -68,13 +82,14 @@ export declare type Reply = Message<"intentgate.v1.Reply"> & {
 
   /**
    * CX: where the conversation goes on. Written relative to the agent, such as `flows/F/pages/P` or
-   * `flows/F`, or to the current flow, such as `pages/P`; the gateway completes it. A full resource name is kept.
+   * `flows/F`, or to the current flow, such as `pages/P`; the gateway completes it. A full resource name is kept, if it is
+   * of the same agent.
    *
    * @generated from oneof intentgate.v1.Reply.target
    */
   target: {
     /**
-     * A page, such as `pages/END_SESSION`.
+     * A page, such as `pages/START_PAGE`.
      *
      * @generated from field: string target_page = 7;
      */
@@ -105,7 +120,8 @@ export declare type Reply = Message<"intentgate.v1.Reply"> & {
   sessionEntityTypes: Reply_SessionEntityType[];
 
   /**
-   * CX: whether the messages join those of the agent or replace them.
+   * CX: whether the messages join those of the agent or replace them. On ES they always replace them, and a reply without
+   * messages leaves them standing.
    *
    * @generated from field: intentgate.v1.Reply.MergeBehavior merge_behavior = 11;
    */
@@ -126,7 +142,8 @@ export declare type Reply = Message<"intentgate.v1.Reply"> & {
   liveAgentHandoff?: Reply_LiveAgentHandoff | undefined;
 
   /**
-   * The conversation is over. ES: v2beta1 only. CX: go to a page that ends the session with target_page.
+   * The conversation is over. ES: v2beta1 only. CX: it goes to `pages/END_SESSION`, unless there is a target, which then
+   * is where it goes.
    *
    * @generated from field: bool end_interaction = 14;
    */
@@ -419,7 +436,7 @@ export declare type Reply_Event = Message<"intentgate.v1.Reply.Event"> & {
   name: string;
 
   /**
-   * The language; empty for the turn's.
+   * The language; empty for the turn's. Dialogflow documents that it ignores it and keeps to that of the turn.
    *
    * @generated from field: string language = 2;
    */

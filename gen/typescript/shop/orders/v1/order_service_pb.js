@@ -139,8 +139,9 @@ export const OrderStatus = /*@__PURE__*/
  * OrderService tells of orders, cancels them and takes goods back. The agents of the shop call it, and so do its other
  * programs.
  *
- * An order that there is not is NOT_FOUND, and one that is not in the right state FAILED_PRECONDITION; a LocalizedMessage in
- * the details says it to a user. Users themselves, who call through an agent, get no status but those words as the text.
+ * What it has to refuse is a status: INVALID_ARGUMENT where no order is named, NOT_FOUND for one that there is not,
+ * FAILED_PRECONDITION for one that is not in the right state. Its details say so in the user's language, name the field at fault,
+ * so that a form asks for it again, and have the conversation forget a question that has no answer any more.
  *
  * @generated from service shop.orders.v1.OrderService
  */

@@ -1,0 +1,359 @@
+package conformance_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/intentgate/intentgate/gateway/conformance"
+	"github.com/intentgate/intentgate/gateway/doctor"
+	conformancev1 "github.com/intentgate/intentgate/gen/go/intentgate/conformance/v1"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/caller"
+)
+
+var errInternal = status.Error(codes.Internal, "internal error")
+
+// on changes what one method of the probe is asked, or its context.
+func on[R proto.Message](change func(ctx context.Context, request R) (context.Context, error)) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (_ any, err error) {
+		if request, ok := req.(R); ok {
+			if ctx, err = change(ctx, request); err != nil {
+				return nil, err
+			}
+		}
+		return next(ctx, req)
+	}
+}
+
+// refusing changes the statuses of Refuse.
+func refusing(change func(request *conformancev1.RefuseRequest, s *status.Status) *status.Status) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (_ any, err error) {
+		request, ok := req.(*conformancev1.RefuseRequest)
+		if !ok {
+			return next(ctx, req)
+		}
+		defer func() {
+			if recover() != nil {
+				err = errInternal
+			}
+			err = change(request, status.Convert(err)).Err()
+		}()
+		return next(ctx, req)
+	}
+}
+
+// arriving changes the metadata before anybody sees them.
+func arriving(change func(metadata.MD)) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		change(md)
+		return next(metadata.NewIncomingContext(ctx, md), req)
+	}
+}
+
+// calling changes what the method learns of its caller.
+func calling[R proto.Message](change func(*caller.Call)) grpc.UnaryServerInterceptor {
+	return on(func(ctx context.Context, _ R) (context.Context, error) {
+		call, _ := caller.FromContext(ctx)
+		changed := *call
+		change(&changed)
+		return caller.NewContext(ctx, &changed), nil
+	})
+}
+
+// row is a service with one fault, and the checks that have to tell.
+type row struct {
+	broken
+
+	fails []string
+	saw   string // part of what the first of them saw
+	life  bool   // whether it is about the service's files or its end, which takes its time
+}
+
+func faults(t *testing.T) map[string]row {
+	t.Helper()
+	type (
+		echo = conformancev1.EchoRequest
+		once = conformancev1.OnceRequest
+		wait = conformancev1.WaitRequest
+	)
+	down := health.NewServer()
+	down.Shutdown()
+	few := make(chan struct{}, 32)
+	one := func(id string) []string { return []string{id} }
+	return map[string]row{
+		"nobody there": {broken{config: func(c *conformance.Config) { c.Target = "127.0.0.1:1" }}, one("reachable"), "refused", false},
+		"TLS 1.2":      {broken{tls: func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }}, one("tls_1_3"), "TLS 1.2", false},
+		"another name": {broken{config: func(c *conformance.Config) { c.ServerName = "other.internal" }}, one("server_certificate"), "service.internal", false},
+		"asks nobody":  {broken{tls: func(c *tls.Config) { c.ClientAuth = tls.NoClientCert }}, one("refuses_strangers"), "asks for no", false},
+		"without a certificate": {
+			broken{
+				tls:     func(c *tls.Config) { c.ClientAuth = tls.VerifyClientCertIfGiven },
+				strange: func(c *x509.Certificate) bool { return c == nil },
+			}, one("refuses_strangers"), "without a certificate hears OK", false,
+		},
+		"gateway on no list": {broken{policy: func(p *caller.Policy) { p.Asserting = another(t) }}, one("gateway_accepted"), "PermissionDenied", false},
+		"not serving":        {broken{health: down}, one("health"), "NOT_SERVING", false},
+		"no health":          {broken{noHealth: true}, one("health"), "Unimplemented", false},
+		"not believed":       {broken{policy: func(p *caller.Policy) { p.Allowed, p.Asserting = p.Asserting, nil }}, one("gateway_believed"), "PermissionDenied", false},
+		"all of the CA": {
+			broken{strange: func(c *x509.Certificate) bool { return slices.Contains(c.DNSNames, "unlisted.internal") }},
+			one("refuses_unlisted"), "health says OK to dns:unlisted.internal", false,
+		},
+		"open reflection": {broken{openReflection: true}, []string{"refuses_unlisted", "refuses_common_name"}, "reflection says OK", false},
+		"common names": {
+			broken{strange: func(c *x509.Certificate) bool { return c.Subject.CommonName == "gateway.internal" }},
+			one("refuses_common_name"), "health says OK", false,
+		},
+		"none allowed":      {broken{policy: func(p *caller.Policy) { p.Allowed = nil }}, one("allowed_caller"), "PermissionDenied", false},
+		"everybody asserts": {broken{policy: func(p *caller.Policy) { p.Asserting = append(p.Asserting, p.Allowed...) }}, one("forged_metadata"), "a caller: OK", false},
+		"the last one counts": {broken{outer: arriving(func(md metadata.MD) {
+			for key, values := range md {
+				md[key] = values[len(values)-1:]
+			}
+		})}, one("duplicate_metadata"), "intentgate-caller-bin: OK", false},
+		"half a caller is none": {broken{outer: arriving(func(md metadata.MD) {
+			if len(md[caller.MetadataCaller]) > 0 && len(md[caller.MetadataCall]) == 0 {
+				delete(md, caller.MetadataCaller)
+				delete(md, caller.MetadataRequestID)
+			}
+		})}, one("malformed_metadata"), "no call reference: OK", false},
+		"small headers":       {broken{options: []grpc.ServerOption{grpc.MaxHeaderListSize(8 << 10)}}, one("large_metadata"), "", false},
+		"unknown is internal": {broken{options: []grpc.ServerOption{grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return errInternal })}}, one("unknown_method"), "Internal", false},
+		"no reflection":       {broken{noReflection: true}, one("descriptors"), "no server reflection", false},
+		"half a descriptor set": {broken{config: func(c *conformance.Config) {
+			c.Descriptors = described(t, func(set *descriptorpb.FileDescriptorSet) { set.File = set.GetFile()[1:] })
+		}}, one("descriptors"), "", false},
+		"a bad annotation": {broken{config: func(c *conformance.Config) { c.Descriptors = described(t, addNameless) }}, one("intents"), "without a name", false},
+		"no annotations": {broken{config: func(c *conformance.Config) {
+			c.Descriptors = described(t, func(set *descriptorpb.FileDescriptorSet) {
+				last := set.GetFile()[len(set.GetFile())-1]
+				proto.ClearExtension(last.GetService()[0].GetMethod()[0].GetOptions(), intentgatev1.E_Intent)
+			})
+		}}, one("annotations"), "ProbeService.Echo has the options", false},
+		"the turn is lost":   {broken{inner: calling[*echo](func(c *caller.Call) { c.Ref = &intentgatev1.CallRef{RequestId: c.RequestID} })}, one("caller"), "the call reference", false},
+		"the key is changed": {broken{inner: calling[*echo](func(c *caller.Call) { c.RequestID += strings.Repeat("x", min(len(c.RequestID), 1)) })}, one("caller"), "the idempotency key", false},
+		"a made-up caller": {broken{inner: calling[*echo](func(c *caller.Call) {
+			if c.Direct() {
+				c.Caller = &intentgatev1.Caller{Platform: intentgatev1.Platform_PLATFORM_ES}
+			}
+		})}, one("direct_call"), "direct: false", false},
+		"no deadline": {broken{inner: on(func(ctx context.Context, _ *echo) (context.Context, error) { return context.WithoutCancel(ctx), nil })}, one("deadline"), "was told nothing", false},
+		"works on": {broken{inner: on(func(ctx context.Context, _ *wait) (context.Context, error) { return context.WithoutCancel(ctx), nil })},
+			[]string{"deadline", "cancellation"}, "END_WAITING", false},
+		"a code is changed": {broken{inner: refusing(func(_ *conformancev1.RefuseRequest, s *status.Status) *status.Status {
+			if s.Code() == codes.OutOfRange {
+				return status.New(codes.Unknown, s.Message())
+			}
+			return s
+		})}, one("status"), "Unknown", false},
+		"no Reply": {broken{inner: refusing(func(r *conformancev1.RefuseRequest, s *status.Status) *status.Status {
+			if r.GetReply() == nil {
+				return s
+			}
+			return status.New(s.Code(), s.Message())
+		})}, one("status"), "the details of FailedPrecondition", false},
+		"tells of crashes": {broken{inner: refusing(func(r *conformancev1.RefuseRequest, s *status.Status) *status.Status {
+			if r.GetCrash() {
+				return status.New(codes.Internal, r.GetMessage())
+			}
+			return s
+		})}, one("crash"), "swordfish", false},
+		"small requests": {broken{options: []grpc.ServerOption{grpc.MaxRecvMsgSize(1 << 20)}}, one("large_messages"), "3 MiB", false},
+		"nothing is an error": {broken{inner: on(func(ctx context.Context, r *wait) (context.Context, error) {
+			if proto.Size(r) == 0 {
+				return ctx, status.Error(codes.InvalidArgument, "missing")
+			}
+			return ctx, nil
+		})}, one("empty_messages"), "InvalidArgument", false},
+		"one plane": {broken{inner: on(func(ctx context.Context, r *echo) (context.Context, error) {
+			r.Text = strings.Map(func(r rune) rune { return min(r, '\uffff') }, r.GetText())
+			return ctx, nil
+		})}, one("unicode"), "a text", false},
+		"messages in ASCII": {broken{inner: refusing(func(_ *conformancev1.RefuseRequest, s *status.Status) *status.Status {
+			p := s.Proto()
+			p.Message = strings.Map(func(r rune) rune { return min(r, '\x7f') }, p.GetMessage())
+			return status.FromProto(p)
+		})}, one("unicode"), "instead of NotFound", false},
+		"doubles": {broken{inner: on(func(ctx context.Context, r *echo) (context.Context, error) {
+			r.Unsigned = uint64(float64(r.GetUnsigned()>>1)) << 1
+			return ctx, nil
+		})}, one("integers"), "", false},
+		"strict": {broken{inner: on(func(ctx context.Context, r *echo) (context.Context, error) {
+			if len(r.ProtoReflect().GetUnknown()) > 0 {
+				return ctx, status.Error(codes.InvalidArgument, "unknown field")
+			}
+			return ctx, nil
+		})}, one("unknown_fields"), "InvalidArgument", false},
+		"few at once": {broken{inner: on(func(ctx context.Context, _ *wait) (context.Context, error) {
+			select {
+			case few <- struct{}{}:
+				context.AfterFunc(ctx, func() { <-few })
+				return ctx, nil
+			case <-ctx.Done():
+				return ctx, ctx.Err()
+			}
+		})}, one("concurrency"), "while 64 calls wait", false},
+		"twice": {broken{inner: calling[*once](func(c *caller.Call) { c.RequestID = "" })}, one("idempotency"), "16 tries", false},
+
+		"the certificate of the start": {broken{keepCertificate: true}, one("certificate_reload"), "old certificate", true},
+		"a bad certificate":            {broken{brittle: true}, one("certificate_reload"), "with a bad new file", true},
+		"the authorities of the start": {broken{keepCA: true}, one("authority_reload"), "still let in", true},
+		"hangs up":                     {broken{stop: func(s *running) { s.server.Stop() }}, one("graceful_stop"), "8 of 8 calls in flight were cut off", true},
+		"forgets what it has taken":    {forgetful(), one("graceful_stop"), "calls were taken and not answered", true},
+		"stays":                        {broken{stop: func(*running) { select {} }}, one("graceful_stop"), "has not ended", true},
+	}
+}
+
+// forgetful ends as soon as those that were in flight when it was told to are answered, whatever has come since.
+func forgetful() broken {
+	const after = 20 // calls, so that those in flight have arrived
+	var inFlight sync.WaitGroup
+	var later atomic.Int32
+	over, end := make(chan struct{}), make(chan struct{})
+	return broken{
+		inner: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			switch req.(type) {
+			case *conformancev1.WaitRequest:
+				inFlight.Add(1)
+				defer inFlight.Done()
+			case *conformancev1.EchoRequest:
+				select {
+				case <-over:
+					if later.Add(1) == after {
+						close(end)
+						<-ctx.Done()
+					}
+				default:
+				}
+			}
+			return next(ctx, req)
+		},
+		stop: func(s *running) {
+			inFlight.Wait()
+			close(over)
+			<-end
+			s.server.Stop()
+		},
+	}
+}
+
+// described returns the descriptor set of the probe with a change.
+func described(t *testing.T, change func(*descriptorpb.FileDescriptorSet)) []byte {
+	t.Helper()
+	set := &descriptorpb.FileDescriptorSet{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i).FileDescriptor)
+		}
+		if !slices.ContainsFunc(set.GetFile(), func(f *descriptorpb.FileDescriptorProto) bool { return f.GetName() == file.Path() }) {
+			set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
+		}
+	}
+	add(conformancev1.File_intentgate_conformance_v1_probe_service_proto)
+	set, _ = proto.Clone(set).(*descriptorpb.FileDescriptorSet) // options are shared with the generated code
+	change(set)
+	encoded, err := proto.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded
+}
+
+// addNameless adds a method that claims an intent without a name.
+func addNameless(set *descriptorpb.FileDescriptorSet) {
+	options := &descriptorpb.MethodOptions{}
+	proto.SetExtension(options, intentgatev1.E_Intent, &intentgatev1.IntentOptions{DisplayName: []string{""}})
+	kind := proto.String(".intentgate.conformance.v1.WaitRequest")
+	set.File = append(set.File, &descriptorpb.FileDescriptorProto{
+		Name: proto.String("nameless.proto"), Package: proto.String("nameless"), Syntax: proto.String("proto3"),
+		Dependency: []string{conformancev1.File_intentgate_conformance_v1_probe_service_proto.Path()},
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name:   proto.String("Nameless"),
+			Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Do"), InputType: kind, OutputType: kind, Options: options}},
+		}},
+	})
+}
+
+// TestFaults breaks a service in one way each: the checks that are meant have to tell, and no others. Each check is meant by one.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	rows := faults(t)
+	meant := map[string]bool{}
+	var group sync.WaitGroup // most of the time is spent waiting
+	few := make(chan struct{}, 20)
+	var ids []string
+	for _, check := range conformance.Checks() {
+		if !slices.Contains([]string{"certificate_reload", "authority_reload", "graceful_stop"}, check.ID) {
+			ids = append(ids, check.ID)
+		}
+	}
+	quick := regexp.MustCompile("^(" + strings.Join(ids, "|") + ")$")
+	for name, row := range rows {
+		for _, id := range row.fails {
+			meant[id] = true
+		}
+		group.Go(func() {
+			few <- struct{}{}
+			defer func() { <-few }()
+			keys := newKeys(t)
+			service, address := row.run(t, keys)
+			config := settings(keys, address)
+			config.Process, config.Patience = service, 5*time.Second
+			if !row.life {
+				config.Run = quick
+			}
+			if row.config != nil {
+				row.config(&config)
+			}
+			report, err := config.Judge(t.Context())
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				return
+			}
+			var failed []string
+			told := false
+			for _, result := range report {
+				if result.Verdict != doctor.Failed {
+					continue
+				}
+				failed = append(failed, result.Check)
+				told = told || strings.Contains(result.Saw, row.saw)
+				if result.Wanted == "" || result.Remedy == "" || result.Relies == "" {
+					t.Errorf("%s: it says too little: %+v", name, result)
+				}
+			}
+			if !slices.Equal(failed, row.fails) || !told && row.fails != nil {
+				var text bytes.Buffer
+				_ = report.Findings().Print(&text)
+				t.Errorf("%s: failed %v, want %v, seeing %q\n%s", name, failed, row.fails, row.saw, &text)
+			}
+		})
+	}
+	group.Wait()
+	for _, check := range conformance.Checks() {
+		if !meant[check.ID] {
+			t.Errorf("no fault is meant for %s: can it fail?", check.ID)
+		}
+	}
+}

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package conformance
+
+import "os/exec"
+
+// group does nothing where there are none.
+func group(*exec.Cmd) {}
+
+// kill ends the process.
+func kill(command *exec.Cmd) { _ = command.Process.Kill() }

@@ -1,0 +1,197 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/doctor"
+	conformancev1 "github.com/intentgate/intentgate/gen/go/intentgate/conformance/v1"
+	"github.com/intentgate/intentgate/services/mtls"
+)
+
+// DefaultPatience is how long the kit waits where the configuration does not say.
+const DefaultPatience = 30 * time.Second
+
+// Config says which service is judged, and with what. Target, Gateway and Now are required.
+type Config struct {
+	// Target is where the service is, a gRPC name such as orders.internal:8443.
+	Target string
+	// ServerName is what the service's certificate must be issued to; empty: the host of the target.
+	ServerName string
+	// Gateway is a certificate that the service takes for the gateway's, and the service's CA.
+	Gateway mtls.Files
+	// Caller is the certificate of a program that may call for itself, and Unlisted that of one which may not, by a CA that the
+	// service knows. What takes one of them is skipped where its Cert is empty. Both trust the CA of Gateway.
+	Caller, Unlisted mtls.Files
+	// Keys made all of these, and the service's own; nil: somebody else did.
+	Keys *Keys
+	// Process is the service's; nil: nobody may stop it. What judges how it stops comes last.
+	Process Process
+	// Descriptors is a descriptor set of the service; nil: it is asked by reflection.
+	Descriptors []byte
+	// Run chooses checks by their ids; nil: all.
+	Run *regexp.Regexp
+	// RequireProbe fails what is skipped otherwise because the service does not serve the probe.
+	RequireProbe bool
+	// Patience is how long to wait for what has to come, such as an answer; 0 means DefaultPatience.
+	Patience time.Duration
+	// Now is the clock that certificates are compared with.
+	Now func() time.Time
+	// Progress is told of each result when it is there; nil: nobody is.
+	Progress func(Result)
+}
+
+// Process is a service that runs.
+type Process interface {
+	// Terminate asks it to stop, as SIGTERM does.
+	Terminate() error
+	// Wait returns when it has ended, with an error if that was not in order, or with the context's.
+	Wait(ctx context.Context) error
+}
+
+// Result is what came of a check.
+type Result struct {
+	doctor.Finding // about its kind
+
+	Relies  string  `json:"relies"` // on what the gateway relies
+	Seconds float64 `json:"seconds"`
+}
+
+// Report are the results, in the order of the checks.
+type Report []Result
+
+// Findings returns the results as a doctor's report.
+func (r Report) Findings() doctor.Report {
+	var findings doctor.Report
+	for _, result := range r {
+		findings = append(findings, result.Finding)
+	}
+	return findings
+}
+
+// MarshalJSON writes the report for programs: {"failed": false, "findings": […]}.
+func (r Report) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"failed": r.Findings().Failed(), "findings": append([]Result{}, r...)})
+}
+
+// Judge makes the checks. The error is that there is nothing to judge, or the context's; what is wrong with the service is in
+// the report.
+func (c Config) Judge(ctx context.Context) (Report, error) {
+	if c.Target == "" || c.Gateway.Cert == "" || c.Now == nil {
+		return nil, errors.New("conformance: Target, Gateway and Now are needed")
+	}
+	if c.ServerName == "" {
+		host, err := backend.ServerName(c.Target)
+		if err != nil {
+			return nil, err
+		}
+		c.ServerName = host
+	}
+	if c.Patience == 0 {
+		c.Patience = DefaultPatience
+	}
+	b := &bench{Config: c}
+	defer b.close()
+	b.hop = doctor.Hop{Target: c.Target, ServerName: c.ServerName, Files: c.Gateway, Now: c.Now}.Examine(ctx)
+	var report Report
+	for _, check := range checks {
+		if c.Run != nil && !c.Run.MatchString(check.ID) {
+			continue
+		}
+		result := b.make(ctx, check)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("the judgement was broken off: %w", ctx.Err())
+		}
+		if report = append(report, result); c.Progress != nil {
+			c.Progress(result)
+		}
+	}
+	if len(report) == 0 {
+		return nil, fmt.Errorf("no check has an id that %q finds; `intentgate conformance --list` lists them", c.Run)
+	}
+	return report, nil
+}
+
+// make makes one check.
+func (b *bench) make(ctx context.Context, check Check) Result {
+	start := time.Now()
+	saw, err := "", b.need(ctx, check)
+	if err == nil {
+		saw, err = check.judge(ctx, b)
+	}
+	var why skip
+	var other unfit
+	f := doctor.Fail(check.ID, "", check.Relies, check.Remedy)
+	switch {
+	case err == nil:
+		f = doctor.Pass(check.ID, "%s", saw)
+	case errors.Is(err, noProbe) && b.RequireProbe:
+		f.Saw, f.Remedy = err.Error(), "start the service with --probe, or do without --require-probe"
+	case errors.As(err, &why):
+		f = doctor.Skip(check.ID, why.Error())
+	case errors.As(err, &other):
+		f = other.Finding
+		f.Check = check.ID
+	default:
+		f.Saw = err.Error()
+	}
+	f.About = check.Kind()
+	return Result{Finding: f, Relies: check.Relies, Seconds: time.Since(start).Seconds()}
+}
+
+// need returns why a check cannot be made: who does not let the gateway in cannot be judged any further.
+func (b *bench) need(ctx context.Context, check Check) error {
+	if check.Remedy == "" { // one of the doctor's
+		return nil
+	}
+	for _, first := range checks {
+		if first.Remedy != "" || first.ID == "refuses_strangers" {
+			continue
+		}
+		if _, err := first.judge(ctx, b); err != nil {
+			return skip("not judged, since " + first.ID + " has failed")
+		}
+	}
+	if !check.Probe {
+		return nil
+	}
+	if b.probed == nil {
+		conn, err := b.gateway()
+		if err != nil {
+			return err
+		}
+		_, err = echo(ctx, b, conn, &conformancev1.EchoRequest{})
+		there := status.Code(err) != codes.Unimplemented
+		b.probed = &there
+	}
+	if !*b.probed {
+		return noProbe
+	}
+	return nil
+}
+
+// bench is a service under judgement.
+type bench struct {
+	Config
+
+	hop    doctor.Report
+	conns  []*grpc.ClientConn
+	main   *grpc.ClientConn // the gateway's
+	probed *bool            // whether there is a probe; nil: not known yet
+	set    []byte           // the descriptors; nil: not known yet
+}
+
+func (b *bench) close() {
+	for _, conn := range b.conns {
+		_ = conn.Close() // nobody calls any more
+	}
+}

@@ -3,11 +3,12 @@ package conversation
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/intentgate/intentgate/gateway/junit"
 )
 
 // Text tells of a result: a line where all was as expected, and all that was not; with every request and answer where that
@@ -123,72 +124,24 @@ func listed(v any) (lines []string) {
 	return lines
 }
 
-// JUnit's XML, as far as the programs that read it agree.
-type (
-	junitSuites struct {
-		XMLName xml.Name      `xml:"testsuites"`
-		Suites  []*junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Class   string        `xml:"classname,attr"`
-		Name    string        `xml:"name,attr"`
-		File    string        `xml:"file,attr"`
-		Line    int           `xml:"line,attr"`
-		Time    string        `xml:"time,attr"` // seconds
-		Failure *junitMessage `xml:"failure"`
-		Error   *junitMessage `xml:"error"`
-		Skipped *junitMessage `xml:"skipped"`
-	}
-	junitMessage struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
 // WriteJUnit writes results as JUnit XML: a suite a file, a case a conversation on a platform.
 func WriteJUnit(w io.Writer, results []*Result) error {
-	var all junitSuites
-	suites := map[string]*junitSuite{}
+	var suites []junit.Suite
 	for _, r := range results {
-		suite := suites[r.File]
-		if suite == nil {
-			suite = &junitSuite{Name: r.File}
-			suites[r.File], all.Suites = suite, append(all.Suites, suite)
+		i := slices.IndexFunc(suites, func(s junit.Suite) bool { return s.Name == r.File })
+		if i < 0 {
+			i, suites = len(suites), append(suites, junit.Suite{Name: r.File})
 		}
-		one := junitCase{
-			Class: r.File, Name: fmt.Sprintf("%s (%s)", r.Name, r.Platform), File: r.File, Line: r.Line,
-			Time: fmt.Sprintf("%.3f", r.Seconds),
-		}
-		suite.Tests++
+		one := junit.Case{Class: r.File, Name: fmt.Sprintf("%s (%s)", r.Name, r.Platform), File: r.File, Line: r.Line, Seconds: r.Seconds}
 		switch {
 		case r.Skipped != "":
-			suite.Skipped++
-			one.Skipped = &junitMessage{Message: r.Skipped}
+			one.Outcome, one.Message = junit.Skipped, r.Skipped
 		case r.Error != "":
-			suite.Errors++
-			one.Error = &junitMessage{r.Error, r.Text(false)}
+			one.Outcome, one.Message, one.Text = junit.Error, r.Error, r.Text(false)
 		case r.Failed():
-			suite.Failures++
-			one.Failure = &junitMessage{fmt.Sprintf("%d differences", r.differences()), r.Text(false)}
+			one.Outcome, one.Message, one.Text = junit.Failure, fmt.Sprintf("%d differences", r.differences()), r.Text(false)
 		}
-		suite.Cases = append(suite.Cases, one)
+		suites[i].Cases = append(suites[i].Cases, one)
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	encoder := xml.NewEncoder(w)
-	encoder.Indent("", "  ")
-	if err := encoder.Encode(all); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
+	return junit.Write(w, suites)
 }

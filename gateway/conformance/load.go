@@ -192,6 +192,11 @@ func gracefulStop(ctx context.Context, b *bench) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	ended, stop := context.WithCancel(ctx)
+	defer stop()
+	var load load
+	loaded := make(chan error, 1)
+	go func() { loaded <- atOnce(4, func(int) error { return load.call(ctx, ended, b, conn) }) }()
 	const inFlight, length = 8, 2 * time.Second
 	finished := make(chan error, inFlight)
 	err = atOnce(inFlight, func(int) error {
@@ -203,55 +208,60 @@ func gracefulStop(ctx context.Context, b *bench) (string, error) {
 		}()
 		return wait.until(ctx, conformancev1.WaitedResponse_END_WAITING)
 	})
+	if err == nil {
+		err = b.Process.Terminate()
+	}
 	if err != nil {
 		return "", err
 	}
-	if err := b.Process.Terminate(); err != nil {
-		return "", err
-	}
-	ended, stop := context.WithTimeout(ctx, b.Patience)
-	defer stop()
-	exited := make(chan error, 1)
-	go func() {
-		exited <- b.Process.Wait(ended)
-		stop()
-	}()
-	var answered, notTaken, lost atomic.Int32
-	var loss atomic.Value
-	_ = atOnce(4, func(int) error {
-		for ended.Err() == nil {
-			note := new(atomic.Bool)
-			_, err := echo(context.WithValue(ctx, written{}, note), b, conn, &conformancev1.EchoRequest{})
-			switch {
-			case err == nil:
-				answered.Add(1)
-			case status.Code(err) == codes.Unavailable && !note.Load():
-				notTaken.Add(1)
-				pause(ended, 20*time.Millisecond)
-			default:
-				lost.Add(1)
-				loss.Store(said(err).Error())
-			}
-			pause(ended, time.Millisecond)
-		}
-		return nil
-	})
+	waiting, cancel := context.WithTimeout(ctx, b.Patience)
+	defer cancel()
+	exit := b.Process.Wait(waiting)
+	stop()
+	<-loaded
 	var problems []error
-	cut := 0
+	var cut int
+	var why error
 	for range inFlight {
 		if err := <-finished; err != nil {
-			cut++
-			loss.Store(said(err).Error())
+			cut, why = cut+1, said(err)
 		}
 	}
 	if cut > 0 {
-		problems = append(problems, fmt.Errorf("%d of %d calls in flight were cut off: %v", cut, inFlight, loss.Load()))
+		problems = append(problems, fmt.Errorf("%d of %d calls in flight were cut off: %w", cut, inFlight, why))
 	}
-	if n := lost.Load(); n > 0 {
-		problems = append(problems, fmt.Errorf("%d calls were taken and not answered: %v", n, loss.Load()))
+	if n := load.lost.Load(); n > 0 {
+		problems = append(problems, fmt.Errorf("%d calls were taken and not answered: %v", n, load.why.Load()))
 	}
-	if err := <-exited; err != nil {
-		problems = append(problems, fmt.Errorf("the process: %w", err))
+	if exit != nil {
+		problems = append(problems, fmt.Errorf("the process: %w", exit))
 	}
-	return all(fmt.Sprintf("%d calls in flight and %d more were answered, %d not taken; the process has ended", inFlight, answered.Load(), notTaken.Load()), problems...)
+	return all(fmt.Sprintf("%d calls in flight and %d short ones were answered, %d not taken; the process has ended",
+		inFlight, load.answered.Load(), load.notTaken.Load()), problems...)
+}
+
+// load is what becomes of short calls.
+type load struct {
+	answered, notTaken, lost atomic.Int32
+	why                      atomic.Value // of the last that was lost: a text
+}
+
+// call calls one time after the other until the service has ended.
+func (l *load) call(ctx, ended context.Context, b *bench, conn *grpc.ClientConn) error {
+	for ended.Err() == nil {
+		onWire := new(atomic.Bool)
+		_, err := echo(context.WithValue(ctx, written{}, onWire), b, conn, &conformancev1.EchoRequest{})
+		switch {
+		case err == nil:
+			l.answered.Add(1)
+		case status.Code(err) == codes.Unavailable && !onWire.Load():
+			l.notTaken.Add(1)
+			pause(ended, 20*time.Millisecond)
+		default:
+			l.lost.Add(1)
+			l.why.Store(said(err).Error())
+		}
+		pause(ended, time.Millisecond)
+	}
+	return nil
 }

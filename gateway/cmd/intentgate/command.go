@@ -32,6 +32,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
   intentgate serve --config intentgate.yaml
   intentgate simulate --dev dev-certs …    # be Dialogflow
   intentgate test conversations/*.yaml     # play conversations from files
+  intentgate conformance --start …         # judge a service, in any language
   source <(intentgate completion bash)     # have the shell complete commands and flags`,
 		Version:       strings.TrimSpace(build().GetVersion() + " " + build().GetRevision()),
 		SilenceErrors: true, // main prints the one that run returns
@@ -54,7 +55,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newCheckCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newDemoCommand())
+	command.AddCommand(newServeCommand(), newCheckCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newConformanceCommand(), newDemoCommand())
 	return command
 }
 

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -14,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from harness import CALLER, GATEWAY, REPORTS, RESPONSE, Harness, fulfil, fulfilling, ref
 from intentgate import CutOffError, current_call, outgoing_metadata, refuse
 from intentgate.conformance.v1 import probe_service_pb2, probe_service_pb2_grpc
-from intentgate.descriptors import descriptor_set
+from intentgate.descriptors import descriptor_set, services
 from intentgate.probe import beside
 from intentgate.v1 import intent_service_pb2, intent_service_pb2_grpc, reply_pb2
 
@@ -123,6 +124,8 @@ def test_method_that_is_a_plain_function(harness: Harness, run: Any) -> None:
         seen.append((current_call().peer.names, threading.current_thread() is threading.main_thread()))
         if len(seen) == 2:
             context.abort(grpc.StatusCode.ALREADY_EXISTS, "twice")
+        if len(seen) == 3:
+            context.abort_with_status(SimpleNamespace(code=grpc.StatusCode.ABORTED, details="thrice", trailing_metadata=()))
         return RESPONSE
 
     async def case() -> None:
@@ -130,9 +133,11 @@ def test_method_that_is_a_plain_function(harness: Harness, run: Any) -> None:
             await fulfil(channel)
             error = await ended(fulfil(channel))
             assert (error.code(), error.details()) == (grpc.StatusCode.ALREADY_EXISTS, "twice")
+            error = await ended(fulfil(channel))
+            assert (error.code(), error.details()) == (grpc.StatusCode.ABORTED, "thrice")
 
     run(case())
-    assert seen == [((REPORTS,), False)] * 2
+    assert seen == [((REPORTS,), False)] * 3
 
 
 def test_abort_and_set_code_of_the_context(harness: Harness, run: Any) -> None:
@@ -368,6 +373,28 @@ def test_streams(harness: Harness, run: Any) -> None:
                 await channel.stream_unary("/s.S/Count")(iter([]), timeout=10)
 
     run(case())
+    assert "service s.S is not described; import the _pb2" in harness.lines("Service cannot be reflected")[0]["error"]
+    with pytest.raises(ValueError, match="is not described"):
+        descriptor_set(services(Streams.register))
+
+
+def test_connections_of_age_end_without_losing_calls(harness: Harness, run: Any) -> None:
+    peers: set[str] = set()
+
+    async def note(_request: object, context: Any) -> Any:
+        peers.add(context.peer())
+        return RESPONSE
+
+    async def case() -> None:
+        async with (
+            harness.serve(fulfilling(note), max_connection_age=0.2) as server,
+            harness.channel(server, REPORTS) as channel,
+        ):
+            while len(peers) < 3:
+                await asyncio.gather(*(fulfil(channel) for _ in range(10)))
+
+    run(case())
+    assert {line["code"] for line in harness.lines()} == {"OK"}
 
 
 def test_a_port_is_one_servers(harness: Harness, run: Any) -> None:

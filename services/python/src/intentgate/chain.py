@@ -166,6 +166,9 @@ class _ThreadContext:
             self._context.set_trailing_metadata(trailing_metadata)
         raise StatusError(code, details)
 
+    def abort_with_status(self, status: grpc.Status) -> NoReturn:
+        self.abort(status.code, status.details, status.trailing_metadata)
+
 
 class _Line:
     """What becomes of a call, for the log."""

@@ -43,11 +43,23 @@ def services(register: Register, server: grpc.aio.Server | None = None) -> list[
     return noting.names
 
 
+def file_of(service: str) -> FileDescriptor:
+    """Returns the file that declares a service.
+
+    Raises:
+        ValueError: it is not there. The generated code of a service does not import it where all messages are from other files.
+    """
+    try:
+        return descriptor_pool.Default().FindServiceByName(service).file
+    except KeyError:
+        raise ValueError(f"service {service} is not described; import the _pb2 module of its proto") from None
+
+
 def descriptor_set(names: Iterable[str]) -> bytes:
     """Returns a google.protobuf.FileDescriptorSet of services and of all that they import, imports first.
 
     Raises:
-        KeyError: a service whose generated code is not imported.
+        ValueError: a service whose descriptor is not there.
     """
     files: dict[str, FileDescriptor] = {}
 
@@ -57,9 +69,8 @@ def descriptor_set(names: Iterable[str]) -> bytes:
                 add(imported)
             files[file.name] = file
 
-    pool = descriptor_pool.Default()
     for name in names:
-        add(pool.FindServiceByName(name).file)
+        add(file_of(name))
     described = FileDescriptorSet()
     for file in files.values():
         described.file.add().ParseFromString(file.serialized_pb)

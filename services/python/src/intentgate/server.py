@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from intentgate import names
 from intentgate.caller import Policy
 from intentgate.chain import Chain
-from intentgate.descriptors import Register, services
+from intentgate.descriptors import Register, file_of, services
 from intentgate.identity import Files, Identity
 from intentgate.line import Log
 from intentgate.status import StatusError
@@ -108,6 +108,11 @@ class Server:
             ],
         )
         served = services(config.register, self._server)
+        for service in served:
+            try:
+                file_of(service)
+            except ValueError as problem:
+                self._log.warning("Service cannot be reflected", error=str(problem))
         self._health = _Health(served)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _add_reflection(served, self._server)

@@ -33,6 +33,7 @@ type Violation struct {
 	// Parameters are those of the turn that the value came from, best first, as the turn calls them; where one is missing,
 	// those that it would come from. Empty: it comes from no parameter.
 	Parameters []string
+	Rule       string // of buf.validate, that the value breaks; empty: it cannot be converted, or none is known
 	// Problem is what was seen and what was wanted. It holds no value of a field that is sensitive; of others it may
 	// hold what the user said.
 	Problem  string
@@ -68,7 +69,7 @@ func (m *Method) invalid(turn *dialogflow.Turn, broken []rules.Violation) *Inval
 	for i := range broken {
 		rule, sensitive := &broken[i], false
 		all[i], sensitive = m.field(turn, rule.Path)
-		all[i].Problem = rule.Message
+		all[i].Rule, all[i].Problem = rule.Rule, rule.Message
 		if rule.Made && sensitive || rule.Message == "" {
 			all[i].Problem = "breaks the rule " + rule.Rule
 		}

@@ -105,7 +105,7 @@ func TestRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			checker, err := rules.NewCompiler(now).Compile(c.message)
 			if checker != nil || err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
+				t.Fatalf("got %v, want %q", err, c.want)
 			}
 			for _, one := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint,errcheck // it is joined
 				if failed, ok := errors.AsType[*rules.Error](one); !ok || failed.Remedy == "" || failed.At == nil {

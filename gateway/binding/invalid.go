@@ -67,8 +67,9 @@ func (m *Method) Field(turn *dialogflow.Turn, path string) Violation {
 func (m *Method) invalid(turn *dialogflow.Turn, broken []rules.Violation) *InvalidError {
 	all := make([]Violation, len(broken))
 	for i := range broken {
-		rule, sensitive := &broken[i], false
-		all[i], sensitive = m.field(turn, rule.Path)
+		rule := &broken[i]
+		v, sensitive := m.field(turn, rule.Path)
+		all[i] = v
 		all[i].Rule, all[i].Problem = rule.Rule, rule.Message
 		if rule.Made && sensitive || rule.Message == "" {
 			all[i].Problem = "breaks the rule " + rule.Rule

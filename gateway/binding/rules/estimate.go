@@ -59,6 +59,7 @@ func input(s shape, bytes size) value {
 		v.size = exactly(scalarSize)
 	case anything:
 		v.count = math.Inf(1)
+	default:
 	}
 	return v
 }
@@ -169,6 +170,7 @@ func (e *estimator) field(of value, name string) value {
 				return of.part(&s)
 			}
 		}
+	default:
 	}
 	return of.part(nil)
 }

@@ -107,7 +107,7 @@ func TestRefused(t *testing.T) {
 			if checker != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("got %v, want %q", err, c.want)
 			}
-			for _, one := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint,errcheck // it is joined
+			for _, one := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errcheck // it is joined
 				if failed, ok := errors.AsType[*rules.Error](one); !ok || failed.Remedy == "" || failed.At == nil {
 					t.Errorf("got %v, want an Error with a remedy", one)
 				}

@@ -205,6 +205,8 @@ func TestConversationsRefused(t *testing.T) {
 		"a bad file":     {[]string{"--demo", good, bad}, bad + ":1:17: conversations[0]: nothing is expected"},
 		"no file":        {[]string{"--demo", good + ".not"}, "no such file"},
 		"a bad pattern":  {[]string{"--demo", good, "--run", "("}, "--run: "},
+		"no files":       {nil, "no files; want those of conversations"},
+		"no update":      {[]string{"--demo", good, "--run", "^$", "--update"}, "nothing was played"},
 		"nothing to run": {[]string{"--demo", good, "--run", "^$"}, "nothing was played"},
 		"no jobs":        {[]string{"--demo", good, "--jobs", "0"}, "--jobs 0: 1 or more is wanted"},
 		"no URL":         {[]string{"--url", "localhost:8443", good}, "https://host:port/path is wanted"},

@@ -58,7 +58,12 @@ was as expected, 1 if not, and 2 if a file is wrong or nothing could be played.`
   intentgate test conversations/*.yaml --junit report.xml --jobs 4
   intentgate test conversations/cancel.yaml --update
   intentgate test conversations/*.yaml --url https://localhost:8443/dialogflow/es --dev dev-certs`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return unplayable{errors.New("no files; want those of conversations, such as conversations/*.yaml")}
+			}
+			return nil
+		},
 		RunE: func(command *cobra.Command, args []string) error { return o.test(command, args) },
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
@@ -149,14 +154,6 @@ func (o *testOptions) test(command *cobra.Command, args []string) (err error) {
 	if err := o.writeJUnit(all); err != nil {
 		return unplayable{err}
 	}
-	if o.update {
-		return o.write(command, byFile, files)
-	}
-	return o.sum(command, all, time.Since(start))
-}
-
-// sum tells how many were as expected.
-func (o *testOptions) sum(command *cobra.Command, all []*conversation.Result, took time.Duration) error {
 	failed, skipped := 0, 0
 	for _, r := range all {
 		if r.Failed() {
@@ -169,7 +166,10 @@ func (o *testOptions) sum(command *cobra.Command, all []*conversation.Result, to
 	if len(all) == skipped {
 		return unplayable{fmt.Errorf("nothing was played: %d conversations are skipped, and --run %q leaves out the others", skipped, o.run)}
 	}
-	command.PrintErrf("%d conversations, %d failed, %d skipped, in %s\n", len(all), failed, skipped, took.Round(time.Millisecond))
+	if o.update {
+		return o.write(command, byFile, files)
+	}
+	command.PrintErrf("%d conversations, %d failed, %d skipped, in %s\n", len(all), failed, skipped, time.Since(start).Round(time.Millisecond))
 	if failed > 0 {
 		return fmt.Errorf("%d of %d conversations are not as expected", failed, len(all)-skipped)
 	}

@@ -10,7 +10,7 @@
 //	dialogflow  reads the webhook's JSON into a Turn
 //	authn       joins certificate, webhook and session into the Caller, or refuses
 //	router      finds the route that takes the turn
-//	binding     turns the Turn into the request message of the route's method
+//	binding     turns the Turn into the request message of the route's method, and checks its rules
 //	caller      writes who is calling into the outgoing metadata, and the request's id
 //	backend     calls the service over gRPC, with what is left of Dialogflow's time as the deadline
 //	binding     reads the response message, or maps the status

@@ -112,7 +112,10 @@ func unfit(err error) *Error {
 	}
 	fields := make([]string, len(invalid.Violations))
 	for i := range invalid.Violations {
-		fields[i] = fmt.Sprintf("%s, from parameters %q", invalid.Violations[i].Field, invalid.Violations[i].Parameters)
+		v := &invalid.Violations[i]
+		if fields[i] = fmt.Sprintf("%s, from parameters %q", v.Field, v.Parameters); v.Rule != "" {
+			fields[i] += ", by its rule " + v.Rule
+		}
 	}
 	return &Error{
 		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: invalid.Error(),

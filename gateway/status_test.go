@@ -96,6 +96,7 @@ func sayings() []saying {
 		SessionParameters: &structpb.Struct{Fields: map[string]*structpb.Value{"offered": structpb.NewStringValue("6, 8")}},
 	}
 	clears := &intentgatev1.Reply{FormParameters: []*intentgatev1.Reply_FormParameter{{Name: "size", Value: structpb.NewNullValue()}}}
+	marks := &intentgatev1.Reply{FormParameters: []*intentgatev1.Reply_FormParameter{{Name: "size", Invalid: true}}}
 	tooLarge := &intentgatev1.Reply{Texts: []string{strings.Repeat(`"`, 40<<10)}} // in JSON twice as long
 	return []saying{
 		{"nothing for the user", nil},
@@ -112,6 +113,7 @@ func sayings() []saying {
 		{"BadRequest, Reply that clears the parameter", []proto.Message{field(nil), clears}},
 		{"buf.validate.Violations", []proto.Message{rule}},
 		{"LocalizedMessage, buf.validate.Violations", []proto.Message{en, rule}},
+		{"BadRequest, Reply that marks the field, whatever its state", []proto.Message{field(nil), marks}},
 		{"Reply larger than an answer may be", []proto.Message{tooLarge}},
 	}
 }

@@ -12,12 +12,12 @@ import (
 
 // inWords looks for words for a failure: of the status that the service returned, or for the rule that a value breaks. These are
 // the answer, and nothing has failed. A reply that cannot be written is none, nor is one of which the platform can express
-// nothing. Then the configuration may have words.
+// nothing, unless the agent asks the user by itself. Then the configuration may have words.
 func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) ([]byte, *Error) {
-	if reply, by := t.refusal(asked, to, failure); reply != nil {
+	if reply, asks, by := t.refusal(asked, to, failure); reply != nil {
 		dropped := len(t.event.Dropped)
 		body, err := t.write(asked, to, reply)
-		if err == nil && (string(body) != "{}" || len(t.event.Dropped) == dropped) {
+		if err == nil && (string(body) != "{}" || asks || len(t.event.Dropped) == dropped) {
 			t.event.Answered, t.event.Err = by, failure // which is no failure any more, but why it is not the service's reply
 			return body, nil
 		}
@@ -28,20 +28,21 @@ func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) (
 	return t.fallback(asked, to, failure)
 }
 
-// refusal returns what the status or the broken rules behind a failure say to the user; nil where that is nothing.
-func (t *turn) refusal(asked *dialogflow.Turn, to destination, failure *Error) (*intentgatev1.Reply, telemetry.Answered) {
+// refusal returns what the status or the broken rules behind a failure say to the user, nil where that is nothing; and whether the
+// agent asks the user by itself.
+func (t *turn) refusal(asked *dialogflow.Turn, to destination, failure *Error) (_ *intentgatev1.Reply, asks bool, by telemetry.Answered) {
 	if len(failure.violations) > 0 {
-		return refusal.OfViolations(asked, failure.violations, t.Webhook.ReopenParameters), telemetry.ByRule
+		return refusal.OfViolations(asked, failure.violations, t.Webhook.ReopenParameters), false, telemetry.ByRule
 	}
 	said, ok := status.FromError(failure.cause)
 	if !ok || to.Binding == nil {
-		return nil, telemetry.ByNobody
+		return nil, false, telemetry.ByNobody
 	}
-	reply, ignored := refusal.OfStatus(asked, said.Proto().GetDetails(), to, t.Webhook.ReopenParameters)
+	reply, asks, ignored := refusal.OfStatus(asked, said.Proto().GetDetails(), to, t.Webhook.ReopenParameters)
 	for _, what := range ignored {
 		t.event.Dropped = append(t.event.Dropped, "status."+what)
 	}
-	return reply, telemetry.ByStatus
+	return reply, asks, telemetry.ByStatus
 }
 
 // fallback looks for what the configuration says instead: words, or a status on purpose.

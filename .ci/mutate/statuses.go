@@ -38,6 +38,11 @@ var statuses = []mutation{
 		red:   []check{{gatewayRoom, `TestStatuses`}, {refusalRoom, `TestOfStatus/empty`}},
 	},
 	{
+		name:  "status: the agent's own prompt stands where nothing is left of a reply",
+		edits: []edit{{wordsFile, `"{}" || asks ||`, `"{}" || asks && false ||`}},
+		red:   []check{{gatewayRoom, `TestStatuses`}},
+	},
+	{
 		name:  "status: nothing is heard twice",
 		edits: []edit{{refusalFile, `plain != "" && !slices.Contains(heard, plain)`, `plain != ""`}},
 		red:   []check{{refusalRoom, `TestOfStatus/nothing_twice`}},
@@ -54,7 +59,7 @@ var statuses = []mutation{
 	},
 	{
 		name:  "status: a reply that cannot be sent is no answer",
-		edits: []edit{{wordsFile, `if err == nil && (string(body) != "{}" || len(t.event.Dropped) == dropped) {`, `if body == nil { body = []byte("{}") }; if err == nil || dropped >= 0 {`}},
+		edits: []edit{{wordsFile, `if err == nil && (string(body) != "{}" || asks || len(t.event.Dropped) == dropped) {`, `if body == nil { body = []byte("{}") }; if err == nil || asks || dropped >= 0 {`}},
 		red:   []check{{gatewayRoom, `TestStatuses`}},
 	},
 	{

@@ -33,6 +33,7 @@ type Violation struct {
 	// Parameters are those of the turn that the value came from, best first, as the turn calls them; where one is missing,
 	// those that it would come from. Empty: it comes from no parameter.
 	Parameters []string
+	Rule       string // of buf.validate, that the value breaks; empty: it cannot be converted, or none is known
 	// Problem is what was seen and what was wanted. It holds no value of a field that is sensitive; of others it may
 	// hold what the user said.
 	Problem  string
@@ -66,9 +67,10 @@ func (m *Method) Field(turn *dialogflow.Turn, path string) Violation {
 func (m *Method) invalid(turn *dialogflow.Turn, broken []rules.Violation) *InvalidError {
 	all := make([]Violation, len(broken))
 	for i := range broken {
-		rule, sensitive := &broken[i], false
-		all[i], sensitive = m.field(turn, rule.Path)
-		all[i].Problem = rule.Message
+		rule := &broken[i]
+		v, sensitive := m.field(turn, rule.Path)
+		all[i] = v
+		all[i].Rule, all[i].Problem = rule.Rule, rule.Message
 		if rule.Made && sensitive || rule.Message == "" {
 			all[i].Problem = "breaks the rule " + rule.Rule
 		}

@@ -3,15 +3,19 @@ package binding_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
@@ -72,6 +76,55 @@ func FuzzTypedCall(f *testing.F) {
 		}
 		for _, p := range turnOf(t, dialogflow.ES, parameters).Parameters {
 			compare(t, reference, p)
+		}
+	})
+}
+
+// FuzzRules: whatever is said, a request is sent if and only if protovalidate has nothing against it.
+func FuzzRules(f *testing.F) {
+	for _, seed := range []string{
+		fine, `{}`, `{"order_id": "A-1", "address": "here", "articles": [{"sku": "aa", "quantity": 0}, {"sku": "aa"}], "number": -1}`,
+		`{"order_id": "A-1042", "phone": "1234", "labels": {"aaaa": 0, "b": 1}, "at": "2026-11-22T11:00:00Z", "lasting": {"amount": 2, "unit": "h"}, "pin": "123456"}`,
+		`{"order_id": "A-1042", "phone": "1234", "tree": {"name": "bad", "nodes": [{"left": {"name": "bad"}}]}, "words": ["a", "no", "no"], "share": "NaN", "day": {"year": 1}}`,
+		`{"order_id": "A-1042", "phone": "1234", "plate": "b", "initials": "é", "nickname": "x", "secret": {"word": "a"}, "note": "", "email": "a@b", "count": 7}`,
+	} {
+		f.Add(seed)
+	}
+	method := ruled(f, "Ruled", dialogflow.ES)
+	own := new(protoregistry.Types)
+	for _, name := range []protoreflect.FullName{"kinds.v1.shouted", "kinds.v1.like"} {
+		found, err := descriptors(f).FindDescriptorByName(name)
+		extension, ok := found.(protoreflect.ExtensionDescriptor)
+		if err != nil || !ok || own.RegisterExtension(dynamicpb.NewExtensionType(extension)) != nil {
+			f.Fatalf("%s is a %T: %v", name, found, err)
+		}
+	}
+	reference, err := protovalidate.New(protovalidate.WithExtensionTypeResolver(own), protovalidate.WithNowFunc(func() *timestamppb.Timestamp { return timestamppb.New(noon) }))
+	if err != nil {
+		f.Fatal(err)
+	}
+	// The same method without its rules tells what would be sent.
+	bare := &typed{binding.WithoutRules(method.Method), method.input}
+	f.Fuzz(func(t *testing.T, parameters string) {
+		body := `{"session": "projects/p/agent/sessions/s", "queryResult": {"intent": {"displayName": "kinds"}, "parameters": ` + parameters + `}}`
+		if _, err := dialogflow.Read(dialogflow.ES, []byte(body)); err != nil || !strings.HasPrefix(parameters, "{") {
+			t.Skip()
+		}
+		turn := turnOf(t, dialogflow.ES, parameters)
+		call, err := bare.Call(turn)
+		if err != nil {
+			t.Skip() // it does not fit
+		}
+		want := reference.Validate(bare.decode(t, call.Request))
+		if invalid, ok := errors.AsType[*protovalidate.ValidationError](want); want != nil && !ok {
+			t.Fatal(invalid, want)
+		}
+		got, err := method.Call(turn)
+		if violation(err).Rule == "size" {
+			return
+		}
+		if (err == nil) != (want == nil) || err == nil && !bytes.Equal(got.Request, call.Request) {
+			t.Errorf("%s: got %v, protovalidate says %v", parameters, err, want)
 		}
 	})
 }

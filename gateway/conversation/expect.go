@@ -23,6 +23,9 @@ type kind struct {
 	got func(p *Played) any
 }
 
+// on says whether a platform has it.
+func (k *kind) on(platform string) bool { return k.platform == "" || k.platform == platform }
+
 // kinds are all of them, in the order in which differences are told.
 var kinds = []kind{
 	{"heard", "", true, func(p *Played) any { return p.Turn.Heard }},
@@ -61,7 +64,7 @@ func (t *Turn) compare(p *Played) []Difference {
 	m := matching{}
 	for _, kind := range kinds {
 		want, expected := t.expected[kind.name]
-		if !expected || kind.platform != "" && kind.platform != p.platform || kind.name == "calls" && !p.callsSeen {
+		if !expected || !kind.on(p.platform) || kind.name == "calls" && !p.callsSeen {
 			continue
 		}
 		got := plain(kind.got(p))

@@ -14,6 +14,9 @@ const (
 	CX = "CX"
 )
 
+// Platforms lists both.
+func Platforms() []string { return []string{ES, CX} }
+
 // File is a file of conversations with one agent.
 type File struct {
 	Path          string

@@ -30,7 +30,7 @@ var schema = config.Schema{Keys: "conversations", Wants: map[string]string{
 }}
 
 // Parse reads a file of conversations; the path is what it is called. The error is a *config.Error of all that is wrong in
-// it. A conversation of which nothing is expected is wrong, since it could not fail.
+// it. A conversation of which nothing is expected on one of its platforms is wrong, since it could not fail there.
 func Parse(path string, data []byte) (*File, error) {
 	var message gatewayv1.ConversationFile
 	document, err := config.Read(path, data, schema, &message)
@@ -112,13 +112,22 @@ func (p *parser) conversation(at string, from *gatewayv1.Conversation, language 
 		p.Refuse(at+".name", "an earlier conversation has the name %q; want another", c.Name)
 	}
 	p.file.Conversations = append(p.file.Conversations, c)
-	expects := false
 	for i, turn := range from.GetTurns() {
-		expects = p.turn(fmt.Sprintf("%s.turns[%d]", at, i), c, turn) || expects
+		p.turn(fmt.Sprintf("%s.turns[%d]", at, i), c, turn)
 	}
-	if !expects && len(c.Turns) > 0 {
-		p.Refuse(at, "nothing is expected of it, so that it cannot fail; want expect in a turn")
+	for _, platform := range [...]string{ES, CX} {
+		if len(c.Turns) > 0 && c.Plays(platform) && !c.expects(platform) {
+			p.Refuse(at, "nothing is expected of it on %s, so that it cannot fail there; want expect in a turn, or other platforms", platform)
+			break
+		}
 	}
+}
+
+// expects says whether something is expected of it on a platform.
+func (c *Conversation) expects(platform string) bool {
+	return slices.ContainsFunc(c.Turns, func(t *Turn) bool {
+		return slices.ContainsFunc(kinds, func(k kind) bool { return t.expected[k.name] != nil && k.on(platform) })
+	})
 }
 
 func (p *parser) line(at string) int {
@@ -128,7 +137,7 @@ func (p *parser) line(at string) int {
 	return 1
 }
 
-func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTurn) (expects bool) {
+func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTurn) {
 	t := &Turn{
 		Number: len(c.Turns) + 1, Row: p.line(at), expected: map[string]*yaml.Node{},
 		Line: simulator.Line{
@@ -155,7 +164,7 @@ func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTu
 		}
 		t.expected[kind.name] = node
 		switch {
-		case kind.platform != "" && len(c.Platforms) > 0 && !slices.Contains(c.Platforms, kind.platform):
+		case kind.platform != "" && !c.Plays(kind.platform):
 			p.Refuse(at, "only %s has it, and this conversation is for %s", kind.platform, strings.Join(c.Platforms, ", "))
 		case node.Kind == yaml.MappingNode && len(node.Content) == 0:
 			p.Refuse(at, "an empty mapping fits everything; want a name in it, with null for what is not to be there")
@@ -166,7 +175,6 @@ func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTu
 	if from.GetExpect() != nil && len(t.expected) == 0 {
 		p.Refuse(at+".expect", "nothing in it; want something to expect, or no such key")
 	}
-	return len(t.expected) > 0
 }
 
 // said checks a text, a matcher, or a list of them.

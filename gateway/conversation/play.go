@@ -6,24 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/simulator"
 )
-
-// Stage is what a conversation is played on.
-type Stage struct {
-	Platform string // ES or CX
-	Client   *simulator.Client
-	// Agent is whose conversation it is. Its Design and Language are the file's.
-	Agent simulator.Agent
-	// Calls returns the calls of services that a session has made since it was last asked; nil: they cannot be seen.
-	Calls func(session string) []Call
-}
-
-// Call is a call of a service's method.
-type Call struct {
-	Method  string          `json:"method"` // such as shop.orders.v1.OrderService/TrackOrder
-	Request json.RawMessage `json:"request"`
-}
 
 // Result is what became of a conversation on a platform.
 type Result struct {
@@ -46,7 +31,7 @@ type Played struct {
 	Said        string
 	Turn        simulator.Turn
 	State       simulator.State // after it
-	Calls       []Call
+	Calls       []simulator.Call
 	Differences []Difference
 
 	platform  string
@@ -94,23 +79,26 @@ func (c *Conversation) Failed(platform string, err error) *Result {
 	return r
 }
 
-// Play plays a conversation to its end, also behind a turn that was not as expected.
-func (c *Conversation) Play(ctx context.Context, stage Stage) *Result {
-	start, result := time.Now(), c.result(stage.Platform)
-	agent := stage.Agent
+// Play plays a conversation of an agent to its end, also behind a turn that was not as expected. The agent's design and
+// language are the file's.
+func (c *Conversation) Play(ctx context.Context, client *simulator.Client, agent simulator.Agent) *Result {
+	platform := ES
+	if agent.API == dialogflow.V3 {
+		platform = CX
+	}
+	start, result := time.Now(), c.result(platform)
 	agent.Design, agent.Language = c.File.Design, c.Language
-	played := simulator.NewConversation(stage.Client, agent)
+	played := simulator.NewConversation(client, agent)
 	for _, turn := range c.Turns {
-		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), platform: stage.Platform, callsSeen: stage.Calls != nil}
+		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), Calls: []simulator.Call{}, platform: platform, callsSeen: agent.Calls != nil}
 		var err error
 		if p.Turn, err = played.Play(ctx, turn.Line); err != nil {
 			result.Error = err.Error()
 			break
 		}
 		p.State = played.State()
-		p.Calls = []Call{}
-		if p.callsSeen {
-			p.Calls = append(p.Calls, stage.Calls(played.Session())...)
+		for _, exchange := range p.Turn.Exchanges {
+			p.Calls = append(p.Calls, exchange.Calls...)
 		}
 		p.Differences = turn.compare(&p)
 		result.Turns = append(result.Turns, p)

@@ -18,7 +18,7 @@ import (
 
 // perform plays the conversations of a file on ES with a webhook that gives these answers, an answer that begins with a digit
 // being an HTTP status, and services that get these calls in each turn.
-func perform(t *testing.T, file *conversation.File, platform string, calls []conversation.Call, answers ...string) (results []*conversation.Result) {
+func perform(t *testing.T, file *conversation.File, platform string, calls []simulator.Call, answers ...string) (results []*conversation.Result) {
 	t.Helper()
 	ca, agent, asked := mtlstest.NewCA(t), "projects/shop/agent", 0
 	api := dialogflow.V2
@@ -41,13 +41,13 @@ func perform(t *testing.T, file *conversation.File, platform string, calls []con
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	stage := conversation.Stage{Platform: platform, Client: client, Agent: simulator.Agent{API: api, Name: agent, Session: "s"}}
+	whose := simulator.Agent{API: api, Name: agent, Session: "s"}
 	if calls != nil {
-		stage.Calls = func(string) []conversation.Call { return calls }
+		whose.Calls = func(string) []simulator.Call { return calls }
 	}
 	for _, c := range file.Conversations {
 		if c.Plays(platform) {
-			results = append(results, c.Play(t.Context(), stage))
+			results = append(results, c.Play(t.Context(), client, whose))
 		}
 	}
 	return results
@@ -75,7 +75,7 @@ var (
 		`3`,
 		`5`, `{"followupEventInput": {"name": "never"}}`, `{"fulfillmentText": "x", "followupEventInput": {"name": "E"}}`,
 	}
-	wrongCalls = []conversation.Call{{Method: "shop.v1.OrderService/Track", Request: json.RawMessage(`{"orderId": "A", "turn": {"id": "x"}}`)}}
+	wrongCalls = []simulator.Call{{Method: "shop.v1.OrderService/Track", Request: json.RawMessage(`{"orderId": "A", "turn": {"id": "x"}}`)}}
 )
 
 // seconds are what no two runs have alike.

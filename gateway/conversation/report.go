@@ -1,8 +1,6 @@
 package conversation
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -40,14 +38,14 @@ func (r *Result) Text(verbose bool) string {
 }
 
 func (p *Played) text(b *strings.Builder, file string, verbose bool) {
+	if verbose {
+		b.WriteByte('\n')
+	}
 	fmt.Fprintf(b, "    turn %d: %q\n", p.Number, p.Said)
 	if verbose {
 		for _, exchange := range p.Turn.Exchanges {
-			fmt.Fprintf(b, "      request\n%s\n", indented(exchange.Request))
-			fmt.Fprintf(b, "      answer, HTTP %d\n%s\n", exchange.Answer.Status, indented(exchange.Answer.Body))
-		}
-		for _, call := range p.Calls {
-			fmt.Fprintf(b, "      call %s\n%s\n", call.Method, indented(call.Request))
+			text := strings.TrimSuffix(exchange.Text(true), "\n")
+			fmt.Fprintf(b, "      %s\n", strings.ReplaceAll(text, "\n", "\n      "))
 		}
 	}
 	for _, d := range p.Differences {
@@ -62,14 +60,6 @@ func (p *Played) text(b *strings.Builder, file string, verbose bool) {
 			fmt.Fprintf(b, "      Dialogflow would not use the answer: %s\n", problem)
 		}
 	}
-}
-
-func indented(text []byte) string {
-	var b bytes.Buffer
-	if json.Indent(&b, text, "        ", "  ") != nil {
-		return "        " + string(text)
-	}
-	return "        " + strings.TrimSpace(b.String())
 }
 
 // diff shows what was expected (-) and what there was (+), one line each; of lists what is the same at both ends once.

@@ -19,9 +19,10 @@ type Fields interface {
 	Field(turn *dialogflow.Turn, path string) binding.Violation
 }
 
-// OfStatus returns the answer that the details of a status are, nil where they say nothing for the user; and what among them
-// was ignored, in stable sentences. Reopen has ES ask again for what was refused.
-func OfStatus(turn *dialogflow.Turn, status []*anypb.Any, fields Fields, reopen bool) (*intentgatev1.Reply, []string) {
+// OfStatus returns the answer that the details of a status are, nil where they say nothing for the user; whether the agent asks for
+// what was refused by itself, so that it is an answer even if nothing is left of it; and what of the details was ignored, in stable
+// sentences. Reopen has ES ask again for what was refused.
+func OfStatus(turn *dialogflow.Turn, status []*anypb.Any, fields Fields, reopen bool) (reply *intentgatev1.Reply, asks bool, ignored []string) {
 	d := read(status)
 	a := answer{turn: turn, words: choose(d.words, turn.Language), reply: d.reply}
 	for _, f := range d.fields {
@@ -32,7 +33,8 @@ func OfStatus(turn *dialogflow.Turn, status []*anypb.Any, fields Fields, reopen 
 		}
 		a.faults = append(a.faults, fault{v.Parameters, choose(f.words, turn.Language)})
 	}
-	return a.whole(reopen), d.ignored
+	reply, asks = a.whole(reopen)
+	return reply, asks, d.ignored
 }
 
 // OfViolations returns likewise the answer that values are which do not fit the request.
@@ -41,7 +43,8 @@ func OfViolations(turn *dialogflow.Turn, violations []binding.Violation, reopen 
 	for i := range violations {
 		a.faults = append(a.faults, reprompted(turn, &violations[i]))
 	}
-	return a.whole(reopen)
+	reply, _ := a.whole(reopen) // of which nothing is dropped
+	return reply
 }
 
 func reprompted(turn *dialogflow.Turn, v *binding.Violation) fault {
@@ -88,10 +91,11 @@ type answer struct {
 	reply  *intentgatev1.Reply // of the service; nil: none
 }
 
-// whole returns the answer, or nil if the user would neither hear anything nor be asked anything.
+// whole returns the answer, or nil if the user would neither hear anything nor be asked anything; and whether the agent asks for one
+// of the parameters by itself.
 //
 // The agent asks for what it misses in its own words, and nothing is said of that. What it has is asked for again.
-func (a *answer) whole(reopen bool) *intentgatev1.Reply {
+func (a *answer) whole(reopen bool) (reply *intentgatev1.Reply, asks bool) {
 	obeyed := a.reply != nil
 	if !obeyed {
 		a.reply = new(intentgatev1.Reply)
@@ -112,12 +116,12 @@ func (a *answer) whole(reopen bool) *intentgatev1.Reply {
 	marked := a.mark(refused)
 	a.speak(texts)
 	if !obeyed && len(a.reply.GetTexts()) == 0 && !marked && asked == 0 {
-		return nil
+		return nil, false
 	}
 	if reopen && a.turn.Platform == dialogflow.ES {
 		a.reply.Contexts = append(a.reply.Contexts, reopened(a.turn, refused)...)
 	}
-	return a.reply
+	return a.reply, asked > 0
 }
 
 // speak has texts said before those of the service's Reply, and nothing twice.

@@ -178,7 +178,7 @@ func TestOfStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, _ := refusal.OfStatus(c.turn, pack(t, c.details...), fields{t}, false)
+			got, _, _ := refusal.OfStatus(c.turn, pack(t, c.details...), fields{t}, false)
 			if c.want == "" {
 				if got != nil {
 					t.Fatalf("got %v, want nothing", got)
@@ -234,7 +234,7 @@ func TestIgnored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, ignored := refusal.OfStatus(es(), c.details, fields{t}, false)
+			got, _, ignored := refusal.OfStatus(es(), c.details, fields{t}, false)
 			if c.said != (got != nil) || strings.Join(ignored, "; ") != c.want {
 				t.Errorf("got %v, %q; want %q", got, ignored, c.want)
 			}

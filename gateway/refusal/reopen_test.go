@@ -61,7 +61,7 @@ func TestReopened(t *testing.T) {
 				Platform: c.platform, Language: "en", Contexts: c.contexts,
 				Intent: dialogflow.Intent{Name: "projects/shop/agent/intents/0a1b", DisplayName: "Shop.Order-new"},
 			}
-			got, _ := refusal.OfStatus(turn, pack(t, badIn(c.field, text("en", "No."))), fields{t}, c.reopen)
+			got, _, _ := refusal.OfStatus(turn, pack(t, badIn(c.field, text("en", "No."))), fields{t}, c.reopen)
 			want := new(intentgatev1.Reply)
 			if err := protojson.Unmarshal([]byte(c.want), want); err != nil {
 				t.Fatal(err)

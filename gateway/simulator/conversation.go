@@ -27,6 +27,8 @@ type Agent struct {
 	// Express gives a value that a Line names the form that the agent gives it, for the intent, action and tag of the
 	// utterance. Nil leaves it as it is.
 	Express func(utterance Utterance, parameter string, value any) any
+	// Calls returns the calls of services that were made for a session since it was last asked; nil: they cannot be seen.
+	Calls func(session string) []Call
 }
 
 // Conversation is a session with an agent: it makes the request of each turn and takes over what the answer changes.
@@ -57,13 +59,6 @@ type Utterance struct {
 	Action     string         `json:"action"` // ES
 	Tag        string         `json:"tag"`    // CX
 	Parameters map[string]any `json:"parameters"`
-}
-
-// Exchange is one turn as it went over the wire, and what Dialogflow makes of it.
-type Exchange struct {
-	Request []byte
-	Answer  Answer
-	Outcome Outcome
 }
 
 // NewConversation starts a conversation. The client may be nil if nothing is sent.
@@ -110,12 +105,21 @@ func (c *Conversation) Send(ctx context.Context, request []byte) (Exchange, erro
 
 func (c *Conversation) send(ctx context.Context, request []byte) (Exchange, error) {
 	answer, err := c.client.Call(ctx, request)
-	exchange := Exchange{Request: request, Answer: answer, Outcome: Judge(c.agent.API, request, answer, err)}
+	exchange := Exchange{
+		URL: c.client.config.URL, Request: request, Answer: answer, Calls: c.calls(), Outcome: Judge(c.agent.API, request, answer, err),
+	}
 	c.change(exchange.Outcome.contexts, exchange.Outcome.parameters)
 	if !exchange.Outcome.Accepted {
 		return exchange, errors.New(strings.Join(exchange.Outcome.Problems, "; "))
 	}
 	return exchange, nil
+}
+
+func (c *Conversation) calls() []Call {
+	if c.agent.Calls == nil {
+		return nil
+	}
+	return c.agent.Calls(c.session)
 }
 
 // change takes over what an answer, or a request, says of the conversation's state.

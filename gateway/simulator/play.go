@@ -89,19 +89,19 @@ func (p *play) call(ctx context.Context, u Utterance) (*Outcome, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	p.turn.Exchanges = append(p.turn.Exchanges, exchange)
 	p.turn.Problems = append(p.turn.Problems, exchange.Outcome.Problems...)
 	p.turn.Failed = !exchange.Outcome.Accepted
-	if p.line.Retry == NoRetry {
-		return &exchange.Outcome, nil
-	}
 	if p.line.Retry == RetryNewID {
 		request = withNewID(request)
 	}
-	again, err := p.client.Call(ctx, request)
-	if err != nil || again.Status != exchange.Answer.Status || !sameJSON(again.Body, exchange.Answer.Body) {
-		p.problem("the second try is answered differently: %s", describe(again, err))
+	if p.line.Retry != NoRetry {
+		again, err := p.client.Call(ctx, request)
+		if err != nil || again.Status != exchange.Answer.Status || !sameJSON(again.Body, exchange.Answer.Body) {
+			p.problem("the second try is answered differently: %s", describe(again, err))
+		}
+		exchange.Calls = append(exchange.Calls, p.calls()...)
 	}
+	p.turn.Exchanges = append(p.turn.Exchanges, exchange)
 	return &exchange.Outcome, nil
 }
 

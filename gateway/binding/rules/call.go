@@ -97,17 +97,17 @@ func (e *estimator) matches(cost size, all []ast.Expr, on value) (size, value) {
 	if len(all) != 2 {
 		return e.refuse("calls matches without a pattern")
 	}
-	pattern := e.rule
+	pattern, compiled := e.rule, 0.0
 	if literal, ok := all[1].AsLiteral().(types.String); ok {
 		pattern = string(literal)
-	} else if all[1].AsIdent() != "rule" {
+	} else if compiled = costCompiling; all[1].AsIdent() != "rule" {
 		return e.refuse("has a pattern that is computed: write it as a literal")
 	}
 	n, err := states(pattern)
 	if err != nil {
 		return e.refuse("%s", err)
 	}
-	return cost.plus(on.plus(exactly(1)).times(costState * n)), number
+	return cost.plus(on.plus(exactly(1)).times(costState * n)).plus(exactly(compiled * n)), number
 }
 
 // add is a sum, or one text or list behind the other.

@@ -18,7 +18,7 @@ import (
 const (
 	maxCost       = 5e6          // of all rules of a method, for the largest request: some half a second
 	maxCompiling  = 10 * maxCost // of a service, as to what is computed before there is a request
-	maxRules      = 5000         // of a service: fields with rules, and expressions
+	maxRules      = 10_000       // fields with rules of a service; an expression counts for more: each is some 0.2 ms
 	maxExpression = 2000         // bytes
 	maxDepth      = 32           // of messages in a request: its parameters are less deep
 )

@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/intentgate/intentgate/gateway/binding/rules"
@@ -148,11 +151,16 @@ func TestHostile(t *testing.T) {
 		message protoreflect.MessageDescriptor
 		want    string
 	}{
+		"joined in a list":       {cel(t, "[this.texts].map(a, a + a).map(a, a + a).all(a, a.size() > 0)"), "puts joined lists into"},
+		"joined in a map":        {cel(t, "{'a': this.texts + this.texts}['a'].size() > 0"), "puts joined lists into"},
+		"an absolute name":       {cel(t, ".this.text.replace('', .this.text) == ''"), "begins with a point"},
+		"a name for the pattern": {cel(t, "[this.text].all(rule, this.text.matches(rule))"), "over one that is called rule"},
+		"open, then many":        {cel(t, "this.text.matches('^.*.{999}$')"), "may take too long"},
 		"nested loops":           {cel(t, "this.texts.all(a, this.texts.all(b, this.texts.all(c, a + b == c)))"), "may take too long"},
 		"nested literals":        {cel(t, literal+".all(a, "+literal+".all(b, "+literal+".all(c, "+literal+".all(d, a + b + c + d > 0))))"), "may take too long"},
 		"too deep":               {cel(t, strings.Repeat("[1].all(a, ", 7)+"true"+strings.Repeat(")", 7)), "more than 6 loops"},
 		"exponential strings":    {cel(t, "[this.text]"+strings.Repeat(".map(a, a + a)", 20)+".all(a, a == '')"), "may take too long"},
-		"exponential lists":      {cel(t, "[[1]]"+strings.Repeat(".map(a, a + a)", 20)+".all(a, a.size() > 0)"), "may take too long"},
+		"exponential lists":      {cel(t, "[[1]]"+strings.Repeat(".map(a, a + a)", 20)+".all(a, a.size() > 0)"), "puts joined lists into"},
 		"replacing again":        {cel(t, "this.text.replace('', this.text).replace('', this.text) == ''"), "may take too long"},
 		"joining lists":          {cel(t, "(this.texts + this.texts + this.texts).all(a, a == '')"), "joins more than two"},
 		"a wide number":          {cel(t, "'%.999999999f'.format([1.0]) == ''"), "a number of a hundred digits"},
@@ -178,4 +186,34 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Rules add up: those of one message, those of messages of which there may be many, and those along the way to each byte.
+func TestTogether(t *testing.T) {
+	many := func(n int, expression string) protoreflect.MessageDescriptor {
+		return on(t, validate.MessageRules_builder{CelExpression: slices.Repeat([]string{expression}, n)}.Build(), nil)
+	}
+	compares := "this.flat.all(a, this.flat.all(b, a.number == b.number))"
+	for name, c := range map[string]struct {
+		message protoreflect.MessageDescriptor
+		fits    bool
+	}{
+		"two": {many(2, compares), true}, "three": {many(3, compares), false},
+		"once for each byte": {many(20, "this.text.isEmail() || true"), true}, "often": {many(100, "this.text.isEmail() || true"), false},
+		"of many": {linked(t, flatWith(t, 1, "this.text.size() < 10")), true}, "much of many": {linked(t, flatWith(t, 60, strings.Repeat("this.number != 1 && ", 60)+"true")), false},
+	} {
+		if _, err := rules.NewCompiler(now).Compile(c.message); (err == nil) != c.fits || err != nil && !strings.Contains(err.Error(), "its rules together may take too long") {
+			t.Errorf("%s: got %v, want it to fit: %t", name, err, c.fits)
+		}
+	}
+}
+
+// flatWith is Thing's file with expressions on the message of which it has many.
+func flatWith(tb testing.TB, n int, expression string) *descriptorpb.FileDescriptorProto {
+	tb.Helper()
+	file := protodesc.ToFileDescriptorProto(on(tb, nil, nil).ParentFile())
+	flat := file.MessageType[slices.IndexFunc(file.MessageType, func(m *descriptorpb.DescriptorProto) bool { return m.GetName() == "Flat" })]
+	flat.Options = &descriptorpb.MessageOptions{}
+	proto.SetExtension(flat.Options, validate.E_Message, validate.MessageRules_builder{CelExpression: slices.Repeat([]string{expression}, n)}.Build())
+	return file
 }

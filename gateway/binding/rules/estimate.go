@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -11,14 +12,15 @@ import (
 
 // What operations cost at most, in what the cheapest takes: some 50 ns.
 const (
-	costSelect  = 4    // of a field
-	costList    = 6    // of a list
-	costReading = 0.02 // of a byte of a text that is compared
-	costMaking  = 0.2  // of one of a text that is made, or looked at letter by letter
-	costParsing = 1    // of one that is an e-mail address or a URI
-	costDeep    = 2    // of a byte of a message
-	costState   = 0.3  // of a state of a pattern, for a byte of a text
-	costZone    = 2000 // of the name of a time zone, whose file is read
+	costSelect    = 4    // of a field
+	costList      = 6    // of a list
+	costReading   = 0.02 // of a byte of a text that is compared
+	costMaking    = 0.2  // of one of a text that is made, or looked at letter by letter
+	costParsing   = 1    // of one that is an e-mail address or a URI
+	costDeep      = 2    // of a byte of a message
+	costState     = 0.3  // of a state of a pattern, for a byte of a text
+	costCompiling = 20   // of a state of a pattern that is a rule's value
+	costZone      = 2000 // of the name of a time zone, whose file is read
 )
 
 // scalarSize is that of numbers and the like, written out.
@@ -57,6 +59,7 @@ func input(s shape, bytes size) value {
 		v.size = exactly(scalarSize)
 	case anything:
 		v.count = math.Inf(1)
+	default:
 	}
 	return v
 }
@@ -116,6 +119,9 @@ func (e *estimator) expr(x ast.Expr) (cost size, v value) {
 		if v, ok := e.names[x.AsIdent()]; ok {
 			return exactly(1), v
 		}
+		if strings.HasPrefix(x.AsIdent(), ".") {
+			return e.refuse("has a name that begins with a point, %s", cut(x.AsIdent(), maxShown))
+		}
 		return exactly(1), number // now, a type, a value of an enum
 	case ast.SelectKind:
 		cost, of := e.expr(x.AsSelect().Operand())
@@ -164,6 +170,7 @@ func (e *estimator) field(of value, name string) value {
 				return of.part(&s)
 			}
 		}
+	default:
 	}
 	return of.part(nil)
 }
@@ -174,6 +181,9 @@ func (e *estimator) collection(of kind, all []ast.Expr) (cost size, v value) {
 	v = value{shape: shape{kind: of}, size: exactly(1), count: float64(len(all))}
 	for i, element := range all {
 		c, one := e.expr(element)
+		if one.joined { // each would take longer to look at than it is long
+			return e.refuse("puts joined lists into another list, a map or a message")
+		}
 		cost, v.size = cost.plus(c), v.plus(one.size)
 		switch each := one.inner(); {
 		case i == 0:
@@ -192,8 +202,8 @@ func (e *estimator) loop(x ast.ComprehensionExpr) (cost size, v value) {
 	if e.loops == maxLoops {
 		return e.refuse("has more than %d loops in each other", maxLoops)
 	}
-	if x.HasIterVar2() {
-		return e.refuse("has a loop over two variables")
+	if x.HasIterVar2() || x.IterVar() == "rule" || x.IterVar() == "rules" {
+		return e.refuse("has a loop over two variables, or over one that is called %s", cut(x.IterVar(), maxShown))
 	}
 	place, n := loops+e.loops, e.elements(in)
 	if in.joined {

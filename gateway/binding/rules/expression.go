@@ -22,7 +22,7 @@ func (c *Compiler) expressions(t *typeRules, at protoreflect.Descriptor, plain [
 // expression bounds what a rule in CEL costs, without running it: that is what it is bounded for.
 func (c *Compiler) expression(t *typeRules, at protoreflect.Descriptor, rule *validate.Rule, on, ruleValue value, pattern string) size {
 	t.ruled, t.bounded = true, true
-	c.another(at)
+	c.another(at, 5+len(rule.GetExpression())/20)
 	c.known(at, rule, nil)
 	name := cut(rule.GetId(), maxShown)
 	if len(rule.GetExpression()) > maxExpression {

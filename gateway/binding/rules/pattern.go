@@ -12,38 +12,48 @@ func states(pattern string) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("the pattern %q is none of RE2: %w", cut(pattern, maxShown), err)
 	}
-	if single(parsed) {
-		return 2 * float64(len(parsed.Sub)), nil
+	if n, ok := single(parsed); ok {
+		return n, nil
 	}
 	return expanded(parsed), nil
 }
 
-// single reports whether a pattern is of a kind that many are, such as ^[A-Z]{2}-[0-9]{1,255}$: it begins with the text, and one
-// letter stands for one state but in one place. Then only few states are looked at for each byte, however many there are.
-func single(re *syntax.Regexp) bool {
+// single returns how many states are looked at for each byte where a pattern is of a kind that many are, such as
+// ^[A-Z]{2}-[0-9]{1,255}$: it begins with the text, and consists of single letters, in one place any number of them. Then there is
+// one state up to that place, and behind it one for each letter that follows.
+func single(re *syntax.Regexp) (n float64, ok bool) {
 	if re.Op != syntax.OpConcat || re.Sub[0].Op != syntax.OpBeginText {
-		return false
+		return 0, false
 	}
-	open := 0
+	n = 3
+	open := false
 	for _, sub := range re.Sub[1:] {
+		letters := 1
 		switch sub.Op {
-		case syntax.OpRepeat:
-			if sub.Min != sub.Max {
-				open++
-			}
-			sub = sub.Sub[0]
-		case syntax.OpStar, syntax.OpPlus, syntax.OpQuest:
-			open++
-			sub = sub.Sub[0]
-		case syntax.OpLiteral, syntax.OpEndText:
+		case syntax.OpEndText:
 			continue
+		case syntax.OpLiteral:
+			letters = len(sub.Rune)
+		case syntax.OpRepeat, syntax.OpStar, syntax.OpPlus, syntax.OpQuest:
+			if letters = sub.Min; sub.Op != syntax.OpRepeat || sub.Min != sub.Max {
+				if open {
+					return 0, false
+				}
+				open, letters = true, 0
+			}
+			if sub = sub.Sub[0]; sub.Op == syntax.OpLiteral && len(sub.Rune) > 1 {
+				return 0, false
+			}
 		default: // one letter, or refused below
 		}
-		if sub.Op != syntax.OpCharClass && sub.Op != syntax.OpAnyChar && sub.Op != syntax.OpAnyCharNotNL && (sub.Op != syntax.OpLiteral || len(sub.Rune) > 1) {
-			return false
+		if sub.Op != syntax.OpLiteral && sub.Op != syntax.OpCharClass && sub.Op != syntax.OpAnyChar && sub.Op != syntax.OpAnyCharNotNL {
+			return 0, false
+		}
+		if open {
+			n += float64(letters)
 		}
 	}
-	return open <= 1
+	return n, true
 }
 
 func expanded(re *syntax.Regexp) float64 {

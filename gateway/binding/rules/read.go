@@ -82,7 +82,7 @@ func (c *Compiler) known(at protoreflect.Descriptor, rules proto.Message, err er
 // field returns what the rules of a field cost, or those of its elements: fixed, and for each byte.
 func (c *Compiler) field(t *typeRules, f protoreflect.FieldDescriptor, rules *validate.FieldRules, element bool) size {
 	t.ruled = true
-	c.another(f)
+	c.another(f, 1)
 	on := input(shapeOf(f, element), size{this: 1})
 	cost := c.expressions(t, f, rules.GetCelExpression(), rules.GetCel(), on).plus(exactly(costField))
 	chosen := rules.ProtoReflect().WhichOneof(rules.ProtoReflect().Descriptor().Oneofs().ByName("type"))
@@ -129,10 +129,10 @@ func (c *Compiler) field(t *typeRules, f protoreflect.FieldDescriptor, rules *va
 	return cost
 }
 
-// another counts a field with rules, or an expression.
-func (c *Compiler) another(at protoreflect.Descriptor) {
-	if c.rules++; c.rules > maxRules {
-		c.problem(at, fmt.Sprintf("the service has more than %d fields with rules and expressions", maxRules), "write fewer")
+// another counts a field with rules, or an expression, by the time that it takes to compile.
+func (c *Compiler) another(at protoreflect.Descriptor, n int) {
+	if c.rules += n; c.rules > maxRules {
+		c.problem(at, fmt.Sprintf("the service has more rules than %d fields would have", maxRules), "write fewer, and shorter expressions")
 	}
 }
 

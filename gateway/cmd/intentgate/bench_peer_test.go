@@ -67,7 +67,7 @@ func runPeer(dir string, in io.Reader, out io.Writer, log io.Reader) error {
 			ordersv1.RegisterOrderServiceServer(r, fixedOrders{})
 		},
 	}
-	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(dir, descriptors)}, io.Discard, io.Discard, config); err != nil {
+	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(dir, "orders.binpb")}, io.Discard, io.Discard, config); err != nil {
 		return err
 	}
 	service, err := serve.New(ctx, config)

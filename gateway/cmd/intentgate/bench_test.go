@@ -54,7 +54,7 @@ func BenchmarkTurn(b *testing.B) {
 	static := startFixed(b, keys, func(context.Context) error { return nil })
 	floor := startFixed(b, keys, fixedCall(b, dir, peer.service, binding.NewIntentService(binding.IntentServiceOptions{Context: "orders"})))
 	typedFloor := startFixed(b, keys, fixedCall(b, dir, peer.service, benchMethod(b)))
-	config := demoConfig("127.0.0.1:0", targets{orders: peer.service})
+	config := demoConfig("127.0.0.1:0", peer.service, "")
 	until := func(section string) []byte { // without what stands from there to the routes
 		before, rest, _ := bytes.Cut(config, []byte(section))
 		_, after, _ := bytes.Cut(rest, []byte("routes:\n"))
@@ -85,7 +85,7 @@ func benchMethod(b *testing.B) *binding.Method {
 // writeToken writes the token that the turns carry.
 func writeToken(b *testing.B, dir string, tokens *issuer.Issuer) {
 	b.Helper()
-	token, err := tokens.Token(webhookURL+demoES, shopNumber)
+	token, err := tokens.Token("https://fulfil.shop.example/dialogflow/es", 415104041262)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestConversationsDiffer(t *testing.T) {
 	for _, want := range []string{
 		"FAIL  " + path + ":2: An order is tracked (ES), ", "    turn 1: \"Where is it?\"\n", "        - Nowhere.\n        + Order A-1042, two stoneware mugs, ",
 		"      calls[0].request.orderId  " + path + ":10\n        - A-1043\n        + A-1042\n", "ok    " + path + ":11: Hi (CX), ",
-		`"queryText": "Where is it?"`, "answer, HTTP 200\n", "call shop.orders.v1.OrderService/TrackOrder\n", `"orderId": "A-1042"`,
+		`"queryText": "Where is it?"`, "      HTTP 200 after ", "      call shop.orders.v1.OrderService/TrackOrder\n", `request   {"orderId":"A-1042"`,
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("it does not show %q:\n%s", want, stdout)
@@ -205,6 +205,8 @@ func TestConversationsRefused(t *testing.T) {
 		"a bad file":     {[]string{"--demo", good, bad}, bad + ":1:17: conversations[0]: nothing is expected"},
 		"no file":        {[]string{"--demo", good + ".not"}, "no such file"},
 		"a bad pattern":  {[]string{"--demo", good, "--run", "("}, "--run: "},
+		"no files":       {nil, "no files; want those of conversations"},
+		"no update":      {[]string{"--demo", good, "--run", "^$", "--update"}, "nothing was played"},
 		"nothing to run": {[]string{"--demo", good, "--run", "^$"}, "nothing was played"},
 		"no jobs":        {[]string{"--demo", good, "--jobs", "0"}, "--jobs 0: 1 or more is wanted"},
 		"no URL":         {[]string{"--url", "localhost:8443", good}, "https://host:port/path is wanted"},

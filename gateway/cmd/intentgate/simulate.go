@@ -2,14 +2,34 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/gateway/simulator"
 )
+
+// simulateOptions are the flags of simulate.
+type simulateOptions struct {
+	agentOptions
+
+	config, descriptors string
+	utterance           simulator.Utterance
+	parameters          []string
+	verbose, json       bool
+	repeat              int
+}
 
 func newSimulateCommand() *cobra.Command {
 	var o simulateOptions
@@ -41,22 +61,18 @@ Dialogflow would use every answer.`,
 			if err != nil {
 				return err
 			}
-			client, err := o.client(time.Now)
+			client, err := o.client()
 			if err != nil {
 				return err
 			}
 			defer client.Close()
-			s := simulation{
-				options: &o, turns: turns,
-				teller: teller{out: command.OutOrStdout(), url: o.url, json: o.json, verbose: o.verbose, titles: len(turns) > 1},
-			}
-			return s.play(command.Context(), client)
+			return o.play(command, client, turns)
 		},
 	}
 	flags := command.Flags()
 	configFlag(command, &o.config, "", "take URL, edition, project, audience and time limit from a gateway's configuration")
 	flags.StringVar(&o.descriptors, "descriptors", "", "write parameters as the typed intents of this file take them (default: those of --config)")
-	o.credentials(command)
+	o.register(command)
 	flags.StringVar(&o.utterance.Text, "text", "", "what the user says")
 	flags.StringVar(&o.utterance.Event, "event", "", "the event that takes the place of words")
 	flags.StringVar(&o.utterance.Intent, "intent", "", "display name of the matched intent")
@@ -76,30 +92,124 @@ Dialogflow would use every answer.`,
 	return command
 }
 
-// simulation is a session that is played.
-type simulation struct {
-	options *simulateOptions
-	turns   []turn
-	teller  teller
+// complete fills in what is left out, and returns what is to be said.
+func (o *simulateOptions) complete(command *cobra.Command, args []string) ([]turn, error) {
+	if len(args) > 0 && strings.Contains(args[0], "://") {
+		o.url, args = args[0], args[1:]
+	}
+	if len(args) > 1 {
+		return nil, fmt.Errorf("%q is no URL: `simulate [URL] [FILE|-]` is wanted", args[0])
+	}
+	if o.repeat < 1 {
+		return nil, fmt.Errorf("--repeat %d: 1 or more is wanted", o.repeat)
+	}
+	if err := o.fromConfig(); err != nil {
+		return nil, err
+	}
+	if err := o.settle(); err != nil {
+		return nil, err
+	}
+	flags := command.Flags()
+	said := slices.ContainsFunc([]string{"text", "event", "intent", "action", "tag", "param"}, flags.Changed)
+	switch {
+	case said && len(args) > 0:
+		return nil, fmt.Errorf("what is said comes from %s or from flags, not from both", args[0])
+	case said:
+		return o.said(command.Context())
+	case len(args) == 0:
+		return nil, errors.New("nothing to say: a file is wanted, - for standard input, or flags such as --intent or --tag")
+	case args[0] == "-":
+		return readTurns("standard input", command.InOrStdin())
+	}
+	file, err := os.Open(args[0])
+	if err != nil {
+		return nil, err
+	}
+	turns, err := readTurns(args[0], file)
+	return turns, errors.Join(err, file.Close())
+}
+
+// fromConfig follows a webhook of a configuration: the one of the URL or, without a URL, the first one of the edition.
+func (o *simulateOptions) fromConfig() error {
+	if o.config == "" {
+		return nil
+	}
+	settings, err := config.Load(o.config, time.Now())
+	if err != nil {
+		return err
+	}
+	at, err := url.Parse(o.url)
+	if err != nil {
+		return err
+	}
+	var others []string
+	for _, webhook := range settings.GetWebhooks() {
+		if (o.platform != "" && o.platform != webhook.GetPlatform()) || (o.url != "" && at.Path != webhook.GetPath()) {
+			others = append(others, webhook.GetPlatform()+" "+webhook.GetPath())
+			continue
+		}
+		o.follow(webhook)
+		if o.url != "" {
+			return nil
+		}
+		host, port, err := net.SplitHostPort(settings.GetEdge().GetListen())
+		if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+			host = "localhost"
+		}
+		o.url = "https://" + net.JoinHostPort(host, port) + webhook.GetPath()
+		return err
+	}
+	return fmt.Errorf("%s: no webhook for %s; there are %s", o.config, strings.TrimSpace(o.platform+" "+o.url), strings.Join(others, ", "))
+}
+
+// said is the turn that the flags make. Parameters have the form that the agent would give them for the method that answers;
+// where none is known they are JSON, or else texts.
+func (o *simulateOptions) said(ctx context.Context) ([]turn, error) {
+	o.utterance.Parameters = map[string]any{}
+	for _, pair := range o.parameters {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return nil, fmt.Errorf("--param %q: name=value is wanted", pair)
+		}
+		o.utterance.Parameters[name] = value
+	}
+	known, err := described(ctx, o.descriptors, o.config)
+	if err != nil {
+		return nil, err
+	}
+	if err := known.check(o.platform, &o.utterance, o.descriptors); err != nil {
+		return nil, err
+	}
+	express, err := known.express(&o.agentOptions)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range o.utterance.Parameters {
+		if len(known.methods(o.platform, &o.utterance)) > 0 {
+			o.utterance.Parameters[name] = express(o.utterance, name, value)
+		} else {
+			o.utterance.Parameters[name] = jsonOrText(fmt.Sprint(value))
+		}
+	}
+	return []turn{{utterance: o.utterance}}, nil
 }
 
 // play plays the turns as often as is wanted. Without any answer it stops.
-func (s *simulation) play(ctx context.Context, client *simulator.Client) error {
+func (o *simulateOptions) play(command *cobra.Command, client *simulator.Client, turns []turn) error {
+	ctx, out := command.Context(), command.OutOrStdout()
 	var durations []time.Duration
 	var first error
 	failed := 0
-	for round := range s.options.repeat {
-		conversation := simulator.NewConversation(client, s.options.agent())
-		for i, turn := range s.turns {
+	for round := range o.repeat {
+		conversation := simulator.NewConversation(client, o.agent())
+		for i, turn := range turns {
 			exchange, err := turn.play(ctx, conversation)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			durations = append(durations, exchange.Answer.Duration)
-			if round == 0 || err != nil || s.options.json {
-				if err := s.teller.tell(i+1, turn, exchange); err != nil {
-					return err
-				}
+			if err := o.tell(out, i+1, turn.title(len(turns)), &exchange, round == 0 || err != nil); err != nil {
+				return err
 			}
 			if err == nil {
 				continue
@@ -112,8 +222,12 @@ func (s *simulation) play(ctx context.Context, client *simulator.Client) error {
 			}
 		}
 	}
-	if s.options.repeat > 1 && !s.options.json {
-		if err := s.teller.times(durations); err != nil {
+	if o.repeat > 1 && !o.json {
+		slices.Sort(durations)
+		at := func(share float64) time.Duration {
+			return durations[int(share*float64(len(durations)-1))].Round(10 * time.Microsecond)
+		}
+		if _, err := fmt.Fprintf(out, "%d turns: fastest %s, median %s, 99%% within %s, slowest %s\n", len(durations), at(0), at(0.5), at(0.99), at(1)); err != nil {
 			return err
 		}
 	}
@@ -127,40 +241,17 @@ func (s *simulation) play(ctx context.Context, client *simulator.Client) error {
 	}
 }
 
-// times tells how long turns took.
-func (t *teller) times(durations []time.Duration) error {
-	slices.Sort(durations)
-	at := func(share float64) time.Duration {
-		return durations[int(share*float64(len(durations)-1))].Round(10 * time.Microsecond)
+// tell tells of a turn, for programs or, unless nobody wants to know, for people.
+func (o *simulateOptions) tell(out io.Writer, number int, title string, exchange *simulator.Exchange, wanted bool) error {
+	if o.json {
+		return json.NewEncoder(out).Encode(exchange.Report(number))
 	}
-	_, err := fmt.Fprintf(t.out, "%d turns: fastest %s, median %s, 99%% within %s, slowest %s\n",
-		len(durations), at(0), at(0.5), at(0.99), at(1))
+	if !wanted {
+		return nil
+	}
+	if title != "" {
+		title = fmt.Sprintf("━━ %d: %q\n", number, title)
+	}
+	_, err := io.WriteString(out, strings.Map(doctor.Harmless, title+exchange.Text(o.verbose)))
 	return err
-}
-
-// credentials are the flags of who calls a webhook, and how.
-func (o *simulateOptions) credentials(command *cobra.Command) {
-	flags := command.Flags()
-	flags.StringVar(&o.dev, "dev", "", "a folder that the command certs wrote, for --cert, --key, --ca and --issuer")
-	flags.StringVar(&o.cert, "cert", "", "PEM file of the client certificate and its intermediates (default: none is presented)")
-	flags.StringVar(&o.key, "key", "", "PEM file of its private key")
-	flags.StringVar(&o.ca, "ca", "", "PEM file of the CAs that the server is trusted by (default: the system's)")
-	flags.StringVar(&o.issuer, "issuer", "", "PEM file of the key that makes ID tokens (default: none is sent)")
-	flags.StringVar(&o.tokenFile, "token-file", "", "a file with a token to send instead")
-	flags.StringVar(&o.audience, "audience", "", "the ID token's audience (default: the URL)")
-	flags.StringVar(&o.project, "project", "shop", "the agent's project, by ID")
-	flags.Uint64Var(&o.number, "project-number", 415104041262, "the project's number, in the ID token")
-	flags.StringVar(&o.basicUser, "basic-user", "", "user name of Basic authentication, in place of an ID token")
-	flags.StringVar(&o.passwordFile, "password-file", "", "a file with its password")
-	flags.StringArrayVar(&o.headerFiles, "header-file", nil, "a header, with a file of its value, as `name=FILE`; may be repeated")
-	flags.StringVar(&o.platform, "platform", "", "edition of the agent: ES or CX (default: ES, or what --config says)")
-	flags.BoolVar(&o.beta, "beta", false, "the ES agent speaks v2beta1")
-	flags.DurationVar(&o.timeout, "timeout", 0, "time for one try, up to 30s (default: 5s, or what --config says)")
-	flags.StringVar(&o.tls, "tls", "", "the only version of TLS to offer: 1.2 or 1.3 (default: both)")
-	complete(command, "platform", "ES", "CX")
-	complete(command, "tls", "1.2", "1.3")
-	command.MarkFlagsRequiredTogether("cert", "key")
-	command.MarkFlagsRequiredTogether("basic-user", "password-file")
-	command.MarkFlagsMutuallyExclusive("issuer", "token-file", "basic-user")
-	must(command.MarkFlagDirname("dev"))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,14 @@ func (t turn) play(ctx context.Context, conversation *simulator.Conversation) (s
 		return conversation.Send(ctx, t.request)
 	}
 	return conversation.Say(ctx, t.utterance)
+}
+
+// title is what a turn is called where there are several.
+func (t turn) title(among int) string {
+	if among == 1 {
+		return ""
+	}
+	return cmp.Or(t.utterance.Text, t.utterance.Event, t.utterance.Intent, t.utterance.Tag, "a request")
 }
 
 // maxTurns is the size of the largest file of turns, in bytes.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,15 +18,16 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/conversation"
 	"github.com/intentgate/intentgate/gateway/doctor"
+	"github.com/intentgate/intentgate/gateway/pki"
 )
 
 // testOptions are the flags of test.
 type testOptions struct {
-	simulateOptions // those of a gateway that runs
+	agentOptions // those of a gateway that runs
 
-	demo, update bool
-	run, junit   string
-	jobs         int
+	demo, update, verbose, json bool
+	config, run, junit          string
+	jobs                        int
 }
 
 func newTestCommand() *cobra.Command {
@@ -58,7 +61,12 @@ was as expected, 1 if not, and 2 if a file is wrong or nothing could be played.`
   intentgate test conversations/*.yaml --junit report.xml --jobs 4
   intentgate test conversations/cancel.yaml --update
   intentgate test conversations/*.yaml --url https://localhost:8443/dialogflow/es --dev dev-certs`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return unplayable{errors.New("no files; want those of conversations, such as conversations/*.yaml")}
+			}
+			return nil
+		},
 		RunE: func(command *cobra.Command, args []string) error { return o.test(command, args) },
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
@@ -74,7 +82,7 @@ was as expected, 1 if not, and 2 if a file is wrong or nothing could be played.`
 	flags.IntVar(&o.jobs, "jobs", 1, "how many files are played at the same time")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a conversation, each on a line")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show every request, answer and call, and the gateway's log on standard error")
-	o.credentials(command)
+	o.register(command)
 	command.MarkFlagsMutuallyExclusive("url", "config", "demo")
 	must(command.MarkFlagFilename("junit", "xml"))
 	return command
@@ -115,7 +123,7 @@ func (o *testOptions) test(command *cobra.Command, args []string) (err error) {
 			group.Go(func() error {
 				defer close(played[i])
 				for _, c := range file.Conversations {
-					for _, platform := range [...]string{conversation.ES, conversation.CX} {
+					for _, platform := range conversation.Platforms() {
 						if name := fmt.Sprintf("%s: %s (%s)", file.Path, c.Name, platform); c.Plays(platform) && only.MatchString(name) && ctx.Err() == nil {
 							played[i] <- theatre.play(ctx, c, platform)
 						}
@@ -149,14 +157,6 @@ func (o *testOptions) test(command *cobra.Command, args []string) (err error) {
 	if err := o.writeJUnit(all); err != nil {
 		return unplayable{err}
 	}
-	if o.update {
-		return o.write(command, byFile, files)
-	}
-	return o.sum(command, all, time.Since(start))
-}
-
-// sum tells how many were as expected.
-func (o *testOptions) sum(command *cobra.Command, all []*conversation.Result, took time.Duration) error {
 	failed, skipped := 0, 0
 	for _, r := range all {
 		if r.Failed() {
@@ -169,11 +169,87 @@ func (o *testOptions) sum(command *cobra.Command, all []*conversation.Result, to
 	if len(all) == skipped {
 		return unplayable{fmt.Errorf("nothing was played: %d conversations are skipped, and --run %q leaves out the others", skipped, o.run)}
 	}
-	command.PrintErrf("%d conversations, %d failed, %d skipped, in %s\n", len(all), failed, skipped, took.Round(time.Millisecond))
+	if o.update {
+		return o.write(command, byFile, files)
+	}
+	command.PrintErrf("%d conversations, %d failed, %d skipped, in %s\n", len(all), failed, skipped, time.Since(start).Round(time.Millisecond))
 	if failed > 0 {
 		return fmt.Errorf("%d of %d conversations are not as expected", failed, len(all)-skipped)
 	}
 	return nil
+}
+
+// theatre is where conversations are played.
+type theatre struct {
+	// play plays one; it may be called by several goroutines at a time.
+	play  func(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result
+	close func() error
+}
+
+// open opens the theatre that the flags name.
+func (o *testOptions) open(command *cobra.Command) (theatre, error) {
+	if o.url != "" {
+		return o.outside(command)
+	}
+	logger := slog.New(slog.DiscardHandler)
+	if o.verbose {
+		logger = slog.New(slog.NewTextHandler(command.ErrOrStderr(), nil))
+	}
+	keys, err := pki.New(pki.Options{RSABits: 2048}) // for a moment
+	if err != nil {
+		return theatre{}, err
+	}
+	if o.demo {
+		return demoTheatre(keys, "127.0.0.1:0", logger), nil
+	}
+	one, err := startEmbedded(command.Context(), keys, func(ctx context.Context, e *embedded) error {
+		return e.serve(ctx, o.config, logger, command.ErrOrStderr(), e.standIn)
+	})
+	if err != nil {
+		return theatre{}, err
+	}
+	return theatre{one.play, one.close}, nil
+}
+
+// demoTheatre has the example services, started anew for each conversation.
+func demoTheatre(keys *pki.PKI, listen string, logger *slog.Logger) theatre {
+	play := func(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
+		one, err := startEmbedded(ctx, keys, func(ctx context.Context, e *embedded) error {
+			_, err := e.demo(ctx, listen, logger)
+			return err
+		})
+		if err != nil {
+			return c.Failed(platform, err)
+		}
+		result := one.play(ctx, c, platform)
+		if err := one.close(); err != nil {
+			return c.Failed(platform, err)
+		}
+		return result
+	}
+	return theatre{play, func() error { return nil }}
+}
+
+// outside plays against a gateway that runs.
+func (o *testOptions) outside(command *cobra.Command) (theatre, error) {
+	if err := o.settle(); err != nil {
+		return theatre{}, err
+	}
+	client, err := o.client()
+	if err != nil {
+		return theatre{}, err
+	}
+	command.PrintErrln("The calls of services cannot be seen from outside of a gateway: what is expected of them is left out.")
+	play := func(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
+		if platform != o.platform {
+			return c.Skipped(platform, "the --url is a webhook for "+o.platform+", as --platform says")
+		}
+		return c.Play(ctx, client, o.agent())
+	}
+	return theatre{play, func() error {
+		client.Close()
+		return nil
+	}}, nil
 }
 
 func (o *testOptions) writeJUnit(all []*conversation.Result) error {

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/conversation"
+	"github.com/intentgate/intentgate/gateway/intents/contract"
+	"github.com/intentgate/intentgate/gateway/pki"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	appointmentsv1 "github.com/intentgate/intentgate/gen/go/shop/appointments/v1"
+	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
+	"github.com/intentgate/intentgate/services/appointments"
+	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/orders"
+	"github.com/intentgate/intentgate/services/serve"
+)
+
+// What the folder of an embedded gateway holds.
+const (
+	certsFolder = "certs"
+	configFile  = "intentgate.yaml"
+)
+
+// embedded is a gateway that is run for conversations, with throw-away certificates in a folder of its own.
+type embedded struct {
+	assembly *assembly
+	calls    recorder
+	dir      string
+	group    *errgroup.Group
+	stop     context.CancelFunc
+	agent    string // of CX, that the configuration names; empty: any
+}
+
+// startEmbedded makes the folder and has the gateway started.
+func startEmbedded(ctx context.Context, keys *pki.PKI, start func(context.Context, *embedded) error) (_ *embedded, err error) {
+	dir, err := os.MkdirTemp("", "intentgate-")
+	if err != nil {
+		return nil, err
+	}
+	e := &embedded{dir: dir}
+	ctx, e.stop = context.WithCancel(ctx)
+	e.group, ctx = errgroup.WithContext(ctx)
+	if _, err = keys.Write(filepath.Join(dir, certsFolder)); err == nil {
+		err = start(ctx, e)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+// close stops all of it.
+func (e *embedded) close() error {
+	e.stop()
+	return errors.Join(e.group.Wait(), os.RemoveAll(e.dir))
+}
+
+// cert is the path of a file of the development PKI.
+func (e *embedded) cert(name string) string { return filepath.Join(e.dir, certsFolder, name) }
+
+// serve starts the gateway of a configuration. What services do not tell of themselves is a warning: not every conversation
+// needs each of them.
+func (e *embedded) serve(ctx context.Context, path string, logger *slog.Logger, warnings io.Writer, replacements ...func(*gatewayv1.Config)) error {
+	settings, err := config.Load(path, time.Now(), replacements...)
+	if err != nil {
+		return err
+	}
+	process, err := assemble(ctx, settings, logger.With("process", "gateway"), nil, time.Now, func(a *assembly) { e.assembly, a.observe = a, e.observed })
+	if err != nil {
+		return err
+	}
+	for _, service := range settings.GetServices() {
+		if service.GetIntents().GetReflection() == nil {
+			continue
+		}
+		if _, err := e.assembly.catalog.Load(ctx, service.GetName()); err != nil {
+			_, _ = fmt.Fprintln(warnings, "Warning:", err) // nobody reads it then
+		}
+	}
+	e.group.Go(func() error { return process.serve(ctx) })
+	return nil
+}
+
+// standIn replaces what proves callers at the edge, and the addresses that are listened on. All else stays.
+func (e *embedded) standIn(settings *gatewayv1.Config) {
+	const profile = "test"
+	edge := settings.GetEdge()
+	for _, client := range edge.GetClients() {
+		for _, agent := range client.GetAgents() {
+			e.agent = agent
+		}
+	}
+	edge.Listen, edge.Certificate = "127.0.0.1:0", &gatewayv1.KeyPair{Cert: e.cert(pki.EdgeCert), Key: e.cert(pki.EdgeKey)}
+	edge.Clients = []*gatewayv1.Profile{{Name: profile, Like: "dialogflow", Roots: &gatewayv1.Roots{SslCom: e.cert(pki.SSLComRoot), Gts: e.cert(pki.GTSRoot)}}}
+	settings.IdTokenKeys = &gatewayv1.IdTokenKeys{File: e.cert(pki.JWKS)}
+	settings.Status, settings.Admin = nil, nil
+	for _, webhook := range settings.GetWebhooks() {
+		webhook.Profiles = []string{profile}
+		if webhook.GetIdToken().GetMode() != "off" || len(webhook.GetCredentials()) > 0 {
+			webhook.IdToken, webhook.Credentials = &gatewayv1.IdToken{Audiences: []string{"https://gateway.test" + webhook.GetPath()}}, nil
+		}
+	}
+}
+
+// play plays a conversation: on ES with a certificate of the SSL.com chain, and on CX with one of the GTS chain.
+func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
+	at := slices.IndexFunc(e.assembly.settings.GetWebhooks(), func(w *gatewayv1.Webhook) bool {
+		return w.GetPlatform() == platform && (c.Webhook == "" || c.Webhook == w.GetPath())
+	})
+	if at < 0 {
+		return c.Skipped(platform, "the gateway has no such webhook for "+platform)
+	}
+	webhook := e.assembly.settings.GetWebhooks()[at]
+	as := agentOptions{url: e.assembly.addresses.Edge + webhook.GetPath(), dev: filepath.Join(e.dir, certsFolder), name: e.agent}
+	if platform == conversation.CX {
+		as.cert, as.key = e.cert(pki.GTSCert), e.cert(pki.GTSKey)
+	}
+	as.follow(webhook)
+	return as.play(ctx, c, lexicon{e.contracts()}, e.calls.take)
+}
+
+// contracts are those of the services, as far as they tell.
+func (e *embedded) contracts() []contract.Service {
+	if e.assembly.catalog == nil {
+		return nil
+	}
+	return contract.Of(e.assembly.catalog.Report())
+}
+
+//go:embed demo/intentgate.yaml
+var demoSettings string
+
+// demoConfig is a configuration as a user would write it, for services that are there.
+func demoConfig(listen, orders, appointments string) []byte {
+	return []byte(os.Expand(demoSettings, func(name string) string {
+		return map[string]string{"LISTEN": listen, "ORDERS": orders, "APPOINTMENTS": appointments}[name]
+	}))
+}
+
+// demoDay is the day of the example services, so that they always say the same.
+var demoDay = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+
+// demo starts the example services and the gateway before them, and returns the address of the orders.
+func (e *embedded) demo(ctx context.Context, listen string, logger *slog.Logger) (target string, err error) {
+	today := func() time.Time { return demoDay }
+	shop := orders.New(today())
+	target, err = e.service(ctx, "orders", pki.OrdersCert, pki.OrdersKey, logger, func(r grpc.ServiceRegistrar) {
+		ordersv1.RegisterOrderServiceServer(r, shop)
+		intentgatev1.RegisterIntentServiceServer(r, shop)
+	})
+	if err != nil {
+		return "", err
+	}
+	diary := appointments.New(appointments.Config{Now: today})
+	if err := diary.Open(filepath.Join(e.dir, "appointments.db")); err != nil {
+		return "", err
+	}
+	e.group.Go(func() error {
+		<-ctx.Done()
+		return diary.Close() // waits for changes on their way
+	})
+	other, err := e.service(ctx, "appointments", pki.AppointmentsCert, pki.AppointmentsKey, logger, func(r grpc.ServiceRegistrar) {
+		appointmentsv1.RegisterAppointmentServiceServer(r, diary)
+	})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(e.dir, configFile)
+	if err := os.WriteFile(path, demoConfig(listen, target, other), 0o600); err != nil {
+		return "", err
+	}
+	return target, e.serve(ctx, path, logger, io.Discard)
+}
+
+// service starts a service, has it tell of its methods in a file, and returns its address.
+func (e *embedded) service(ctx context.Context, name, cert, key string, logger *slog.Logger, register func(grpc.ServiceRegistrar)) (string, error) {
+	config := serve.Config{
+		Name: name, Listen: "127.0.0.1:0", Logger: logger.With("process", name), Register: register,
+		TLS:       mtls.Files{Cert: e.cert(cert), Key: e.cert(key), CA: e.cert(pki.InternalCA)},
+		Asserting: []string{"dns:" + pki.GatewayName}, Allowed: []string{"dns:" + pki.CallCenterName},
+	}
+	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(e.dir, name+".binpb")}, io.Discard, io.Discard, config); err != nil {
+		return "", err
+	}
+	server, err := serve.New(ctx, config)
+	if err != nil {
+		return "", err
+	}
+	e.group.Go(func() error { return server.Serve(ctx) })
+	return server.Addr().String(), nil
+}

@@ -50,8 +50,8 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 
 .PHONY: build
-build: ## Build bin/intentgate.
-	$(GO) build -o bin/intentgate ./gateway/cmd/intentgate
+build: ## Build bin/intentgate, and bin/orders of the examples.
+	$(GO) build -o bin/ ./gateway/cmd/intentgate ./services/orders/cmd/orders
 
 .PHONY: demo
 demo: ## Run everything on this machine with a throw-away PKI.

@@ -18,12 +18,12 @@ import (
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// documents are the project's Markdown files, by their paths from its root.
-func documents(t *testing.T) map[string]string {
+// documents are the project's Markdown files, and those of more patterns, by their paths from its root.
+func documents(t *testing.T, more ...string) map[string]string {
 	t.Helper()
 	root := filepath.Join("..", "..", "..")
 	texts := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md"} {
+	for _, pattern := range append([]string{"*.md", "docs/*.md"}, more...) {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
@@ -176,7 +176,7 @@ func sections(text string) map[string]string {
 // TestDocumentedLinks follows every link of the documentation inside the repository.
 func TestDocumentedLinks(t *testing.T) {
 	t.Parallel()
-	texts := documents(t)
+	texts := documents(t, "gen/*.md", "services/*/README.md")
 	for name, text := range texts {
 		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
 			target, anchor, _ := strings.Cut(link[1], "#")

@@ -37,6 +37,7 @@ def authority() -> Authority:
 
 
 @pytest.fixture
-def harness(authority: Authority, tmp_path: Path) -> Harness:
+def harness(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Harness:
+    monkeypatch.setattr("intentgate.server._REST", 0.001)
     logger = logging.Logger("test", logging.DEBUG)  # noqa: LOG001 # nobody else's
     return Harness(authority, tmp_path, logger)

@@ -106,10 +106,14 @@ def test_the_service_is_typed(folder: Folder) -> None:
     folder.run("pip install mypy && mypy --strict greeter.py")
 
 
+def test_conformance(folder: Folder) -> None:
+    folder.run(block("sh", "intentgate conformance"))
+
+
 @pytest.mark.parametrize("way", ["reflection: {}", "descriptor_set: greeter.binpb"])
 def test_first_call(folder: Folder, way: str) -> None:
     folder.run(block("sh", "--descriptors greeter.binpb"))
-    start = block("sh", "python greeter.py --listen").replace("127.0.0.1:8444", "127.0.0.1:0")
+    start = block("sh", "python greeter.py --listen 127.0.0.1").replace("127.0.0.1:8444", "127.0.0.1:0")
     with folder.running(start, "msg=Listening") as service:
         folder.write(
             "yaml",

@@ -309,6 +309,34 @@ def test_stops_when_calls_are_done(harness: Harness, run: Any) -> None:
     run(case())
 
 
+def test_stops_without_losing_calls_of_those_who_wait_for_answers(
+    harness: Harness, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("intentgate.server._REST", 0.05)
+    codes: list[str] = []
+
+    async def asking(channel: grpc.aio.Channel) -> None:
+        while "UNAVAILABLE" not in codes[-4:]:
+            try:
+                await fulfil(channel)
+                codes.append("OK")
+            except grpc.aio.AioRpcError as error:
+                codes.append(error.code().name)
+
+    async def case() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            server = await stack.enter_async_context(harness.serve(fulfilling(answered)))
+            channels = [await stack.enter_async_context(harness.channel(server, REPORTS)) for _ in range(3)]
+            callers = [asyncio.ensure_future(asking(channel)) for channel in channels]
+            while len(codes) < 30:
+                await asyncio.sleep(0.01)
+            await server.stop()
+            await asyncio.gather(*callers)
+
+    run(case())
+    assert set(codes) == {"OK", "UNAVAILABLE"}
+
+
 def test_cuts_off_what_does_not_end(harness: Harness, run: Any) -> None:
     begun = asyncio.Event()
 

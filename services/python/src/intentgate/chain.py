@@ -49,6 +49,9 @@ class Chain(grpc.aio.ServerInterceptor):
         """Makes the chain of a server."""
         self._policy, self._trust, self._log = policy, trust, log
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intentgate")
+        self.answering = asyncio.Event()
+        """While it is not set, answers are held back."""
+        self.answering.set()
 
     def close(self) -> None:
         """Lets threads end that do nothing."""
@@ -126,6 +129,7 @@ class Chain(grpc.aio.ServerInterceptor):
                 end = grpc.StatusCode.INTERNAL, "internal error", ()
             finally:
                 line.write(self._log)
+            await self.answering.wait()
             if end:
                 await context.abort(*end)
             return response

@@ -36,6 +36,8 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),
 )
 
+_REST = 0.05  # seconds, some round trips to a caller
+
 
 @dataclass(kw_only=True)
 class Config:
@@ -140,8 +142,15 @@ class Server:
         drain = self._config.drain
         self._log.info("Draining", limit=f"{drain:g}s")
         self._health.stopped.set()
+        # Once gRPC is told to stop it drops, as CANCELLED, whatever comes in before callers have read that they are to go away.
+        # So no answer goes out around that moment: those who wait for one send nothing, and read first that they are to go away.
+        self._chain.answering.clear()
+        await asyncio.sleep(_REST)
         start = time.monotonic()
-        await self._server.stop(drain)
+        stopping = asyncio.create_task(self._server.stop(drain))
+        await asyncio.wait((stopping,), timeout=_REST)
+        self._chain.answering.set()
+        await stopping
         if self._watching:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):

@@ -143,7 +143,7 @@ class Server:
         self._log.info("Draining", limit=f"{drain:g}s")
         self._health.stopped.set()
         # Once gRPC is told to stop it drops, as CANCELLED, whatever comes in before callers have read that they are to go away.
-        # So no answer goes out around that moment: those who wait for one send nothing, and read first that they are to go away.
+        # So no answer goes out around that moment: those who wait for one send nothing, and read that first.
         self._chain.answering.clear()
         await asyncio.sleep(_REST)
         start = time.monotonic()

@@ -92,6 +92,7 @@ export class Channel {
       const open = new Set<ClientHttp2Stream>();
       streams = open;
       this.#streams.set(session, open);
+      session.on("error", () => {}); // its calls are told, and nobody else is there any more while the channel closes
       session.on("remoteSettings", ({ maxConcurrentStreams }) => {
         if (maxConcurrentStreams === 0) setImmediate(() => open.forEach(refuseUnsent));
       });

@@ -4,7 +4,7 @@ import { mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from "n
 import * as http2 from "node:http2";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connect, type PeerCertificate } from "node:tls";
+import { type ConnectionOptions, connect, type PeerCertificate } from "node:tls";
 import { Channel, Code, ConnectError, type Files, Server } from "@intentgate/service";
 import { Health } from "@intentgate/service/gen/grpc/health/v1/health_pb.js";
 import { WaitedResponse_End as End, ProbeService } from "@intentgate/service/gen/intentgate/conformance/v1/probe_service_pb.js";
@@ -93,7 +93,7 @@ test("whoever is no longer trusted is cut off, and nobody else", async (t) => {
 });
 
 test("a connection ends with its certificate", async (t) => {
-  let now = new Date();
+  let now = new Date(Date.now() + 60_000); // certificates are made meanwhile
   const world = await start(t, { now: () => now });
   await world.channel("dns:gateway.internal").client(Health).check({});
   now = new Date(Date.now() + 48 * 3600_000);
@@ -180,6 +180,27 @@ test("a stop does not wait for ever", async (t) => {
   while ((await probe.waited({ id: "slow" })).end !== End.WAITING);
   await assert.rejects(world.server.stop(), /cut off/);
   await assert.rejects(slow);
+});
+
+test("a stop does not wait for a peer that leaves its connection open", async (t) => {
+  const world = await start(t, { drain: 100 });
+  const { cert, key } = world.authority.issue({ names: ["dns:gateway.internal"] });
+  const [host, port] = world.target.split(":");
+  const options = {
+    host,
+    port: Number(port),
+    cert,
+    key,
+    ca: world.authority.pem,
+    servername: "service.internal",
+    ALPNProtocols: ["h2"],
+  };
+  const socket = connect(options as ConnectionOptions);
+  socket.on("error", () => {});
+  t.after(() => socket.destroy());
+  socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"); // an empty SETTINGS, and never again a word
+  await once(socket, "data");
+  await world.server.stop();
 });
 
 test("connections end when they are of age, calls do not", async (t) => {

@@ -24,7 +24,7 @@ export class Answering {
     this.#handlers = new Map([...handlers].map((handler) => [handler.requestPath, handler]));
   }
 
-  /** Answers a call, and leaves its line in the log. It never throws. `fields` are the header fields as they came. */
+  /** Answers a call, and leaves its line in the log. `fields` are the header fields as they came. */
   async answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, fields: readonly string[], peer: Peer): Promise<void> {
     const start = performance.now();
     const line: Line = { method: String(headers[":path"] ?? ""), peer: peer.names, code: 0, message: "" };
@@ -58,7 +58,8 @@ function isCall(headers: IncomingHttpHeaders): boolean {
 /** Runs a handler, and writes what it answers. */
 async function handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, line: Line, handler: UniversalHandler) {
   const cancelled = new AbortController();
-  stream.once("close", () => cancelled.abort(new ConnectError("the call was cancelled", Code.Canceled)));
+  const cancel = () => cancelled.abort(new ConnectError("the call was cancelled", Code.Canceled));
+  stream.once("close", cancel);
   const response = await handler({
     httpVersion: "2.0",
     method: "POST",
@@ -69,8 +70,13 @@ async function handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, l
     ...(line.call && { contextValues: valuesWith(line.call) }),
   });
   await write(stream, response);
+  stream.off("close", cancel);
   line.code = Number(response.trailer?.get("grpc-status") ?? Code.Unknown);
   line.message = decodeURIComponent(response.trailer?.get("grpc-message") ?? "");
+  if (line.code === Code.Internal && cancelled.signal.aborted) {
+    line.code = Code.Canceled; // a request that broke off, as seen from where it was read
+    line.message = "the call was cancelled";
+  }
 }
 
 /** Node joins what came more than once, and leaves out nothing that handlers could want. */
@@ -95,7 +101,9 @@ async function write(stream: ServerHttp2Stream, response: UniversalServerRespons
     return;
   }
   stream.respond(head, { waitForTrailers: true });
-  stream.once("wantTrailers", () => stream.sendTrailers(fieldsOf(response.trailer)));
+  stream.once("wantTrailers", () => {
+    if (!stream.destroyed) stream.sendTrailers(fieldsOf(response.trailer));
+  });
   while (body !== undefined && chunk !== undefined && !chunk.done) {
     if (stream.destroyed) {
       await body.return?.();

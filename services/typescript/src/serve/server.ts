@@ -68,7 +68,7 @@ export class Server {
     router.service(Health, this.#health);
     router.service(ServerReflection, new ReflectionService([...services, Health, ServerReflection]));
     const answering = new Answering(router.handlers, policy, this.#log);
-    this.#sessions = new Sessions({ drain, maxConnectionAge }, this.#log, now);
+    this.#sessions = new Sessions({ drain, maxConnectionAge }, () => identity.roots, this.#log, now);
 
     const options = () => ({
       ...identity.contextOptions(),
@@ -83,18 +83,23 @@ export class Server {
       settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaders, initialWindowSize: window },
       maxSessionMemory: 64, // megabytes
     });
-    this.#http.on("session", (session) => this.#sessions.add(session));
+    // A session hides its connection; this comes right before the session of that connection.
+    let connection: TLSSocket;
+    this.#http.prependListener("secureConnection", (socket) => {
+      connection = socket;
+    });
+    this.#http.on("session", (session) => this.#sessions.add(session, connection));
     this.#http.on("sessionError", () => {}); // its calls are told
     this.#http.on("tlsClientError", refused(this.#log));
     this.#http.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _: number, fields: string[]) => {
       stream.on("error", () => {}); // the caller is gone
       const peer = this.#sessions.begin(stream);
       if (peer === undefined) stream.destroy();
-      else void answering.answer(stream, headers, fields, peer);
+      else answering.answer(stream, headers, fields, peer).catch((error) => this.#log("error", "Panic", { value: error }));
     });
     identity.onChange(() => this.#http.setSecureContext(options()));
     // Certificates are looked after while the calls in flight end, too.
-    this.#unwatch = identity.watch(() => this.#sessions.endUntrusted(identity.roots));
+    this.#unwatch = identity.watch(() => this.#sessions.endUntrusted());
   }
 
   /** The address that the server listens on. */
@@ -115,9 +120,8 @@ export class Server {
   async #stop(): Promise<void> {
     this.#log("info", "Draining");
     this.#health.shutdown();
-    const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
+    this.#http.close();
     const kindly = await this.#sessions.drain();
-    await closed;
     this.#unwatch();
     if (!kindly) throw new Error("calls in flight were cut off: not done in time");
   }

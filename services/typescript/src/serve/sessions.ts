@@ -14,8 +14,8 @@ const roundTrip = 1000;
 
 interface Live {
   readonly peer: Peer;
+  readonly socket: TLSSocket;
   readonly chain: readonly X509Certificate[];
-  readonly address: string;
   /** How many are in flight. */
   calls: number;
   closing: boolean;
@@ -24,32 +24,31 @@ interface Live {
 /** The connections that clients made and have not closed. */
 export class Sessions {
   readonly #live = new Map<ServerHttp2Session, Live>();
+  #draining = false;
 
   constructor(
     private readonly limits: { readonly maxConnectionAge: number; readonly drain: number },
+    /** The authorities that are accepted now. */
+    private readonly roots: () => readonly X509Certificate[],
     private readonly log: Log,
     private readonly now: () => Date,
   ) {}
 
   /** Takes in a connection. */
-  add(session: ServerHttp2Session): void {
-    const socket = session.socket as TLSSocket;
+  add(session: ServerHttp2Session, socket: TLSSocket): void {
+    session.on("error", () => {}); // the connection is gone, one way or the other: its calls are told
     const certificate = socket.getPeerX509Certificate();
-    if (!socket.authorized || certificate === undefined || socket.isSessionReused()) {
-      cut(session, "no verified certificate"); // the handshake does not let this happen
+    // What the handshake does not let happen, but for an authority that was withdrawn meanwhile.
+    const chain = chainOf(socket);
+    const verified = socket.authorized && !socket.isSessionReused() && isTrusted(chain, this.roots(), this.now());
+    if (this.#draining || certificate === undefined || !verified) {
+      cut(session, socket);
       return;
     }
     session.setLocalWindowSize(window);
-    this.#live.set(session, {
-      peer: { certificate, names: namesOf(certificate) },
-      chain: chainOf(socket),
-      address: `${socket.remoteAddress}:${socket.remotePort}`,
-      calls: 0,
-      closing: false,
-    });
+    this.#live.set(session, { peer: { certificate, names: namesOf(certificate) }, socket, chain, calls: 0, closing: false });
     // Give or take a tenth, so that connections of one moment do not end in one.
     const age = setTimeout(() => this.#close(session), this.limits.maxConnectionAge * (0.9 + 0.2 * Math.random())).unref();
-    session.on("error", () => {}); // the connection is gone, one way or the other: its calls are told
     session.once("close", () => {
       clearTimeout(age);
       this.#live.delete(session);
@@ -66,16 +65,18 @@ export class Sessions {
   }
 
   /** Ends the connections of clients whose certificates are no longer good, with the calls that they carry. */
-  endUntrusted(roots: readonly X509Certificate[]): void {
-    for (const [session, { peer, chain, address }] of this.#live) {
-      if (isTrusted(chain, roots, this.now())) continue;
-      cut(session, "no longer trusted");
+  endUntrusted(): void {
+    for (const [session, { peer, chain, socket }] of this.#live) {
+      if (isTrusted(chain, this.roots(), this.now())) continue;
+      const address = `${socket.remoteAddress}:${socket.remotePort}`;
+      cut(session, socket);
       this.log("warn", "Connection ended, its certificate is no longer good", { peer: address, names: peer.names });
     }
   }
 
   /** Takes no more calls on any connection, and returns when those in flight have ended: false where they were cut off. */
   async drain(): Promise<boolean> {
+    this.#draining = true;
     let kindly = true;
     const ended = [...this.#live].map(([session]) => {
       this.#close(session, () => {
@@ -96,7 +97,7 @@ export class Sessions {
     if (live === undefined) return;
     const limit = setTimeout(() => {
       if (live.calls > 0) cutOff();
-      cut(session, "out of time");
+      cut(session, live.socket);
     }, this.limits.drain);
     session.once("close", () => clearTimeout(limit));
     if (live.closing || session.destroyed) return;
@@ -112,7 +113,8 @@ export class Sessions {
   }
 }
 
-/** Ends a connection at once. Without an error, a session that is closing would wait for its peer to do that. */
-function cut(session: ServerHttp2Session, why: string): void {
-  session.destroy(new Error(why), constants.NGHTTP2_CANCEL);
+/** Ends a connection at once. A session alone would wait for its peer to close the connection. */
+function cut(session: ServerHttp2Session, socket: TLSSocket): void {
+  session.destroy(undefined, constants.NGHTTP2_CANCEL);
+  socket.destroy();
 }

@@ -1,4 +1,4 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { callOf } from "./caller/call.js";
 
@@ -33,13 +33,14 @@ export class MemoryStore implements AnswerStore {
 /**
  * Answers calls that change something. Dialogflow tries again when it got no answer in time: what it asks for is done once,
  * however often it is tried, and each try hears the same. A try that comes while another is under way waits for that one. A
- * program that calls for itself has no idempotency key, and is answered each time. What fails is not kept: it is tried anew.
+ * program that calls for itself has no idempotency key, and is answered each time. What fails is not kept: the next try does it anew.
  *
  * With a store that outlives the process the answer does too, but what was done and its answer are two things then, and a crash
  * can come between them. Where that matters, keep the key with what is done, in one transaction.
  */
 export class Once {
-  readonly #underWay = new Map<string, Promise<Uint8Array>>();
+  /** By key, over when the try is. They do not fail. */
+  readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(private readonly store: AnswerStore = new MemoryStore()) {}
 
@@ -47,29 +48,34 @@ export class Once {
   async answer<T extends object>(context: HandlerContext, work: () => Promise<T> | T): Promise<T> {
     const { requestId } = callOf(context);
     if (requestId === "") return work();
-    const schema = context.method.output;
-    let bytes = this.#underWay.get(requestId);
-    if (bytes === undefined) {
-      bytes = this.#first(requestId, async () =>
-        toBinary(schema, create(schema, (await work()) as MessageInitShape<typeof schema>)),
-      );
-      this.#underWay.set(requestId, bytes);
-      const over = () => this.#underWay.delete(requestId);
-      bytes.then(over, over);
+    for (let other = this.#underWay.get(requestId); other !== undefined; other = this.#underWay.get(requestId)) {
+      await Promise.race([other, ended(context.signal)]);
     }
-    return fromBinary(schema, await bytes) as T;
+    const answer = this.#first(requestId, context.method.output, work);
+    const over = () => void this.#underWay.delete(requestId);
+    this.#underWay.set(requestId, answer.then(over, over));
+    return answer;
   }
 
-  async #first(key: string, work: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  async #first<T extends object>(key: string, schema: DescMessage, work: () => Promise<T> | T): Promise<T> {
     const earlier = await this.store.get(key);
-    if (earlier !== undefined) return earlier;
+    if (earlier !== undefined) return fromBinary(schema, earlier) as unknown as T;
     const answer = await work();
+    const bytes = toBinary(schema, create(schema, answer as MessageInitShape<DescMessage>));
     // It is done: a store that fails must not make the caller believe that it is not, and try again.
     try {
-      await this.store.put(key, answer);
+      await this.store.put(key, bytes);
     } catch (error) {
       process.emitWarning(`an answer was not kept, a further try would do it again: ${(error as Error).message}`);
     }
     return answer;
   }
+}
+
+/** Throws when the call is over for whoever waits. */
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }

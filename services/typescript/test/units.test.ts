@@ -121,24 +121,37 @@ test("lines of the log", () => {
 });
 
 /** The context of a call with an idempotency key. */
-function contextOf(requestId: string): HandlerContext {
+function contextOf(requestId: string, signal = new AbortController().signal): HandlerContext {
   const call = { peer: { names: [], certificate: undefined as never }, direct: requestId === "", requestId } satisfies Call;
-  return { values: valuesWith(call), method: IntentService.method.fulfill } as never;
+  return { values: valuesWith(call), method: IntentService.method.fulfill, signal } as never;
 }
 
-test("what fails is tried anew, also by those who waited for it", async () => {
+test("what fails is done anew, by those who waited for it first", async () => {
   const once = new Once();
   let tries = 0;
-  const work = () => {
+  const work = async () => {
+    await undefined;
     tries++;
     if (tries === 1) throw new Error("the first fails");
     return { reply: { texts: [`try ${tries}`] } };
   };
-  const context = contextOf("1.a");
-  const [a, b] = await Promise.allSettled([once.answer(context, work), once.answer(context, work)]);
-  assert.deepEqual([a?.status, b?.status], ["rejected", "rejected"]);
-  for (let i = 0; i < 2; i++) assert.deepEqual((await once.answer(context, work)).reply.texts, ["try 2"]);
+  const all = await Promise.allSettled([1, 2, 3].map(() => once.answer(contextOf("1.a"), work)));
+  assert.deepEqual(
+    all.map((one) => (one.status === "fulfilled" ? one.value.reply.texts[0] : one.reason.message)),
+    ["the first fails", "try 2", "try 2"],
+  );
+  assert.deepEqual((await once.answer(contextOf("1.a"), work)).reply.texts, ["try 2"]);
   assert.equal(tries, 2);
+});
+
+test("who waits for another try does not wait longer than the call", async () => {
+  const once = new Once();
+  const first = once.answer(contextOf("1.a"), () => new Promise<object>(() => {}));
+  const over = new AbortController();
+  const second = once.answer(contextOf("1.a", over.signal), () => ({}));
+  over.abort(new Error("out of time"));
+  await assert.rejects(second, /out of time/);
+  await Promise.race([first, undefined]);
 });
 
 test("what was done is not undone by a store that fails", async (t) => {

@@ -1,0 +1,81 @@
+package io.github.intentgate.service;
+
+import com.google.protobuf.CodedOutputStream;
+import com.google.protobuf.MessageLite;
+import io.github.intentgate.v1.CallRef;
+import io.github.intentgate.v1.Caller;
+import io.github.intentgate.v1.Platform;
+import io.grpc.Metadata;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+
+/** The metadata with which a caller travels. */
+public final class CallerMetadata {
+  /** Reserved: each key that begins with it is the gateway's, known or not. */
+  static final String PREFIX = "intentgate-";
+
+  static final Metadata.Key<byte[]> CALLER = Metadata.Key.of(PREFIX + "caller-bin", Metadata.BINARY_BYTE_MARSHALLER);
+  static final Metadata.Key<byte[]> CALL = Metadata.Key.of(PREFIX + "call-bin", Metadata.BINARY_BYTE_MARSHALLER);
+  static final Metadata.Key<String> REQUEST_ID = Metadata.Key.of(PREFIX + "request-id", Metadata.ASCII_STRING_MARSHALLER);
+  private static final Metadata.Key<String> TRACE_PARENT = Metadata.Key.of("traceparent", Metadata.ASCII_STRING_MARSHALLER);
+
+  // In bytes; real ones are a tenth of that.
+  static final int MAX_CALLER = 8 << 10;
+  static final int MAX_CALL = 4 << 10;
+  static final int MAX_REQUEST_ID = 256;
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private CallerMetadata() {}
+
+  /**
+   * Returns the whole metadata of a call that is made for an agent, with a trace of its own. It is for services that pass a caller
+   * on, and stand in the other service's list of asserting callers; {@code MetadataUtils.newAttachHeadersInterceptor} attaches it.
+   *
+   * <p>The request id has to be that call's own: make one with {@link RequestKey}, or pass on the same only where the two calls are
+   * tried again together.
+   *
+   * @throws IllegalArgumentException if the caller has no platform, the reference no request id, or one of them is too large
+   */
+  public static Metadata outgoing(Caller caller, CallRef ref) {
+    if (caller.getPlatformValue() == Platform.PLATFORM_UNSPECIFIED_VALUE) {
+      throw new IllegalArgumentException("outgoing call: the caller has no platform");
+    } else if (ref.getRequestId().isEmpty()) {
+      throw new IllegalArgumentException("outgoing call: the reference has no request_id; make one with RequestKey");
+    }
+    Metadata metadata = new Metadata();
+    metadata.put(CALLER, bounded(CALLER, marshal(caller), MAX_CALLER));
+    metadata.put(CALL, bounded(CALL, marshal(ref), MAX_CALL));
+    bounded(REQUEST_ID, ref.getRequestIdBytes().toByteArray(), MAX_REQUEST_ID);
+    metadata.put(REQUEST_ID, ref.getRequestId());
+    // One that came with a request is not continued: whoever may call Dialogflow can set it.
+    byte[] trace = new byte[24];
+    RANDOM.nextBytes(trace);
+    HexFormat hex = HexFormat.of();
+    metadata.put(TRACE_PARENT, "00-" + hex.formatHex(trace, 0, 16) + "-" + hex.formatHex(trace, 16, 24) + "-00");
+    return metadata;
+  }
+
+  private static byte[] bounded(Metadata.Key<?> key, byte[] value, int limit) {
+    if (value.length > limit) {
+      throw new IllegalArgumentException(
+          "outgoing call: " + key.name() + " is " + value.length + " bytes long, at most " + limit + " are taken");
+    }
+    return value;
+  }
+
+  /** Returns the bytes of a message, the same each time. */
+  private static byte[] marshal(MessageLite message) {
+    byte[] bytes = new byte[message.getSerializedSize()];
+    CodedOutputStream out = CodedOutputStream.newInstance(bytes);
+    out.useDeterministicSerialization();
+    try {
+      message.writeTo(out);
+    } catch (IOException e) { // never: the array is of its size
+      throw new UncheckedIOException(e);
+    }
+    return bytes;
+  }
+}

@@ -79,6 +79,7 @@ final class Chain extends ServerTransportFilter implements ServerInterceptor {
   private static final class Answer<Q, R> extends SimpleForwardingServerCall<Q, R> {
     private final Line line;
     private final AtomicBoolean ended = new AtomicBoolean();
+    private volatile boolean answered;
 
     Answer(ServerCall<Q, R> call, Line line) {
       super(call);
@@ -86,8 +87,16 @@ final class Chain extends ServerTransportFilter implements ServerInterceptor {
     }
 
     @Override
+    public void sendMessage(R message) {
+      answered = true;
+      super.sendMessage(message);
+    }
+
+    @Override
     public void close(Status status, Metadata trailers) {
-      if (status.getCode() == Status.Code.UNKNOWN && status.getCause() != null && status.getDescription() == null) {
+      if (status.isOk() && !answered && getMethodDescriptor().getType().serverSendsOneMessage()) {
+        fail(new IllegalStateException("the method has ended without a response"));
+      } else if (status.getCode() == Status.Code.UNKNOWN && status.getCause() != null && status.getDescription() == null) {
         fail(status.getCause()); // a method told onError of an exception that is no status
       } else if (ended.compareAndSet(false, true)) {
         super.close(status, trailers);

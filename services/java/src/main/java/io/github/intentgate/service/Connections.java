@@ -70,15 +70,15 @@ final class Connections implements ChannelFactory<ServerChannel> {
 
   /** A connection that was accepted. */
   private final class Connection extends ChannelInboundHandlerAdapter {
-    private Channel channel;
+    private ChannelHandlerContext context;
     private Certificate[] chain;
     private List<X509Certificate> judgedBy;
     private Instant until;
 
     @Override
     public void channelActive(ChannelHandlerContext context) {
+      this.context = context;
       context.fireChannelActive(); // gRPC puts TLS behind this handler
-      channel = context.channel();
       SslHandler tls = context.pipeline().get(SslHandler.class);
       tls.handshakeFuture().addListener(done -> {
         if (done.isSuccess()) {
@@ -91,14 +91,14 @@ final class Connections implements ChannelFactory<ServerChannel> {
     }
 
     private String remote() {
-      return String.valueOf(channel.remoteAddress()).replaceFirst("^/", "");
+      return String.valueOf(context.channel().remoteAddress()).replaceFirst("^/", "");
     }
 
     private synchronized void accepted(SslHandler tls) throws SSLPeerUnverifiedException {
       chain = tls.engine().getSession().getPeerCertificates();
       live.add(this);
-      channel.closeFuture().addListener(closed -> live.remove(this));
-      judge(); // the authority may have been withdrawn meanwhile, or the session be resumed
+      context.channel().closeFuture().addListener(closed -> live.remove(this));
+      judge(); // the authority may have been withdrawn meanwhile, or the session be one that was resumed
     }
 
     synchronized void judge() {
@@ -114,7 +114,7 @@ final class Connections implements ChannelFactory<ServerChannel> {
           log.warning("Connection ended, its certificate is no longer good",
               "peer", remote(), "names", Names.of((X509Certificate) chain[0]), "error", e.getMessage());
         }
-        channel.close();
+        context.close(); // at once: gRPC's handlers, which would be graceful, are behind this one
       }
     }
   }

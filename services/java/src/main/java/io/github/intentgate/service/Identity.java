@@ -2,6 +2,7 @@ package io.github.intentgate.service;
 
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
+import io.grpc.netty.shaded.io.netty.handler.ssl.OpenSslSessionContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.util.AdvancedTlsX509KeyManager;
@@ -99,7 +100,14 @@ final class Identity {
 
   /** Returns what a client needs. */
   SslContext client() throws SSLException {
-    return GrpcSslContexts.forClient().keyManager(keys).trustManager(trust).protocols("TLSv1.3").build();
+    SslContext context = GrpcSslContexts.forClient().keyManager(keys).trustManager(trust).protocols("TLSv1.3").build();
+    // A session that is resumed would keep certificates that may be gone. Connections of this hop live long, so that a full handshake
+    // each costs nothing worth that.
+    context.sessionContext().setSessionTimeout(1);
+    if (context.sessionContext() instanceof OpenSslSessionContext sessions) {
+      sessions.setSessionCacheEnabled(false);
+    }
+    return context;
   }
 
   /** Takes the contents of files into use, all or nothing. */

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -162,6 +163,7 @@ final class World extends Handler implements AutoCloseable {
 
   @Override
   public void close() {
+    Collections.reverse(open);
     for (AutoCloseable each : open) {
       try {
         each.close();

@@ -11,6 +11,7 @@ export GOLANGCI_LINT_CACHE := $(CURDIR)/.lint-cache
 FUZZTIME ?= 10000x
 
 include services/python/python.mk
+include services/java/java.mk
 
 .PHONY: help
 help: ## Show the targets.
@@ -31,6 +32,7 @@ test-go: need protos lint generated-go go-test bench-once fuzz mutate ## Pass th
 test-languages: # Those whose toolchain is there.
 	$(call with,npm,TypeScript,test-typescript)
 	$(call with,$(PYTHON),Python,test-python)
+	$(call with,$(MVN),Java,test-java)
 
 .PHONY: test-typescript
 test-typescript: node_modules/.package-lock.json protos build ## Lint, build and test the TypeScript library and its example.

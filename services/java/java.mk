@@ -1,0 +1,8 @@
+# The Java part of the Makefile.
+MVN ?= mvn
+# Only what went wrong, and how many tests there were.
+MAVEN := $(MVN) -B -ntp -q -Dstyle.color=never -Dorg.slf4j.simpleLogger.log.org.apache.maven.plugin.surefire.SurefirePlugin=info
+
+.PHONY: test-java
+test-java: ## Build and test the Java library and its example.
+	@$(MAVEN) verify

@@ -66,7 +66,7 @@ func Dial(c Config) (*Client, error) {
 		return nil, fmt.Errorf("service %s: target %q names no host to expect in the service's certificate; "+
 			"say which with tls.server_name", c.Name, c.Target)
 	}
-	options := dialOptions(c.Credentials(host))
+	options := DialOptions(c.Credentials(host))
 	client := &Client{name: c.Name, target: c.Target, logger: c.Logger, options: callOptions(), connected: c.Connected}
 	client.dial = func() (*grpc.ClientConn, error) { return grpc.NewClient(c.Target, options...) }
 	client.life, client.stop = context.WithCancel(context.Background())

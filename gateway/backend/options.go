@@ -39,7 +39,8 @@ var reconnect = grpc.ConnectParams{
 	MinConnectTimeout: 5 * time.Second,
 }
 
-func dialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
+// DialOptions returns how the gateway connects to services.
+func DialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
 		grpc.WithUserAgent(userAgent),

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/doctor"
 	conformancev1 "github.com/intentgate/intentgate/gen/go/intentgate/conformance/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -26,16 +27,21 @@ import (
 // maxResponse is what the gateway takes.
 const maxResponse = 1 << 20
 
-// as returns a new connection of a program with a certificate, which is closed with the bench.
-func (b *bench) as(files mtls.Files, more ...grpc.DialOption) (*grpc.ClientConn, error) {
+// as returns a new connection of a program with a certificate, which is closed with the bench. It is one connection, whatever
+// the service says of its health.
+func (b *bench) as(files mtls.Files) (*grpc.ClientConn, error) {
+	return b.dial(files, grpc.WithDefaultServiceConfig(`{}`))
+}
+
+// dial returns a new connection that is made as the gateway makes it, but for the options.
+func (b *bench) dial(files mtls.Files, but ...grpc.DialOption) (*grpc.ClientConn, error) {
 	files.CA = b.Gateway.CA
 	identity, err := mtls.Open(files, mtls.Options{Logger: slog.New(slog.DiscardHandler), Now: b.Now})
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(b.Target, append(more, grpc.WithTransportCredentials(identity.ClientCredentials(b.ServerName)), grpc.WithNoProxy(),
-		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithUserAgent("intentgate-conformance"), grpc.WithMaxHeaderListSize(maxResponse),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse)))...)
+	options := append(backend.DialOptions(identity.ClientCredentials(b.ServerName)), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse)))
+	conn, err := grpc.NewClient(b.Target, append(options, but...)...)
 	if err == nil {
 		b.conns = append(b.conns, conn)
 	}
@@ -45,7 +51,7 @@ func (b *bench) as(files mtls.Files, more ...grpc.DialOption) (*grpc.ClientConn,
 // gateway returns the connection that the gateway's calls are made on.
 func (b *bench) gateway() (conn *grpc.ClientConn, err error) {
 	if b.main == nil {
-		b.main, err = b.as(b.Gateway)
+		b.main, err = b.dial(b.Gateway)
 	}
 	return b.main, err
 }

@@ -188,7 +188,7 @@ func gracefulStop(ctx context.Context, b *bench) (string, error) {
 	if b.Process == nil {
 		return "", notStarted
 	}
-	conn, err := b.as(b.Gateway, grpc.WithStatsHandler(wire{}))
+	conn, err := b.dial(b.Gateway, grpc.WithStatsHandler(wire{}))
 	if err != nil {
 		return "", err
 	}

@@ -39,6 +39,11 @@ test-typescript: node_modules/.package-lock.json protos build ## Lint, build and
 	npm run lint
 	npm run build
 	npm test
+	$(call conform,node services/loyalty/dist/main.js --ledger $$(mktemp -d)/ledger.jsonl)
+
+# $(call conform,COMMAND) judges the service that a command starts by what the gateway relies on. That of Go is judged by go test.
+conform = bin/intentgate conformance --require-probe --start \
+  "$(1) --listen {listen} --cert {cert} --key {key} --ca {ca} --assert {assert} --allow {allow} --probe"
 
 .PHONY: typescript-package
 typescript-package: node_modules/.package-lock.json protos ## Build bin/intentgate-service.tgz, the TypeScript library as npm takes it.

@@ -319,7 +319,7 @@ func TestFaults(t *testing.T) {
 			keys := newKeys(t)
 			service, address := row.run(t, keys)
 			config := settings(keys, address)
-			config.Process, config.Patience = service, 5*time.Second
+			config.Process, config.Patience = service, 10*time.Second
 			if !row.life {
 				config.Run = quick
 			}

@@ -38,19 +38,22 @@ func (w wait) call(ctx context.Context, length time.Duration) error {
 
 // until waits until the service says that the wait is as it should be.
 func (w wait) until(ctx context.Context, want conformancev1.WaitedResponse_End) error {
-	return w.bench.until(ctx, func() error {
-		ctx, cancel := context.WithTimeout(ctx, w.Patience)
-		defer cancel()
-		waited, err := w.client.Waited(ctx, &conformancev1.WaitedRequest{Id: w.id})
-		switch {
-		case err != nil:
-			return said(err)
-		case waited.GetEnd() != want:
-			return fmt.Errorf("the method's work is %s instead of %s", waited.GetEnd(), want)
-		default:
-			return nil
-		}
-	})
+	return w.bench.until(ctx, func() error { return w.is(ctx, want) })
+}
+
+// is asks whether the wait is as it should be.
+func (w wait) is(ctx context.Context, want conformancev1.WaitedResponse_End) error {
+	ctx, cancel := context.WithTimeout(ctx, w.Patience)
+	defer cancel()
+	waited, err := w.client.Waited(ctx, &conformancev1.WaitedRequest{Id: w.id})
+	switch {
+	case err != nil:
+		return said(err)
+	case waited.GetEnd() != want:
+		return fmt.Errorf("the method's work is %s instead of %s", waited.GetEnd(), want)
+	default:
+		return nil
+	}
 }
 
 // crowd is how many calls there are at once.
@@ -94,7 +97,7 @@ func concurrency(ctx context.Context, b *bench) (string, error) {
 	defer giveUp()
 	held := atOnce(crowd, func(int) error {
 		wait := b.wait(conn)
-		go func() { _ = wait.call(waiting, time.Hour) }() // ends with giveUp
+		go func() { _ = wait.call(waiting, 10*b.Patience) }() // ends with giveUp
 		return wait.until(ctx, conformancev1.WaitedResponse_END_WAITING)
 	})
 	if held != nil {

@@ -37,10 +37,11 @@ $(VENV)/.from-projects: $(VENV)/.from-requirements $(PYTHON_PROJECTS:%=%/pyproje
 	@touch $@
 
 .PHONY: test-python
-test-python: $(VENV)/.from-projects ## Lint, check and test the Python library and its example.
+test-python: $(VENV)/.from-projects build ## Lint, check and test the Python library and its example.
 	$(VENV)/bin/ruff format --check --quiet $(PYTHON_PROJECTS)
 	$(VENV)/bin/ruff check --quiet $(PYTHON_PROJECTS)
 	cd services/python && $(CURDIR)/$(VENV)/bin/mypy src/intentgate tests
 	cd services/stores && $(CURDIR)/$(VENV)/bin/mypy src/stores tests
 	cd services/python && $(CURDIR)/$(VENV)/bin/pytest
 	cd services/stores && $(CURDIR)/$(VENV)/bin/pytest
+	$(call conform,$(VENV)/bin/stores)

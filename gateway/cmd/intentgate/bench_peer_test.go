@@ -37,8 +37,11 @@ const (
 	benchAnswer  = "Order A-1001 left our warehouse on Friday."
 )
 
-// TestMain runs the tests, unless this is the other process of a benchmark.
+// TestMain runs the tests, unless this is the other process of a benchmark, or a service to be judged.
 func TestMain(m *testing.M) {
+	if os.Getenv(judgedVariable) != "" {
+		os.Exit(judged())
+	}
 	dir := os.Getenv(peerVariable)
 	if dir == "" {
 		m.Run()

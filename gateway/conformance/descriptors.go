@@ -17,7 +17,6 @@ import (
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/intents"
 	conformancev1 "github.com/intentgate/intentgate/gen/go/intentgate/conformance/v1"
-
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -32,7 +31,7 @@ func (b *bench) described(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := backend.Dial(backend.Config{
+	client, err := backend.Dial(backend.Config{ //nolint:contextcheck // it connects in the background, until it is closed
 		Name: "service", Target: b.Target, ServerName: b.ServerName, Logger: slog.New(slog.DiscardHandler),
 		Credentials: func(name string) credentials.TransportCredentials { return identity.ClientCredentials(name) },
 	})

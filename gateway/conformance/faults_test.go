@@ -158,8 +158,11 @@ func faults(t *testing.T) map[string]row {
 			}
 		})}, one("direct_call"), "direct: false", false},
 		"no deadline": {broken{inner: on(func(ctx context.Context, _ *echo) (context.Context, error) { return context.WithoutCancel(ctx), nil })}, one("deadline"), "was told nothing", false},
-		"works on": {broken{inner: on(func(ctx context.Context, _ *wait) (context.Context, error) { return context.WithoutCancel(ctx), nil })},
-			[]string{"deadline", "cancellation"}, "END_WAITING", false},
+		"works on": {
+			broken{inner: on(func(ctx context.Context, _ *wait) (context.Context, error) { return context.WithoutCancel(ctx), nil })},
+			[]string{"deadline", "cancellation"},
+			"END_WAITING", false,
+		},
 		"a code is changed": {broken{inner: refusing(func(_ *conformancev1.RefuseRequest, s *status.Status) *status.Status {
 			if s.Code() == codes.OutOfRange {
 				return status.New(codes.Unknown, s.Message())

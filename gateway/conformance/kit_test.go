@@ -23,9 +23,12 @@ const serviceVariable = "INTENTGATE_TEST_SERVICE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(serviceVariable) != "" {
-		os.Exit(serve.Main(serve.Config{Name: "service", Register: register}))
+		if status := serve.Main(serve.Config{Name: "service", Register: register}); status != 0 {
+			panic("the service failed")
+		}
+		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func register(r grpc.ServiceRegistrar) {
@@ -33,7 +36,7 @@ func register(r grpc.ServiceRegistrar) {
 }
 
 // start starts the Go library's service in a process of its own.
-func start(t *testing.T, flags string) (conformance.Config, *conformance.Started) {
+func start(t *testing.T, flags string) conformance.Config {
 	t.Helper()
 	keys := newKeys(t)
 	service, err := conformance.Start{
@@ -46,7 +49,7 @@ func start(t *testing.T, flags string) (conformance.Config, *conformance.Started
 	t.Cleanup(service.Close)
 	config := settings(keys, service.Address)
 	config.Process = service
-	return config, service
+	return config
 }
 
 func newKeys(t *testing.T) *conformance.Keys {
@@ -82,7 +85,7 @@ func judge(t *testing.T, config conformance.Config) (conformance.Report, map[doc
 // TestLibrary has the Go library pass everything.
 func TestLibrary(t *testing.T) {
 	t.Parallel()
-	config, _ := start(t, "--probe")
+	config := start(t, "--probe")
 	told := 0
 	config.Progress = func(conformance.Result) { told++ }
 	report, ids := judge(t, config)
@@ -96,7 +99,7 @@ func TestLibrary(t *testing.T) {
 // TestWithoutProbe judges what can be seen from outside alone, with what a stranger to the service has.
 func TestWithoutProbe(t *testing.T) {
 	t.Parallel()
-	config, _ := start(t, "")
+	config := start(t, "")
 	config.RequireProbe = false
 	config.Caller.Cert, config.Unlisted.Cert, config.Keys, config.Process = "", "", nil, nil
 	_, ids := judge(t, config)

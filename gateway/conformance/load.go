@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -121,17 +122,17 @@ func idempotency(ctx context.Context, b *bench) (string, error) {
 		}
 		return response.GetCount(), nil
 	}
-	keyed := func() context.Context {
-		keyed, _ := told(ctx, turn())
-		return keyed
+	other, otherErr := told(ctx, turn())
+	one, oneErr := told(ctx, turn())
+	if err := errors.Join(otherErr, oneErr); err != nil {
+		return "", err
 	}
-	first, err := try(keyed())
+	first, err := try(other)
 	if err != nil {
 		return "", err
 	}
 	const tries = 16
 	var heard [tries]int64
-	one := keyed()
 	err = atOnce(tries, func(i int) (err error) {
 		heard[i], err = try(one)
 		return err
@@ -140,11 +141,8 @@ func idempotency(ctx context.Context, b *bench) (string, error) {
 		return "", err
 	}
 	var problems []error
-	for _, count := range append(heard[:], 0) {
-		if count != 0 && count != first+1 {
-			problems = append(problems, fmt.Errorf("%d tries with one key at once heard %v, after %d", tries, heard, first))
-			break
-		}
+	if slices.ContainsFunc(heard[:], func(count int64) bool { return count != first+1 }) {
+		problems = append(problems, fmt.Errorf("%d tries with one key at once heard %v, after %d", tries, heard, first))
 	}
 	again, err := try(one)
 	if err == nil && again != first+1 {
@@ -198,8 +196,11 @@ func gracefulStop(ctx context.Context, b *bench) (string, error) {
 	ended, stop := context.WithCancel(ctx)
 	defer stop()
 	var load load
-	loaded := make(chan error, 1)
-	go func() { loaded <- atOnce(4, func(int) error { return load.call(ctx, ended, b, conn) }) }()
+	loaded := make(chan struct{})
+	go func() {
+		load.run(ctx, ended, b, conn)
+		close(loaded)
+	}()
 	const inFlight, length = 8, 2 * time.Second
 	finished := make(chan error, inFlight)
 	err = atOnce(inFlight, func(int) error {
@@ -249,22 +250,26 @@ type load struct {
 	why                      atomic.Value // of the last that was lost: a text
 }
 
-// call calls one time after the other until the service has ended.
-func (l *load) call(ctx, ended context.Context, b *bench, conn *grpc.ClientConn) error {
-	for ended.Err() == nil {
-		onWire := new(atomic.Bool)
-		_, err := echo(context.WithValue(ctx, written{}, onWire), b, conn, &conformancev1.EchoRequest{})
-		switch {
-		case err == nil:
-			l.answered.Add(1)
-		case status.Code(err) == codes.Unavailable && !onWire.Load():
-			l.notTaken.Add(1)
-			pause(ended, 20*time.Millisecond)
-		default:
-			l.lost.Add(1)
-			l.why.Store(said(err).Error())
-		}
-		pause(ended, time.Millisecond)
+// run calls until the service has ended, every few milliseconds and whether earlier calls are answered or not, as turns come. It
+// returns when all calls have ended.
+func (l *load) run(ctx, ended context.Context, b *bench, conn *grpc.ClientConn) {
+	var group sync.WaitGroup
+	for pause(ended, 3*time.Millisecond) {
+		group.Go(func() { l.call(ctx, b, conn) })
 	}
-	return nil
+	group.Wait()
+}
+
+func (l *load) call(ctx context.Context, b *bench, conn *grpc.ClientConn) {
+	onWire := new(atomic.Bool)
+	_, err := echo(context.WithValue(ctx, written{}, onWire), b, conn, &conformancev1.EchoRequest{})
+	switch {
+	case err == nil:
+		l.answered.Add(1)
+	case status.Code(err) == codes.Unavailable && !onWire.Load():
+		l.notTaken.Add(1)
+	default:
+		l.lost.Add(1)
+		l.why.Store(said(err).Error())
+	}
 }

@@ -19,7 +19,7 @@ import (
 func statusDetails(ctx context.Context, b *bench) (string, error) {
 	var problems []error
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
-		if _, err := b.refusal(ctx, &conformancev1.RefuseRequest{Code: int32(code), Message: "as asked"}); err != nil { //nolint:gosec // 16 at most
+		if _, err := b.refusal(ctx, &conformancev1.RefuseRequest{Code: int32(code), Message: "as asked"}); err != nil {
 			problems = append(problems, err)
 		}
 	}

@@ -87,7 +87,7 @@ func TestDoAtTheSameTime(t *testing.T) {
 		}
 		results <- got.GetCount()
 	}
-	go try(func() (*conformancev1.OnceResponse, error) {
+	go try(func() (*conformancev1.OnceResponse, error) { //nolint:unparam // as Do wants it
 		close(begun)
 		<-goOn
 		return &conformancev1.OnceResponse{Count: 1}, nil
@@ -125,7 +125,9 @@ func TestDoPanic(t *testing.T) {
 
 type deaf struct{ once.Memory }
 
-func (*deaf) Get(context.Context, string) ([]byte, bool, error) { return nil, false, errors.New("disk on fire") }
+func (*deaf) Get(context.Context, string) ([]byte, bool, error) {
+	return nil, false, errors.New("disk on fire")
+}
 
 // Where nobody knows whether it is done, it is not done.
 func TestDoStoreFails(t *testing.T) {

@@ -40,7 +40,10 @@ const (
 // TestMain runs the tests, unless this is the other process of a benchmark, or a service to be judged.
 func TestMain(m *testing.M) {
 	if os.Getenv(judgedVariable) != "" {
-		os.Exit(judged())
+		if judged() != 0 {
+			panic("the service failed")
+		}
+		return
 	}
 	dir := os.Getenv(peerVariable)
 	if dir == "" {

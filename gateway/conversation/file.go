@@ -6,6 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/intentgate/intentgate/gateway/simulator"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // The platforms that conversations are played on.
@@ -20,7 +21,7 @@ func Platforms() []string { return []string{ES, CX} }
 // File is a file of conversations with one agent.
 type File struct {
 	Path          string
-	Design        simulator.Design
+	Design        *gatewayv1.ConversationAgent // nil: nothing is known
 	Conversations []*Conversation
 
 	data []byte

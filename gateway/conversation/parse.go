@@ -37,9 +37,9 @@ func Parse(path string, data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, data: data, root: document.Node("")}
+	f := &File{Path: path, Design: message.GetAgent(), data: data, root: document.Node("")}
 	p := parser{document, f}
-	f.Design = p.design(message.GetAgent())
+	p.design(f.Design)
 	for i, c := range message.GetConversations() {
 		p.conversation(fmt.Sprintf("conversations[%d]", i), c, cmp.Or(message.GetLanguage(), "en"))
 	}
@@ -56,44 +56,36 @@ type parser struct {
 	file *File
 }
 
-func (p *parser) design(agent *gatewayv1.ConversationAgent) simulator.Design {
-	d := simulator.Design{Intents: map[string]simulator.Intent{}, Pages: map[string]simulator.Page{}, Events: map[string]simulator.Handler{}}
+// design checks what is known of the agent.
+func (p *parser) design(agent *gatewayv1.ConversationAgent) {
 	for name, i := range agent.GetIntents() {
 		at := fmt.Sprintf("agent.intents[%q]", name)
-		d.Intents[name] = simulator.Intent{
-			Action: i.GetAction(), Tag: i.GetTag(), Events: i.GetEvents(),
-			Parameters: p.parameters(at+".parameters", i.GetParameters()), Text: p.texts(at+".text", i.GetText()),
-		}
+		p.parameters(at+".parameters", i.GetParameters())
+		p.texts(at+".text", i.GetText())
 	}
 	for name, page := range agent.GetPages() {
 		at := fmt.Sprintf("agent.pages[%q]", name)
-		d.Pages[name] = simulator.Page{Tag: page.GetTag(), Form: p.parameters(at+".form", page.GetForm()), Text: p.texts(at+".text", page.GetText())}
+		p.parameters(at+".form", page.GetForm())
+		p.texts(at+".text", page.GetText())
 	}
-	for name, h := range agent.GetEvents() {
+	for name, handler := range agent.GetEvents() {
 		at := fmt.Sprintf("agent.events[%q]", name)
-		d.Events[name] = simulator.Handler{Tag: h.GetTag(), Page: h.GetPage(), Text: p.texts(at+".text", h.GetText())}
-		known(p, at+".page", "pages", h.GetPage(), d.Pages)
+		p.texts(at+".text", handler.GetText())
+		known(p, at+".page", "pages", handler.GetPage(), agent.GetPages())
 	}
-	return d
 }
 
-func (p *parser) parameters(at string, from []*gatewayv1.ConversationAgent_Parameter) (all []simulator.Parameter) {
-	for i, one := range from {
-		at := fmt.Sprintf("%s[%d]", at, i)
-		all = append(all, simulator.Parameter{
-			Name: one.GetName(), Required: one.GetRequired(),
-			Prompt: p.texts(at+".prompt", one.GetPrompt()), Reprompt: p.texts(at+".reprompt", one.GetReprompt()),
-		})
+func (p *parser) parameters(at string, parameters []*gatewayv1.ConversationAgent_Parameter) {
+	for i, one := range parameters {
+		p.texts(fmt.Sprintf("%s[%d].prompt", at, i), one.GetPrompt())
+		p.texts(fmt.Sprintf("%s[%d].reprompt", at, i), one.GetReprompt())
 	}
-	return all
 }
 
-func (p *parser) texts(at string, byLanguage map[string]string) *words.Texts {
-	texts, err := words.New(byLanguage)
-	if err != nil {
+func (p *parser) texts(at string, byLanguage map[string]string) {
+	if _, err := words.New(byLanguage); err != nil {
 		p.Refuse(at, "%s", err.Error())
 	}
-	return texts
 }
 
 // known refuses a name that the agent does not have.
@@ -152,8 +144,8 @@ func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTu
 	if (t.Text == "") == (t.Event == "") {
 		p.Refuse(at, "want one of say, which is what the user says, and event")
 	}
-	known(p, at+".page", "pages", t.Page, p.file.Design.Pages)
-	if intents := p.file.Design.Intents; len(intents) > 0 {
+	known(p, at+".page", "pages", t.Page, p.file.Design.GetPages())
+	if intents := p.file.Design.GetIntents(); len(intents) > 0 {
 		known(p, at+".intent", "intents", t.Intent, intents)
 	}
 	for _, kind := range kinds {

@@ -80,7 +80,7 @@ func TestParse(t *testing.T) {
 	if intent.Action != "a" || intent.Tag != "t" || intent.Events[0] != "LATE" || !intent.Parameters[0].Required || intent.Text == nil {
 		t.Errorf("the intent is %+v", intent)
 	}
-	if other, _ := page.Form[0].Reprompt.In("en"); other != "Which other day?" || page.Tag != "t" || page.Text == nil || page.Form[0].Name != "date" {
+	if other := page.Form[0].Reprompt["en"]; other != "Which other day?" || page.Tag != "t" || page.Text == nil || page.Form[0].Name != "date" {
 		t.Errorf("the page is %+v", page)
 	}
 	if event.Tag != "t" || event.Page != "p" || event.Text == nil {

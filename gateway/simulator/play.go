@@ -13,6 +13,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/words"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // Line is what happens in one turn, beside what the design says.
@@ -136,19 +137,27 @@ func (p *play) express(u *Utterance) {
 }
 
 // own is what the agent says by itself: the turn's words before those of the design.
-func (p *play) own(designed *words.Texts) []string {
-	text, _ := designed.In(p.agent.Language)
-	if text = cmp.Or(p.line.Agent, text); text == "" {
-		return nil
+func (p *play) own(designed map[string]string) []string {
+	if p.line.Agent != "" {
+		return []string{p.line.Agent}
 	}
-	return []string{text}
+	return p.inLanguage(designed)
+}
+
+// inLanguage is what the design says, in the user's language.
+func (p *play) inLanguage(designed map[string]string) []string {
+	texts, err := words.New(designed)
+	if text, ok := texts.In(p.agent.Language); ok && err == nil {
+		return []string{text}
+	}
+	return nil
 }
 
 // es plays a turn of ES.
 func (p *play) es(ctx context.Context) error {
 	u := p.line.Utterance
 	if u.Event != "" && u.Intent == "" {
-		u.Intent, _ = p.agent.Design.intentOf(u.Event)
+		u.Intent, _ = p.intentOf(u.Event)
 	}
 	if u.Intent == "" && !p.slots.done {
 		u.Intent = p.slots.intent
@@ -156,9 +165,9 @@ func (p *play) es(ctx context.Context) error {
 	p.express(&u)
 	for followed := 0; ; followed++ {
 		p.fill(&u)
-		designed := p.agent.Design.Intents[u.Intent].Text
+		designed := p.agent.Design.GetIntents()[u.Intent].GetText()
 		if missing := p.missing(); missing != nil {
-			designed = missing.Prompt
+			designed = missing.GetPrompt()
 		}
 		p.words = p.own(designed)
 		outcome, err := p.call(ctx, u)
@@ -173,7 +182,7 @@ func (p *play) es(ctx context.Context) error {
 			return nil
 		}
 		p.turn.Event = outcome.followup.name
-		intent, known := p.agent.Design.intentOf(p.turn.Event)
+		intent, known := p.intentOf(p.turn.Event)
 		if !known {
 			p.turn.Unhandled = true
 			return nil
@@ -190,28 +199,30 @@ func (p *play) es(ctx context.Context) error {
 
 // cx plays a turn of CX: the route, event or tag of the utterance first, then what follows from it.
 func (p *play) cx(ctx context.Context) error {
-	design, u := &p.agent.Design, p.line.Utterance
+	u := p.line.Utterance
 	if p.line.Page != "" {
 		p.move(p.line.Page)
 	}
-	intent := design.Intents[u.Intent]
-	next := Handler{Tag: intent.Tag, Text: intent.Text}
-	if handler, ok := design.handler(u.Event); ok {
+	intent := p.agent.Design.GetIntents()[u.Intent]
+	next := &gatewayv1.ConversationAgent_Handler{Tag: intent.GetTag(), Text: intent.GetText()}
+	if handler, ok := p.handler(u.Event); ok {
 		next = handler
 	}
-	next.Tag = cmp.Or(u.Tag, next.Tag)
-	u.Tag = cmp.Or(next.Tag, p.designed().Tag)
+	first := cmp.Or(u.Tag, next.GetTag())
+	u.Tag = cmp.Or(first, p.designed().GetTag())
 	p.express(&u)
 	p.collect(&u)
 	p.change(nil, u.Parameters)
 	p.intent = cmp.Or(u.Intent, p.intent)
 	for called := 0; ; called++ {
-		if next.Page != "" {
-			p.move(next.Page)
+		if next.GetPage() != "" {
+			p.move(next.GetPage())
 		}
-		p.say(next.Text)
-		u.Tag = next.Tag
-		if form := p.designed().Tag; p.finish() && (u.Tag == "" || u.Tag == form) {
+		p.turn.Heard = append(p.turn.Heard, p.inLanguage(next.GetText())...)
+		if u.Tag = next.GetTag(); called == 0 {
+			u.Tag = first
+		}
+		if form := p.designed().GetTag(); p.finish() && (u.Tag == "" || u.Tag == form) {
 			u.Tag, p.collected = form, false
 		}
 		if u.Tag == "" {
@@ -233,13 +244,13 @@ func (p *play) cx(ctx context.Context) error {
 }
 
 // take takes over what an answer changes, and returns what is done next.
-func (p *play) take(outcome *Outcome) (next Handler) {
+func (p *play) take(outcome *Outcome) *gatewayv1.ConversationAgent_Handler {
 	if outcome.replaces {
 		p.turn.Heard, p.replaced = nil, true
 	}
 	p.turn.Heard = append(p.turn.Heard, outcome.Heard...)
 	if outcome.Event != "" {
-		handler, ok := p.agent.Design.handler(outcome.Event)
+		handler, ok := p.handler(outcome.Event)
 		p.turn.Event, p.turn.Unhandled = outcome.Event, !ok
 		return handler
 	}
@@ -248,29 +259,23 @@ func (p *play) take(outcome *Outcome) (next Handler) {
 		p.turn.Target = outcome.target
 		p.move(outcome.target)
 	}
-	return Handler{}
+	return nil
 }
 
 // move goes to a page, which may say something on entry.
 func (p *play) move(page string) {
 	p.enter(page)
-	p.say(p.designed().Text)
-}
-
-func (p *play) say(words *words.Texts) {
-	if text, ok := words.In(p.agent.Language); ok {
-		p.turn.Heard = append(p.turn.Heard, text)
-	}
+	p.turn.Heard = append(p.turn.Heard, p.inLanguage(p.designed().GetText())...)
 }
 
 // prompt has the form ask for what is missing. The turn's own words are its prompt or, if it asks for nothing, the response.
 func (p *play) prompt() {
 	asked, again := p.asked()
 	switch {
-	case asked != nil && again && asked.Reprompt != nil:
-		p.turn.Heard = append(p.turn.Heard, p.own(asked.Reprompt)...)
+	case asked != nil && again && len(asked.GetReprompt()) > 0:
+		p.turn.Heard = append(p.turn.Heard, p.own(asked.GetReprompt())...)
 	case asked != nil:
-		p.turn.Heard = append(p.turn.Heard, p.own(asked.Prompt)...)
+		p.turn.Heard = append(p.turn.Heard, p.own(asked.GetPrompt())...)
 	case p.line.Agent != "" && !p.replaced:
 		p.turn.Heard = slices.Insert(p.turn.Heard, 0, p.line.Agent)
 	}
@@ -312,9 +317,9 @@ func (c *Conversation) State() State {
 	for _, p := range c.form {
 		s.Form[p.Name] = p.State
 	}
-	for _, p := range c.agent.Design.Intents[c.slots.intent].Parameters {
-		if s.Form[p.Name] = stateFilled; empty(c.slots.values[p.Name]) {
-			s.Form[p.Name] = stateEmpty
+	for _, p := range c.slotted() {
+		if s.Form[p.GetName()] = stateFilled; empty(c.slots.values[p.GetName()]) {
+			s.Form[p.GetName()] = stateEmpty
 		}
 	}
 	return s

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -152,13 +151,11 @@ func tellProfiles(w io.Writer, profiles []profile) error {
 			if c.Source != "" {
 				fmt.Fprintf(&text, "    roots of %s\n", c.Source)
 			}
-			table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-			for _, r := range c.Roots {
-				if _, err := fmt.Fprintf(table, "    %s\tuntil %s\tSHA-256 %s\n", r.Subject, r.NotAfter.Format(time.DateOnly), r.SHA256); err != nil {
-					return err
-				}
+			rows := make([][]string, len(c.Roots))
+			for i, r := range c.Roots {
+				rows[i] = []string{r.Subject, "until " + r.NotAfter.Format(time.DateOnly), "SHA-256 " + r.SHA256}
 			}
-			if err := table.Flush(); err != nil {
+			if err := printTable(&text, "    ", rows); err != nil {
 				return err
 			}
 		}

@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/intentgate/intentgate/gateway/authn"
-	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -138,23 +136,11 @@ func (e *examination) pair() (*tls.Certificate, error) {
 }
 
 func (e *examination) client() (doctor.Report, error) {
-	judges := doctor.ClientConfig{Cert: e.cert, Key: e.key, Now: time.Now}
-	if e.config == "" {
-		builtIn, err := authn.Dialogflow()
-		if err != nil {
-			return nil, err
-		}
-		judges.Profiles = []*authn.Profile{builtIn}
-		return doctor.Client(judges)
-	}
-	settings, err := config.Load(e.config, time.Now())
+	_, profiles, err := loadProfiles(e.config)
 	if err != nil {
 		return nil, err
 	}
-	if judges.Profiles, err = trustProfiles(settings.GetEdge().GetClients()); err != nil {
-		return nil, err
-	}
-	return doctor.Client(judges)
+	return doctor.Client(doctor.ClientConfig{Cert: e.cert, Key: e.key, Profiles: profiles, Now: time.Now})
 }
 
 // terminal says whether a person looks on.

@@ -92,17 +92,23 @@ type root struct {
 	SHA256   string    `json:"sha256"`
 }
 
-// profilesOf returns those of a configuration; without one the built-in one.
-func profilesOf(path string) ([]profile, error) {
+// loadProfiles loads those of a configuration; without one the built-in one.
+func loadProfiles(path string) ([]*gatewayv1.Profile, []*authn.Profile, error) {
 	settings := []*gatewayv1.Profile{{Name: authn.DialogflowName}}
 	if path != "" {
 		loaded, err := config.Load(path, time.Now())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		settings = loaded.GetEdge().GetClients()
 	}
 	trusted, err := trustProfiles(settings)
+	return settings, trusted, err
+}
+
+// profilesOf returns them as they are shown.
+func profilesOf(path string) ([]profile, error) {
+	settings, trusted, err := loadProfiles(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ package conversation
 import (
 	"go.yaml.in/yaml/v3"
 
-	"github.com/intentgate/intentgate/gateway/simulator"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
@@ -43,7 +42,7 @@ type Conversation struct {
 
 // Turn is a turn and what is expected of it.
 type Turn struct {
-	simulator.Line
+	*gatewayv1.ConversationTurn
 
 	Number int // from 1
 	Row    int // its line in the file, from 1
@@ -53,8 +52,8 @@ type Turn struct {
 
 // Said is what the turn is called: the user's words, or the event.
 func (t *Turn) Said() string {
-	if t.Event != "" {
-		return "event " + t.Event
+	if t.GetEvent() != "" {
+		return "event " + t.GetEvent()
 	}
-	return t.Text
+	return t.GetSay()
 }

@@ -10,7 +10,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/intentgate/intentgate/gateway/config"
-	"github.com/intentgate/intentgate/gateway/simulator"
 	"github.com/intentgate/intentgate/gateway/words"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -130,23 +129,14 @@ func (p *parser) line(at string) int {
 }
 
 func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTurn) {
-	t := &Turn{
-		Number: len(c.Turns) + 1, Row: p.line(at), expected: map[string]*yaml.Node{},
-		Line: simulator.Line{
-			Utterance: simulator.Utterance{
-				Text: from.GetSay(), Event: from.GetEvent(), Intent: from.GetIntent(), Action: from.GetAction(), Tag: from.GetTag(),
-				Parameters: from.GetParameters().AsMap(),
-			},
-			Language: from.GetLanguage(), Page: from.GetPage(), Agent: from.GetAgent(), Retry: simulator.Retry(from.GetRetry()),
-		},
-	}
+	t := &Turn{ConversationTurn: from, Number: len(c.Turns) + 1, Row: p.line(at), expected: map[string]*yaml.Node{}}
 	c.Turns = append(c.Turns, t)
-	if (t.Text == "") == (t.Event == "") {
+	if (from.GetSay() == "") == (from.GetEvent() == "") {
 		p.Refuse(at, "want one of say, which is what the user says, and event")
 	}
-	known(p, at+".page", "pages", t.Page, p.file.Design.GetPages())
+	known(p, at+".page", "pages", from.GetPage(), p.file.Design.GetPages())
 	if intents := p.file.Design.GetIntents(); len(intents) > 0 {
-		known(p, at+".intent", "intents", t.Intent, intents)
+		known(p, at+".intent", "intents", from.GetIntent(), intents)
 	}
 	for _, kind := range kinds {
 		at := at + ".expect." + kind.name

@@ -92,7 +92,7 @@ func (c *Conversation) Play(ctx context.Context, client *simulator.Client, agent
 	for _, turn := range c.Turns {
 		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), Calls: []simulator.Call{}, platform: platform, callsSeen: agent.Calls != nil}
 		var err error
-		if p.Turn, err = played.Play(ctx, turn.Line); err != nil {
+		if p.Turn, err = played.Play(ctx, turn.ConversationTurn); err != nil {
 			result.Error = err.Error()
 			break
 		}

@@ -26,7 +26,7 @@ type Agent struct {
 	// Design is what is known of the agent, for [Conversation.Play]: what its designer has made, as far as a webhook meets it.
 	// Without any, each turn says for itself what is called.
 	Design *gatewayv1.ConversationAgent
-	// Express gives a value that a Line names the form that the agent gives it, for the intent, action and tag of the
+	// Express gives a value that a played turn names the form that the agent gives it, for the intent, action and tag of the
 	// utterance. Nil leaves it as it is.
 	Express func(utterance Utterance, parameter string, value any) any
 	// Calls returns the calls of services that were made for a session since it was last asked; nil: they cannot be seen.

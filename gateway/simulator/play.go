@@ -16,27 +16,6 @@ import (
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// Line is what happens in one turn, beside what the design says.
-type Line struct {
-	Utterance
-
-	Language string // of the turn; empty: the agent's
-	Page     string // CX: where the agent goes before anything else, which is known of the design
-	// Agent is what the agent says by itself in this turn, in place of what the design says: its response or its prompt.
-	Agent string
-	Retry Retry
-}
-
-// Retry says whether Dialogflow tries the webhook once more, as if the first answer had not arrived.
-type Retry string
-
-// The retries. It is not known which one Dialogflow makes.
-const (
-	NoRetry     Retry = ""
-	RetrySameID Retry = "SAME_ID"
-	RetryNewID  Retry = "NEW_ID"
-)
-
 // Turn is what became of a turn.
 type Turn struct {
 	Exchanges []Exchange // with the webhook, in order, retries left out; none where the agent calls none
@@ -57,11 +36,14 @@ const webhookError = "webhook.error"
 
 // Play plays one turn to its end: on ES slots are filled and follow-up events followed, on CX forms are filled, and what
 // the design does when they are complete or a webhook failed is done. It returns an error only where a request could not be made.
-func (c *Conversation) Play(ctx context.Context, line Line) (Turn, error) {
+func (c *Conversation) Play(ctx context.Context, line *gatewayv1.ConversationTurn) (Turn, error) {
 	language := c.agent.Language
 	defer func() { c.agent.Language = language }()
-	c.agent.Language = cmp.Or(line.Language, language)
-	p := play{Conversation: c, line: line}
+	c.agent.Language = cmp.Or(line.GetLanguage(), language)
+	p := play{Conversation: c, line: line, own: line.GetAgent(), said: Utterance{
+		Text: line.GetSay(), Event: line.GetEvent(), Intent: line.GetIntent(), Action: line.GetAction(), Tag: line.GetTag(),
+		Parameters: line.GetParameters().AsMap(),
+	}}
 	var err error
 	if c.agent.API == dialogflow.V3 {
 		err = p.cx(ctx)
@@ -75,7 +57,9 @@ func (c *Conversation) Play(ctx context.Context, line Line) (Turn, error) {
 type play struct {
 	*Conversation
 
-	line     Line
+	line     *gatewayv1.ConversationTurn
+	said     Utterance
+	own      string // what the agent says by itself, in place of what the design says
 	turn     Turn
 	replaced bool // CX: the agent's own words, by the webhook's
 }
@@ -92,10 +76,10 @@ func (p *play) call(ctx context.Context, u Utterance) (*Outcome, error) {
 	}
 	p.turn.Problems = append(p.turn.Problems, exchange.Outcome.Problems...)
 	p.turn.Failed = !exchange.Outcome.Accepted
-	if p.line.Retry == RetryNewID {
-		request = withNewID(request)
-	}
-	if p.line.Retry != NoRetry {
+	if retry := p.line.GetRetry(); retry != "" {
+		if retry == "NEW_ID" {
+			request = withNewID(request)
+		}
 		again, err := p.client.Call(ctx, request)
 		if err != nil || again.Status != exchange.Answer.Status || !sameJSON(again.Body, exchange.Answer.Body) {
 			p.problem("the second try is answered differently: %s", describe(again, err))
@@ -128,7 +112,6 @@ func sameJSON(a, b []byte) bool {
 
 // express gives what is said the form that the agent gives it.
 func (p *play) express(u *Utterance) {
-	u.Parameters = maps.Clone(u.Parameters)
 	for name, value := range u.Parameters {
 		if p.agent.Express != nil {
 			u.Parameters[name] = p.agent.Express(*u, name, value)
@@ -136,10 +119,10 @@ func (p *play) express(u *Utterance) {
 	}
 }
 
-// own is what the agent says by itself: the turn's words before those of the design.
-func (p *play) own(designed map[string]string) []string {
-	if p.line.Agent != "" {
-		return []string{p.line.Agent}
+// ownWords are what the agent says by itself: the turn's before those of the design.
+func (p *play) ownWords(designed map[string]string) []string {
+	if p.own != "" {
+		return []string{p.own}
 	}
 	return p.inLanguage(designed)
 }
@@ -155,7 +138,7 @@ func (p *play) inLanguage(designed map[string]string) []string {
 
 // es plays a turn of ES.
 func (p *play) es(ctx context.Context) error {
-	u := p.line.Utterance
+	u := p.said
 	if u.Event != "" && u.Intent == "" {
 		u.Intent, _ = p.intentOf(u.Event)
 	}
@@ -169,7 +152,7 @@ func (p *play) es(ctx context.Context) error {
 		if missing := p.missing(); missing != nil {
 			designed = missing.GetPrompt()
 		}
-		p.words = p.own(designed)
+		p.words = p.ownWords(designed)
 		outcome, err := p.call(ctx, u)
 		if err != nil {
 			return err
@@ -191,7 +174,7 @@ func (p *play) es(ctx context.Context) error {
 			p.problem("the event %s is one more than the %d that Dialogflow follows in a turn", p.turn.Event, maxFollowed)
 			return nil
 		}
-		p.line.Agent = ""
+		p.own = ""
 		p.agent.Language = cmp.Or(outcome.followup.language, p.agent.Language)
 		u = Utterance{Event: p.turn.Event, Intent: intent, Parameters: outcome.followup.parameters}
 	}
@@ -199,9 +182,9 @@ func (p *play) es(ctx context.Context) error {
 
 // cx plays a turn of CX: the route, event or tag of the utterance first, then what follows from it.
 func (p *play) cx(ctx context.Context) error {
-	u := p.line.Utterance
-	if p.line.Page != "" {
-		p.move(p.line.Page)
+	u := p.said
+	if page := p.line.GetPage(); page != "" {
+		p.move(page)
 	}
 	intent := p.agent.Design.GetIntents()[u.Intent]
 	next := &gatewayv1.ConversationAgent_Handler{Tag: intent.GetTag(), Text: intent.GetText()}
@@ -273,11 +256,11 @@ func (p *play) prompt() {
 	asked, again := p.asked()
 	switch {
 	case asked != nil && again && len(asked.GetReprompt()) > 0:
-		p.turn.Heard = append(p.turn.Heard, p.own(asked.GetReprompt())...)
+		p.turn.Heard = append(p.turn.Heard, p.ownWords(asked.GetReprompt())...)
 	case asked != nil:
-		p.turn.Heard = append(p.turn.Heard, p.own(asked.GetPrompt())...)
-	case p.line.Agent != "" && !p.replaced:
-		p.turn.Heard = slices.Insert(p.turn.Heard, 0, p.line.Agent)
+		p.turn.Heard = append(p.turn.Heard, p.ownWords(asked.GetPrompt())...)
+	case p.own != "" && !p.replaced:
+		p.turn.Heard = slices.Insert(p.turn.Heard, 0, p.own)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/simulator"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
@@ -110,7 +112,7 @@ func plays(t *testing.T, api dialogflow.API, design *gatewayv1.ConversationAgent
 
 // step is a turn: what is said, how the webhook is asked, and what is heard.
 type step struct {
-	line  simulator.Line
+	line  *gatewayv1.ConversationTurn
 	asked []string
 	heard []string
 	form  map[string]string // state afterwards; nil: not looked at
@@ -150,17 +152,15 @@ func text(english string) map[string]string {
 	return map[string]string{"en": english, "de": "auf Deutsch: " + english}
 }
 
-func says(what string) simulator.Line {
-	return simulator.Line{Utterance: simulator.Utterance{Text: what}}
-}
+func says(what string) *gatewayv1.ConversationTurn { return &gatewayv1.ConversationTurn{Say: what} }
 
-func means(intent string, parameters ...any) simulator.Line {
-	line := simulator.Line{Utterance: simulator.Utterance{Text: "t", Intent: intent, Parameters: map[string]any{}}}
+func means(intent string, parameters ...any) *gatewayv1.ConversationTurn {
+	turn := &gatewayv1.ConversationTurn{Say: "t", Intent: intent, Parameters: &structpb.Struct{Fields: map[string]*structpb.Value{}}}
 	for pair := range slices.Chunk(parameters, 2) {
 		name, _ := pair[0].(string)
-		line.Parameters[name] = pair[1]
+		turn.Parameters.Fields[name], _ = structpb.NewValue(pair[1])
 	}
-	return line
+	return turn
 }
 
 func booking() *gatewayv1.ConversationAgent {
@@ -285,7 +285,7 @@ func TestFollowUp(t *testing.T) {
 		})
 	}
 	s := plays(t, dialogflow.V2, booking(), again, `{}`, `{}`)
-	s.run(t, step{simulator.Line{Utterance: simulator.Utterance{Event: "late"}}, []string{`late a.late {} +`, followed}, nil, nil}, step{means("x"), []string{`x  {} +`}, nil, nil})
+	s.run(t, step{&gatewayv1.ConversationTurn{Event: "late"}, []string{`late a.late {} +`, followed}, nil, nil}, step{means("x"), []string{`x  {} +`}, nil, nil})
 	if state := s.State(); len(state.Contexts) != 1 || state.Contexts["c"].Lifespan != 2 {
 		t.Errorf("the contexts are %v", state.Contexts)
 	}
@@ -293,7 +293,7 @@ func TestFollowUp(t *testing.T) {
 
 func TestForms(t *testing.T) {
 	t.Parallel()
-	on := func(page string, line simulator.Line) simulator.Line {
+	on := func(page string, line *gatewayv1.ConversationTurn) *gatewayv1.ConversationTurn {
 		line.Page = page
 		return line
 	}
@@ -356,7 +356,7 @@ func TestForms(t *testing.T) {
 	t.Run("failures and events", func(t *testing.T) {
 		t.Parallel()
 		s := plays(t, dialogflow.V3, booking(), `5`, `4`)
-		event := simulator.Line{Utterance: simulator.Utterance{Event: "again"}}
+		event := &gatewayv1.ConversationTurn{Event: "again"}
 		turns := s.run(t,
 			step{on("book", means("route")), []string{`route [date:E<nil> people:E<nil> time:E<nil>] {} 0`}, []string{"On my way.", "Sorry.", "Which day?"}, nil},
 			step{event, []string{`route [date:E<nil> people:E<nil> time:E<nil>] {} 0`}, []string{"Once more.", "Sorry.", "Which day?"}, nil})
@@ -364,7 +364,7 @@ func TestForms(t *testing.T) {
 			t.Errorf("%+v", turns)
 		}
 		bare := plays(t, dialogflow.V3, nil, `5`)
-		if turn := bare.run(t, step{simulator.Line{Utterance: simulator.Utterance{Text: "x", Tag: "g"}}, []string{`g [] {} 0`}, nil, nil})[0]; !turn.Unhandled {
+		if turn := bare.run(t, step{&gatewayv1.ConversationTurn{Say: "x", Tag: "g"}, []string{`g [] {} 0`}, nil, nil})[0]; !turn.Unhandled {
 			t.Errorf("%+v", turn)
 		}
 	})
@@ -385,15 +385,15 @@ func TestForms(t *testing.T) {
 func TestPlayedTwice(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		retry   simulator.Retry
+		retry   string
 		second  string
 		problem string
 	}{
-		"same":          {simulator.RetrySameID, `{"fulfillmentText": "a", "outputContexts": []}`, ""},
-		"new ID":        {simulator.RetryNewID, `{"fulfillmentText":"a","outputContexts":[]}`, ""},
-		"another":       {simulator.RetrySameID, `{"fulfillmentText": "b"}`, `the second try is answered differently: HTTP 200 {"fulfillmentText":"b"}`},
-		"failure":       {simulator.RetryNewID, `5`, `the second try is answered differently: HTTP 500, no JSON`},
-		"no such thing": {simulator.NoRetry, ``, ""},
+		"same":          {"SAME_ID", `{"fulfillmentText": "a", "outputContexts": []}`, ""},
+		"new ID":        {"NEW_ID", `{"fulfillmentText":"a","outputContexts":[]}`, ""},
+		"another":       {"SAME_ID", `{"fulfillmentText": "b"}`, `the second try is answered differently: HTTP 200 {"fulfillmentText":"b"}`},
+		"failure":       {"NEW_ID", `5`, `the second try is answered differently: HTTP 500, no JSON`},
+		"no such thing": {"", ``, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -404,10 +404,10 @@ func TestPlayedTwice(t *testing.T) {
 			if err != nil || strings.Join(turn.Problems, "; ") != c.problem || len(turn.Exchanges) != 1 {
 				t.Errorf("%v, %q in %d exchanges, want %q in one", err, turn.Problems, len(turn.Exchanges), c.problem)
 			}
-			if len(s.asked) == 2 != (c.retry != simulator.NoRetry) {
+			if len(s.asked) == 2 != (c.retry != "") {
 				t.Fatalf("%d calls", len(s.asked))
 			}
-			if len(s.asked) == 2 && (s.asked[0].ResponseID == s.asked[1].ResponseID) != (c.retry == simulator.RetrySameID) {
+			if len(s.asked) == 2 && (s.asked[0].ResponseID == s.asked[1].ResponseID) != (c.retry == "SAME_ID") {
 				t.Errorf("turn ids %s and %s", s.asked[0].ResponseID, s.asked[1].ResponseID)
 			}
 		})
@@ -419,7 +419,7 @@ func TestExpress(t *testing.T) {
 	t.Parallel()
 	for _, api := range []dialogflow.API{dialogflow.V2, dialogflow.V3} {
 		s := plays(t, api, booking(), `{}`, `{}`)
-		line := simulator.Line{Utterance: simulator.Utterance{Text: "t", Parameters: map[string]any{"date": "d", "time": "t"}}}
+		line := means("", "date", "d", "time", "t")
 		want := `complete [date:Fcomplete/d* people:E<nil> time:Fcomplete/t*] {"date":"complete/d","time":"complete/t"} 0`
 		if line.Page = "book"; api == dialogflow.V2 {
 			line.Page, line.Intent, want = "", "book", `book a.book {"date":"book/d","people":"","time":"book/t"} +`
@@ -435,7 +435,7 @@ func TestExpress(t *testing.T) {
 			heard = nil
 		}
 		s.run(t, step{line, []string{want}, heard, nil})
-		if line.Parameters["date"] != "d" {
+		if line.GetParameters().AsMap()["date"] != "d" {
 			t.Errorf("the line has become %v", line.Parameters)
 		}
 	}

@@ -27,17 +27,13 @@ type File struct {
 	root *yaml.Node
 }
 
-// Conversation is one conversation.
+// Conversation is one conversation. Its language is the file's unless it has one of its own.
 type Conversation struct {
-	File *File
-	Name string
-	Line int // in the file, from 1
-	// Platforms are those that it is for; none: any.
-	Platforms []string
-	// Webhook is the path of the one that is called; empty: the first one of the platform.
-	Webhook  string
-	Language string
-	Turns    []*Turn
+	*gatewayv1.Conversation
+
+	File  *File
+	Line  int // in the file, from 1
+	Turns []*Turn
 }
 
 // Turn is a turn and what is expected of it.

@@ -95,12 +95,10 @@ func known[T any](p *parser, at, kind, name string, all map[string]T) {
 }
 
 func (p *parser) conversation(at string, from *gatewayv1.Conversation, language string) {
-	c := &Conversation{
-		File: p.file, Name: from.GetName(), Line: p.line(at), Platforms: from.GetPlatforms(), Webhook: from.GetWebhook(),
-		Language: cmp.Or(from.GetLanguage(), language),
-	}
-	if slices.ContainsFunc(p.file.Conversations, func(other *Conversation) bool { return other.Name == c.Name }) {
-		p.Refuse(at+".name", "an earlier conversation has the name %q; want another", c.Name)
+	from.Language = cmp.Or(from.GetLanguage(), language)
+	c := &Conversation{Conversation: from, File: p.file, Line: p.line(at)}
+	if slices.ContainsFunc(p.file.Conversations, func(other *Conversation) bool { return other.GetName() == c.GetName() }) {
+		p.Refuse(at+".name", "an earlier conversation has the name %q; want another", c.GetName())
 	}
 	p.file.Conversations = append(p.file.Conversations, c)
 	for i, turn := range from.GetTurns() {
@@ -147,7 +145,7 @@ func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTu
 		t.expected[kind.name] = node
 		switch {
 		case kind.platform != "" && !c.Plays(kind.platform):
-			p.Refuse(at, "only %s has it, and this conversation is for %s", kind.platform, strings.Join(c.Platforms, ", "))
+			p.Refuse(at, "only %s has it, and this conversation is for %s", kind.platform, strings.Join(c.GetPlatforms(), ", "))
 		case node.Kind == yaml.MappingNode && len(node.Content) == 0:
 			p.Refuse(at, "an empty mapping fits everything; want a name in it, with null for what is not to be there")
 		case kind.said:

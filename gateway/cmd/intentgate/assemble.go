@@ -84,7 +84,7 @@ func (a *assembly) services(context.Context) error {
 	var problems []error
 	for _, service := range a.settings.GetServices() {
 		var client *backend.Client
-		options := a.watched("services."+service.GetName(), func() { client.Redial() }) //nolint:contextcheck // as for dial
+		options := a.watched("services."+service.GetName(), func() { client.Redial() })           //nolint:contextcheck // as for dial
 		client, identity, err := dial(service, options, a.logger, a.connected(service.GetName())) //nolint:contextcheck // it lives until it is closed
 		if err != nil {
 			problems = append(problems, err)

@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,7 +103,7 @@ func (e *examination) examine(command *cobra.Command) (doctor.Report, error) {
 }
 
 func (e *examination) server(command *cobra.Command) (doctor.Report, error) {
-	config := doctor.ServerConfig{URL: e.url, Timeout: e.timeout, Now: time.Now}
+	config := doctor.ServerConfig{URL: e.url, Timeout: e.timeout, Now: time.Now, Progress: func(what string) { command.PrintErrln("Trying", what, "…") }}
 	if e.ca != "" {
 		roots, err := mtls.ReadRoots(e.ca)
 		if err != nil {
@@ -116,9 +114,6 @@ func (e *examination) server(command *cobra.Command) (doctor.Report, error) {
 	var err error
 	if config.Client, err = e.pair(); err != nil {
 		return nil, err
-	}
-	if terminal(command.ErrOrStderr()) {
-		config.Progress = func(what string) { command.PrintErrln("Trying", what, "…") }
 	}
 	return doctor.Server(command.Context(), config)
 }
@@ -141,14 +136,4 @@ func (e *examination) client() (doctor.Report, error) {
 		return nil, err
 	}
 	return doctor.Client(doctor.ClientConfig{Cert: e.cert, Key: e.key, Profiles: profiles, Now: time.Now})
-}
-
-// terminal says whether a person looks on.
-func terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

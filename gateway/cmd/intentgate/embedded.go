@@ -120,7 +120,7 @@ func (e *embedded) standIn(settings *gatewayv1.Config) {
 // play plays a conversation: on ES with a certificate of the SSL.com chain, and on CX with one of the GTS chain.
 func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
 	at := slices.IndexFunc(e.assembly.settings.GetWebhooks(), func(w *gatewayv1.Webhook) bool {
-		return w.GetPlatform() == platform && (c.Webhook == "" || c.Webhook == w.GetPath())
+		return w.GetPlatform() == platform && (c.GetWebhook() == "" || c.GetWebhook() == w.GetPath())
 	})
 	if at < 0 {
 		return c.Skipped(platform, "the gateway has no such webhook for "+platform)

@@ -105,6 +105,15 @@ type Binding interface {
 // claimed says that the service claims the turn.
 func (d *destination) claimed() bool { return d.Binding != nil && d.route == fallback.NoRoute }
 
+// leavesSlots says that the agent's own prompts stand while it still collects required parameters. So they do where it is not
+// known yet what the service asks for.
+func (d *destination) leavesSlots() bool {
+	if d.Binding == nil {
+		return d.name != ""
+	}
+	return !d.SlotFilling()
+}
+
 // NewHandler returns the handler of a webhook.
 func NewHandler(config Config) (*Handler, error) {
 	switch {

@@ -28,7 +28,7 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	to, failure := t.find(asked)
 	t.event.Service = to.name
 	var body []byte
-	if failure == nil && asked.FillingSlots && !to.SlotFilling() {
+	if asked.FillingSlots && to.leavesSlots() {
 		t.event.Answered = telemetry.BySlots
 		return []byte("{}"), nil // the agent asks for the next parameter in its own words
 	}

@@ -37,7 +37,7 @@ var fallbacks = []mutation{
 	},
 	{
 		name:  "slots: the service is not called",
-		edits: []edit{{turnFile, `asked.FillingSlots && !to.SlotFilling()`, `asked.FillingSlots && to.SlotFilling()`}},
+		edits: []edit{{turnFile, `asked.FillingSlots && to.leavesSlots()`, `asked.FillingSlots && !to.leavesSlots()`}},
 		red:   []check{{gatewayRoom, `TestSlots/not_asked`}},
 	},
 }

@@ -70,7 +70,7 @@ func (t *Turn) compare(p *Played) []Difference {
 		got := plain(kind.got(p))
 		if kind.said {
 			list, _ := got.([]any)
-			m.said(kind.name, want, list)
+			m.said(kind.name, want, append([]any{}, list...)) // of nothing, none
 		} else {
 			m.match(kind.name, want, got)
 		}

@@ -5,7 +5,7 @@ package conversation
 import (
 	"go.yaml.in/yaml/v3"
 
-	"github.com/intentgate/intentgate/gateway/simulator"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // The platforms that conversations are played on.
@@ -20,29 +20,25 @@ func Platforms() []string { return []string{ES, CX} }
 // File is a file of conversations with one agent.
 type File struct {
 	Path          string
-	Design        simulator.Design
+	Design        *gatewayv1.ConversationAgent // nil: nothing is known
 	Conversations []*Conversation
 
 	data []byte
 	root *yaml.Node
 }
 
-// Conversation is one conversation.
+// Conversation is one conversation. Its language is the file's unless it has one of its own.
 type Conversation struct {
-	File *File
-	Name string
-	Line int // in the file, from 1
-	// Platforms are those that it is for; none: any.
-	Platforms []string
-	// Webhook is the path of the one that is called; empty: the first one of the platform.
-	Webhook  string
-	Language string
-	Turns    []*Turn
+	*gatewayv1.Conversation
+
+	File  *File
+	Line  int // in the file, from 1
+	Turns []*Turn
 }
 
 // Turn is a turn and what is expected of it.
 type Turn struct {
-	simulator.Line
+	*gatewayv1.ConversationTurn
 
 	Number int // from 1
 	Row    int // its line in the file, from 1
@@ -52,8 +48,8 @@ type Turn struct {
 
 // Said is what the turn is called: the user's words, or the event.
 func (t *Turn) Said() string {
-	if t.Event != "" {
-		return "event " + t.Event
+	if t.GetEvent() != "" {
+		return "event " + t.GetEvent()
 	}
-	return t.Text
+	return t.GetSay()
 }

@@ -10,7 +10,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/intentgate/intentgate/gateway/config"
-	"github.com/intentgate/intentgate/gateway/simulator"
 	"github.com/intentgate/intentgate/gateway/words"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -37,9 +36,9 @@ func Parse(path string, data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, data: data, root: document.Node("")}
+	f := &File{Path: path, Design: message.GetAgent(), data: data, root: document.Node("")}
 	p := parser{document, f}
-	f.Design = p.design(message.GetAgent())
+	p.design(f.Design)
 	for i, c := range message.GetConversations() {
 		p.conversation(fmt.Sprintf("conversations[%d]", i), c, cmp.Or(message.GetLanguage(), "en"))
 	}
@@ -56,44 +55,36 @@ type parser struct {
 	file *File
 }
 
-func (p *parser) design(agent *gatewayv1.ConversationAgent) simulator.Design {
-	d := simulator.Design{Intents: map[string]simulator.Intent{}, Pages: map[string]simulator.Page{}, Events: map[string]simulator.Handler{}}
+// design checks what is known of the agent.
+func (p *parser) design(agent *gatewayv1.ConversationAgent) {
 	for name, i := range agent.GetIntents() {
 		at := fmt.Sprintf("agent.intents[%q]", name)
-		d.Intents[name] = simulator.Intent{
-			Action: i.GetAction(), Tag: i.GetTag(), Events: i.GetEvents(),
-			Parameters: p.parameters(at+".parameters", i.GetParameters()), Text: p.texts(at+".text", i.GetText()),
-		}
+		p.parameters(at+".parameters", i.GetParameters())
+		p.texts(at+".text", i.GetText())
 	}
 	for name, page := range agent.GetPages() {
 		at := fmt.Sprintf("agent.pages[%q]", name)
-		d.Pages[name] = simulator.Page{Tag: page.GetTag(), Form: p.parameters(at+".form", page.GetForm()), Text: p.texts(at+".text", page.GetText())}
+		p.parameters(at+".form", page.GetForm())
+		p.texts(at+".text", page.GetText())
 	}
-	for name, h := range agent.GetEvents() {
+	for name, handler := range agent.GetEvents() {
 		at := fmt.Sprintf("agent.events[%q]", name)
-		d.Events[name] = simulator.Handler{Tag: h.GetTag(), Page: h.GetPage(), Text: p.texts(at+".text", h.GetText())}
-		known(p, at+".page", "pages", h.GetPage(), d.Pages)
+		p.texts(at+".text", handler.GetText())
+		known(p, at+".page", "pages", handler.GetPage(), agent.GetPages())
 	}
-	return d
 }
 
-func (p *parser) parameters(at string, from []*gatewayv1.ConversationAgent_Parameter) (all []simulator.Parameter) {
-	for i, one := range from {
-		at := fmt.Sprintf("%s[%d]", at, i)
-		all = append(all, simulator.Parameter{
-			Name: one.GetName(), Required: one.GetRequired(),
-			Prompt: p.texts(at+".prompt", one.GetPrompt()), Reprompt: p.texts(at+".reprompt", one.GetReprompt()),
-		})
+func (p *parser) parameters(at string, parameters []*gatewayv1.ConversationAgent_Parameter) {
+	for i, one := range parameters {
+		p.texts(fmt.Sprintf("%s[%d].prompt", at, i), one.GetPrompt())
+		p.texts(fmt.Sprintf("%s[%d].reprompt", at, i), one.GetReprompt())
 	}
-	return all
 }
 
-func (p *parser) texts(at string, byLanguage map[string]string) *words.Texts {
-	texts, err := words.New(byLanguage)
-	if err != nil {
+func (p *parser) texts(at string, byLanguage map[string]string) {
+	if _, err := words.New(byLanguage); err != nil {
 		p.Refuse(at, "%s", err.Error())
 	}
-	return texts
 }
 
 // known refuses a name that the agent does not have.
@@ -104,12 +95,10 @@ func known[T any](p *parser, at, kind, name string, all map[string]T) {
 }
 
 func (p *parser) conversation(at string, from *gatewayv1.Conversation, language string) {
-	c := &Conversation{
-		File: p.file, Name: from.GetName(), Line: p.line(at), Platforms: from.GetPlatforms(), Webhook: from.GetWebhook(),
-		Language: cmp.Or(from.GetLanguage(), language),
-	}
-	if slices.ContainsFunc(p.file.Conversations, func(other *Conversation) bool { return other.Name == c.Name }) {
-		p.Refuse(at+".name", "an earlier conversation has the name %q; want another", c.Name)
+	from.Language = cmp.Or(from.GetLanguage(), language)
+	c := &Conversation{Conversation: from, File: p.file, Line: p.line(at)}
+	if slices.ContainsFunc(p.file.Conversations, func(other *Conversation) bool { return other.GetName() == c.GetName() }) {
+		p.Refuse(at+".name", "an earlier conversation has the name %q; want another", c.GetName())
 	}
 	p.file.Conversations = append(p.file.Conversations, c)
 	for i, turn := range from.GetTurns() {
@@ -138,23 +127,14 @@ func (p *parser) line(at string) int {
 }
 
 func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTurn) {
-	t := &Turn{
-		Number: len(c.Turns) + 1, Row: p.line(at), expected: map[string]*yaml.Node{},
-		Line: simulator.Line{
-			Utterance: simulator.Utterance{
-				Text: from.GetSay(), Event: from.GetEvent(), Intent: from.GetIntent(), Action: from.GetAction(), Tag: from.GetTag(),
-				Parameters: from.GetParameters().AsMap(),
-			},
-			Language: from.GetLanguage(), Page: from.GetPage(), Agent: from.GetAgent(), Retry: simulator.Retry(from.GetRetry()),
-		},
-	}
+	t := &Turn{ConversationTurn: from, Number: len(c.Turns) + 1, Row: p.line(at), expected: map[string]*yaml.Node{}}
 	c.Turns = append(c.Turns, t)
-	if (t.Text == "") == (t.Event == "") {
+	if (from.GetSay() == "") == (from.GetEvent() == "") {
 		p.Refuse(at, "want one of say, which is what the user says, and event")
 	}
-	known(p, at+".page", "pages", t.Page, p.file.Design.Pages)
-	if intents := p.file.Design.Intents; len(intents) > 0 {
-		known(p, at+".intent", "intents", t.Intent, intents)
+	known(p, at+".page", "pages", from.GetPage(), p.file.Design.GetPages())
+	if intents := p.file.Design.GetIntents(); len(intents) > 0 {
+		known(p, at+".intent", "intents", from.GetIntent(), intents)
 	}
 	for _, kind := range kinds {
 		at := at + ".expect." + kind.name
@@ -165,7 +145,7 @@ func (p *parser) turn(at string, c *Conversation, from *gatewayv1.ConversationTu
 		t.expected[kind.name] = node
 		switch {
 		case kind.platform != "" && !c.Plays(kind.platform):
-			p.Refuse(at, "only %s has it, and this conversation is for %s", kind.platform, strings.Join(c.Platforms, ", "))
+			p.Refuse(at, "only %s has it, and this conversation is for %s", kind.platform, strings.Join(c.GetPlatforms(), ", "))
 		case node.Kind == yaml.MappingNode && len(node.Content) == 0:
 			p.Refuse(at, "an empty mapping fits everything; want a name in it, with null for what is not to be there")
 		case kind.said:

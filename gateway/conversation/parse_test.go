@@ -70,7 +70,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("the conversation is %+v", c)
 	}
 	one, two := c.Turns[0], c.Turns[1]
-	if one.Said() != "hi" || one.Row != 29 || one.Language != "fr" || one.Page != "p" || one.Agent != "Well?" || one.Retry != "NEW_ID" || one.Parameters["date"] != "2026-12-01" || one.Parameters["n"] != 7.0 {
+	if one.Said() != "hi" || one.Row != 29 || one.Language != "fr" || one.Page != "p" || one.Agent != "Well?" || one.Retry != "NEW_ID" || one.Parameters.AsMap()["date"] != "2026-12-01" || one.Parameters.AsMap()["n"] != 7.0 {
 		t.Errorf("the first turn is %+v", one)
 	}
 	if two.Said() != "event LATE" || two.Number != 2 || two.Retry != "SAME_ID" {
@@ -80,7 +80,7 @@ func TestParse(t *testing.T) {
 	if intent.Action != "a" || intent.Tag != "t" || intent.Events[0] != "LATE" || !intent.Parameters[0].Required || intent.Text == nil {
 		t.Errorf("the intent is %+v", intent)
 	}
-	if other, _ := page.Form[0].Reprompt.In("en"); other != "Which other day?" || page.Tag != "t" || page.Text == nil || page.Form[0].Name != "date" {
+	if other := page.Form[0].Reprompt["en"]; other != "Which other day?" || page.Tag != "t" || page.Text == nil || page.Form[0].Name != "date" {
 		t.Errorf("the page is %+v", page)
 	}
 	if event.Tag != "t" || event.Page != "p" || event.Text == nil {

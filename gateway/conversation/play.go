@@ -58,11 +58,11 @@ func (r *Result) differences() (n int) {
 
 // Plays says whether a conversation is for a platform.
 func (c *Conversation) Plays(platform string) bool {
-	return len(c.Platforms) == 0 || slices.Contains(c.Platforms, platform)
+	return len(c.GetPlatforms()) == 0 || slices.Contains(c.GetPlatforms(), platform)
 }
 
 func (c *Conversation) result(platform string) *Result {
-	return &Result{File: c.File.Path, Line: c.Line, Name: c.Name, Platform: platform, conversation: c}
+	return &Result{File: c.File.Path, Line: c.Line, Name: c.GetName(), Platform: platform, conversation: c}
 }
 
 // Skipped returns the result of a conversation that is not played.
@@ -87,12 +87,12 @@ func (c *Conversation) Play(ctx context.Context, client *simulator.Client, agent
 		platform = CX
 	}
 	start, result := time.Now(), c.result(platform)
-	agent.Design, agent.Language = c.File.Design, c.Language
+	agent.Design, agent.Language = c.File.Design, c.GetLanguage()
 	played := simulator.NewConversation(client, agent)
 	for _, turn := range c.Turns {
 		p := Played{Number: turn.Number, Line: turn.Row, Said: turn.Said(), Calls: []simulator.Call{}, platform: platform, callsSeen: agent.Calls != nil}
 		var err error
-		if p.Turn, err = played.Play(ctx, turn.Line); err != nil {
+		if p.Turn, err = played.Play(ctx, turn.ConversationTurn); err != nil {
 			result.Error = err.Error()
 			break
 		}

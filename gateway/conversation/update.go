@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -180,31 +179,20 @@ func set(node *yaml.Node, v any) {
 	node.Kind, node.Tag, node.Value, node.Style, node.Content = fresh.Kind, fresh.Tag, fresh.Value, fresh.Style, fresh.Content
 }
 
+// nodeOf is a value as people write it: JSON is YAML, but for its style.
 func nodeOf(v any) *yaml.Node {
-	switch v := v.(type) {
-	case map[string]any:
-		node := &yaml.Node{Kind: yaml.MappingNode}
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			node.Content = append(node.Content, nodeOf(name), nodeOf(v[name]))
-		}
-		return node
-	case []any:
-		node := &yaml.Node{Kind: yaml.SequenceNode}
-		if len(v) == 0 {
-			node.Style = yaml.FlowStyle
-		}
-		for _, element := range v {
-			node.Content = append(node.Content, nodeOf(element))
-		}
-		return node
-	case json.Number:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}
-	case string:
-		node := &yaml.Node{}
-		node.SetString(v)
-		return node
-	default: // true, false, null
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: compact(v)}
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(compact(v)), &document); err != nil {
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: err.Error()}
+	}
+	plainly(&document)
+	return document.Content[0]
+}
+
+func plainly(node *yaml.Node) {
+	node.Style = 0
+	for _, child := range node.Content {
+		plainly(child)
 	}
 }
 

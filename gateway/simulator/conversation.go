@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // Agent is whose conversation is played.
@@ -22,9 +23,10 @@ type Agent struct {
 	Language string
 	// Undocumented adds fields to requests that no documentation knows, as Dialogflow does.
 	Undocumented bool
-	// Design is what is known of the agent, for [Conversation.Play].
-	Design Design
-	// Express gives a value that a Line names the form that the agent gives it, for the intent, action and tag of the
+	// Design is what is known of the agent, for [Conversation.Play]: what its designer has made, as far as a webhook meets it.
+	// Without any, each turn says for itself what is called.
+	Design *gatewayv1.ConversationAgent
+	// Express gives a value that a played turn names the form that the agent gives it, for the intent, action and tag of the
 	// utterance. Nil leaves it as it is.
 	Express func(utterance Utterance, parameter string, value any) any
 	// Calls returns the calls of services that were made for a session since it was last asked; nil: they cannot be seen.

@@ -1,69 +1,30 @@
 package simulator
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 	"strings"
 
-	"github.com/intentgate/intentgate/gateway/words"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// Design is what the designer of an agent has made, as far as a webhook meets it. The zero Design is an agent of which
-// nothing is known: each turn says for itself what is called.
-type Design struct {
-	Intents map[string]Intent  // by display name
-	Pages   map[string]Page    // CX, by ID, or as flows/F/pages/P
-	Events  map[string]Handler // CX, by the event
-}
-
-// Intent is an intent, with the route to it on CX.
-type Intent struct {
-	Action     string      // ES
-	Tag        string      // CX: of the webhook that its route calls; empty: none
-	Events     []string    // ES: those that match it
-	Parameters []Parameter // ES: with slots to be filled where they are required
-	// Text is what the agent says by itself: on ES where the webhook says nothing, on CX before it does.
-	Text *words.Texts
-}
-
-// Page is a page of a CX agent.
-type Page struct {
-	Tag  string       // of the webhook that is called when the form is complete; empty: none
-	Text *words.Texts // what the agent says on entry
-	Form []Parameter
-}
-
-// Parameter is one that an agent collects.
-type Parameter struct {
-	Name     string
-	Required bool
-	Prompt   *words.Texts // asks for it
-	Reprompt *words.Texts // CX: asks again where the webhook has refused its value; nil: as Prompt
-}
-
-// Handler is what a CX agent does about an event.
-type Handler struct {
-	Tag  string       // of the webhook that is called; empty: none
-	Text *words.Texts // what the agent says
-	Page string       // where the conversation goes on; empty: where it is
-}
-
 // intentOf returns the intent that an event matches on ES.
-func (d *Design) intentOf(event string) (name string, ok bool) {
-	for name, intent := range d.Intents {
-		for _, matches := range intent.Events {
-			if strings.EqualFold(matches, event) {
-				return name, true
-			}
+func (c *Conversation) intentOf(event string) (name string, ok bool) {
+	for name, intent := range c.agent.Design.GetIntents() {
+		if slices.ContainsFunc(intent.GetEvents(), func(matches string) bool { return strings.EqualFold(matches, event) }) {
+			return name, true
 		}
 	}
 	return "", false
 }
 
 // handler returns what is done about an event on CX: webhook.error takes all webhook.error.* that have none of their own.
-func (d *Design) handler(event string) (Handler, bool) {
-	handler, ok := d.Events[event]
+func (c *Conversation) handler(event string) (*gatewayv1.ConversationAgent_Handler, bool) {
+	handlers := c.agent.Design.GetEvents()
+	handler, ok := handlers[event]
 	if !ok && strings.HasPrefix(event, webhookError+".") {
-		handler, ok = d.Events[webhookError]
+		handler, ok = handlers[webhookError]
 	}
 	return handler, ok
 }
@@ -86,32 +47,35 @@ func (c *Conversation) fill(u *Utterance) {
 	if u.Intent != c.slots.intent || c.slots.done || c.slots.values == nil {
 		c.slots = slots{intent: u.Intent, values: map[string]any{}}
 	}
-	intent := c.agent.Design.Intents[u.Intent]
-	if u.Action == "" {
-		u.Action = intent.Action
-	}
+	intent := c.agent.Design.GetIntents()[u.Intent]
+	u.Action = cmp.Or(u.Action, intent.GetAction())
 	for name, value := range u.Parameters {
 		if !empty(value) {
 			c.slots.values[name] = value
 		}
 	}
-	if len(intent.Parameters) == 0 {
+	if len(intent.GetParameters()) == 0 {
 		c.slots = slots{}
 		return
 	}
 	u.Parameters = map[string]any{}
-	for _, p := range intent.Parameters {
-		u.Parameters[p.Name] = "" // as ES writes what it has not collected
+	for _, p := range intent.GetParameters() {
+		u.Parameters[p.GetName()] = "" // as ES writes what it has not collected
 	}
 	maps.Copy(u.Parameters, c.slots.values)
 	c.slots.done = c.missing() == nil
 }
 
+// slotted are the parameters of the intent whose slots are filled.
+func (c *Conversation) slotted() []*gatewayv1.ConversationAgent_Parameter {
+	return c.agent.Design.GetIntents()[c.slots.intent].GetParameters()
+}
+
 // missing is the first required parameter of ES that is not filled; nil: none.
-func (c *Conversation) missing() *Parameter {
-	for _, p := range c.agent.Design.Intents[c.slots.intent].Parameters {
-		if p.Required && empty(c.slots.values[p.Name]) {
-			return &p
+func (c *Conversation) missing() *gatewayv1.ConversationAgent_Parameter {
+	for _, p := range c.slotted() {
+		if p.GetRequired() && empty(c.slots.values[p.GetName()]) {
+			return p
 		}
 	}
 	return nil
@@ -123,7 +87,7 @@ func (c *Conversation) dialog(parameters map[string]any) {
 	collected, asked := c.contexts[name+dialogCollected], c.missing()
 	if asked != nil {
 		collected = esContext{Name: name + dialogCollected, Lifespan: 2}
-		asks := esContext{Name: name + dialogParameter + strings.ToLower(asked.Name), Lifespan: 1}
+		asks := esContext{Name: name + dialogParameter + strings.ToLower(asked.GetName()), Lifespan: 1}
 		c.contexts[asks.Name] = asks
 	}
 	if collected.Name != "" {
@@ -136,11 +100,11 @@ func (c *Conversation) dialog(parameters map[string]any) {
 func (c *Conversation) reopen(contexts []esContext) {
 	for _, changed := range contexts {
 		_, asked, _ := strings.Cut(changed.Name, dialogParameter)
-		for _, p := range c.agent.Design.Intents[c.slots.intent].Parameters {
-			emptied := changed.Parameters[p.Name] == "" && strings.HasSuffix(changed.Name, dialogCollected)
-			if emptied || changed.Lifespan > 0 && strings.EqualFold(p.Name, asked) {
-				delete(c.slots.values, p.Name)
-				c.slots.done = c.slots.done && !p.Required
+		for _, p := range c.slotted() {
+			emptied := changed.Parameters[p.GetName()] == "" && strings.HasSuffix(changed.Name, dialogCollected)
+			if emptied || changed.Lifespan > 0 && strings.EqualFold(p.GetName(), asked) {
+				delete(c.slots.values, p.GetName())
+				c.slots.done = c.slots.done && !p.GetRequired()
 			}
 		}
 	}

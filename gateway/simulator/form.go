@@ -1,6 +1,10 @@
 package simulator
 
-import "strings"
+import (
+	"strings"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+)
 
 // The states of a CX form's parameter.
 const (
@@ -42,9 +46,9 @@ func (c *Conversation) enter(page string) {
 		flow, id = c.flow(), strings.TrimPrefix(page, "pages/")
 	}
 	c.page, c.form, c.collected = flow+"/pages/"+id, nil, false
-	for _, p := range c.designed().Form {
-		one := formParameter{Name: p.Name, Required: p.Required, State: stateEmpty}
-		if value, ok := c.parameters[p.Name]; ok {
+	for _, p := range c.designed().GetForm() {
+		one := formParameter{Name: p.GetName(), Required: p.GetRequired(), State: stateEmpty}
+		if value, ok := c.parameters[p.GetName()]; ok {
 			one.State, one.Value = stateFilled, value
 		}
 		c.form, c.collected = append(c.form, one), true
@@ -58,12 +62,12 @@ func (c *Conversation) flow() string {
 }
 
 // designed is what is known of the current page: by its whole name or its ID.
-func (c *Conversation) designed() Page {
-	if page, ok := c.agent.Design.Pages[c.page]; ok {
+func (c *Conversation) designed() *gatewayv1.ConversationAgent_Page {
+	if page, ok := c.agent.Design.GetPages()[c.page]; ok {
 		return page
 	}
 	_, id, _ := strings.Cut(c.page, "/pages/")
-	return c.agent.Design.Pages[id]
+	return c.agent.Design.GetPages()[id]
 }
 
 // collect puts those of an utterance's values into the form that it asks for, and leaves the others to the intent.
@@ -101,11 +105,11 @@ func (c *Conversation) alter(changes []formChange) {
 }
 
 // asked is the parameter that the form asks for next, and whether it asks again; nil: it is complete, or there is none.
-func (c *Conversation) asked() (asked *Parameter, again bool) {
-	form := c.designed().Form
+func (c *Conversation) asked() (asked *gatewayv1.ConversationAgent_Parameter, again bool) {
+	form := c.designed().GetForm()
 	for i, p := range c.form {
 		if p.State == stateInvalid || p.Required && p.State != stateFilled {
-			return &form[i], p.State == stateInvalid
+			return form[i], p.State == stateInvalid
 		}
 	}
 	return nil, false

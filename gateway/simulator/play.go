@@ -13,27 +13,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/words"
-)
-
-// Line is what happens in one turn, beside what the design says.
-type Line struct {
-	Utterance
-
-	Language string // of the turn; empty: the agent's
-	Page     string // CX: where the agent goes before anything else, which is known of the design
-	// Agent is what the agent says by itself in this turn, in place of what the design says: its response or its prompt.
-	Agent string
-	Retry Retry
-}
-
-// Retry says whether Dialogflow tries the webhook once more, as if the first answer had not arrived.
-type Retry string
-
-// The retries. It is not known which one Dialogflow makes.
-const (
-	NoRetry     Retry = ""
-	RetrySameID Retry = "SAME_ID"
-	RetryNewID  Retry = "NEW_ID"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // Turn is what became of a turn.
@@ -56,11 +36,14 @@ const webhookError = "webhook.error"
 
 // Play plays one turn to its end: on ES slots are filled and follow-up events followed, on CX forms are filled, and what
 // the design does when they are complete or a webhook failed is done. It returns an error only where a request could not be made.
-func (c *Conversation) Play(ctx context.Context, line Line) (Turn, error) {
+func (c *Conversation) Play(ctx context.Context, line *gatewayv1.ConversationTurn) (Turn, error) {
 	language := c.agent.Language
 	defer func() { c.agent.Language = language }()
-	c.agent.Language = cmp.Or(line.Language, language)
-	p := play{Conversation: c, line: line}
+	c.agent.Language = cmp.Or(line.GetLanguage(), language)
+	p := play{Conversation: c, line: line, own: line.GetAgent(), said: Utterance{
+		Text: line.GetSay(), Event: line.GetEvent(), Intent: line.GetIntent(), Action: line.GetAction(), Tag: line.GetTag(),
+		Parameters: line.GetParameters().AsMap(),
+	}}
 	var err error
 	if c.agent.API == dialogflow.V3 {
 		err = p.cx(ctx)
@@ -74,7 +57,9 @@ func (c *Conversation) Play(ctx context.Context, line Line) (Turn, error) {
 type play struct {
 	*Conversation
 
-	line     Line
+	line     *gatewayv1.ConversationTurn
+	said     Utterance
+	own      string // what the agent says by itself, in place of what the design says
 	turn     Turn
 	replaced bool // CX: the agent's own words, by the webhook's
 }
@@ -91,10 +76,10 @@ func (p *play) call(ctx context.Context, u Utterance) (*Outcome, error) {
 	}
 	p.turn.Problems = append(p.turn.Problems, exchange.Outcome.Problems...)
 	p.turn.Failed = !exchange.Outcome.Accepted
-	if p.line.Retry == RetryNewID {
-		request = withNewID(request)
-	}
-	if p.line.Retry != NoRetry {
+	if retry := p.line.GetRetry(); retry != "" {
+		if retry == "NEW_ID" {
+			request = withNewID(request)
+		}
 		again, err := p.client.Call(ctx, request)
 		if err != nil || again.Status != exchange.Answer.Status || !sameJSON(again.Body, exchange.Answer.Body) {
 			p.problem("the second try is answered differently: %s", describe(again, err))
@@ -127,7 +112,6 @@ func sameJSON(a, b []byte) bool {
 
 // express gives what is said the form that the agent gives it.
 func (p *play) express(u *Utterance) {
-	u.Parameters = maps.Clone(u.Parameters)
 	for name, value := range u.Parameters {
 		if p.agent.Express != nil {
 			u.Parameters[name] = p.agent.Express(*u, name, value)
@@ -135,20 +119,28 @@ func (p *play) express(u *Utterance) {
 	}
 }
 
-// own is what the agent says by itself: the turn's words before those of the design.
-func (p *play) own(designed *words.Texts) []string {
-	text, _ := designed.In(p.agent.Language)
-	if text = cmp.Or(p.line.Agent, text); text == "" {
-		return nil
+// ownWords are what the agent says by itself: the turn's before those of the design.
+func (p *play) ownWords(designed map[string]string) []string {
+	if p.own != "" {
+		return []string{p.own}
 	}
-	return []string{text}
+	return p.inLanguage(designed)
+}
+
+// inLanguage is what the design says, in the user's language.
+func (p *play) inLanguage(designed map[string]string) []string {
+	texts, err := words.New(designed)
+	if text, ok := texts.In(p.agent.Language); ok && err == nil {
+		return []string{text}
+	}
+	return nil
 }
 
 // es plays a turn of ES.
 func (p *play) es(ctx context.Context) error {
-	u := p.line.Utterance
+	u := p.said
 	if u.Event != "" && u.Intent == "" {
-		u.Intent, _ = p.agent.Design.intentOf(u.Event)
+		u.Intent, _ = p.intentOf(u.Event)
 	}
 	if u.Intent == "" && !p.slots.done {
 		u.Intent = p.slots.intent
@@ -156,11 +148,11 @@ func (p *play) es(ctx context.Context) error {
 	p.express(&u)
 	for followed := 0; ; followed++ {
 		p.fill(&u)
-		designed := p.agent.Design.Intents[u.Intent].Text
+		designed := p.agent.Design.GetIntents()[u.Intent].GetText()
 		if missing := p.missing(); missing != nil {
-			designed = missing.Prompt
+			designed = missing.GetPrompt()
 		}
-		p.words = p.own(designed)
+		p.words = p.ownWords(designed)
 		outcome, err := p.call(ctx, u)
 		if err != nil {
 			return err
@@ -173,7 +165,7 @@ func (p *play) es(ctx context.Context) error {
 			return nil
 		}
 		p.turn.Event = outcome.followup.name
-		intent, known := p.agent.Design.intentOf(p.turn.Event)
+		intent, known := p.intentOf(p.turn.Event)
 		if !known {
 			p.turn.Unhandled = true
 			return nil
@@ -182,7 +174,7 @@ func (p *play) es(ctx context.Context) error {
 			p.problem("the event %s is one more than the %d that Dialogflow follows in a turn", p.turn.Event, maxFollowed)
 			return nil
 		}
-		p.line.Agent = ""
+		p.own = ""
 		p.agent.Language = cmp.Or(outcome.followup.language, p.agent.Language)
 		u = Utterance{Event: p.turn.Event, Intent: intent, Parameters: outcome.followup.parameters}
 	}
@@ -190,28 +182,30 @@ func (p *play) es(ctx context.Context) error {
 
 // cx plays a turn of CX: the route, event or tag of the utterance first, then what follows from it.
 func (p *play) cx(ctx context.Context) error {
-	design, u := &p.agent.Design, p.line.Utterance
-	if p.line.Page != "" {
-		p.move(p.line.Page)
+	u := p.said
+	if page := p.line.GetPage(); page != "" {
+		p.move(page)
 	}
-	intent := design.Intents[u.Intent]
-	next := Handler{Tag: intent.Tag, Text: intent.Text}
-	if handler, ok := design.handler(u.Event); ok {
+	intent := p.agent.Design.GetIntents()[u.Intent]
+	next := &gatewayv1.ConversationAgent_Handler{Tag: intent.GetTag(), Text: intent.GetText()}
+	if handler, ok := p.handler(u.Event); ok {
 		next = handler
 	}
-	next.Tag = cmp.Or(u.Tag, next.Tag)
-	u.Tag = cmp.Or(next.Tag, p.designed().Tag)
+	first := cmp.Or(u.Tag, next.GetTag())
+	u.Tag = cmp.Or(first, p.designed().GetTag())
 	p.express(&u)
 	p.collect(&u)
 	p.change(nil, u.Parameters)
 	p.intent = cmp.Or(u.Intent, p.intent)
 	for called := 0; ; called++ {
-		if next.Page != "" {
-			p.move(next.Page)
+		if next.GetPage() != "" {
+			p.move(next.GetPage())
 		}
-		p.say(next.Text)
-		u.Tag = next.Tag
-		if form := p.designed().Tag; p.finish() && (u.Tag == "" || u.Tag == form) {
+		p.turn.Heard = append(p.turn.Heard, p.inLanguage(next.GetText())...)
+		if u.Tag = next.GetTag(); called == 0 {
+			u.Tag = first
+		}
+		if form := p.designed().GetTag(); p.finish() && (u.Tag == "" || u.Tag == form) {
 			u.Tag, p.collected = form, false
 		}
 		if u.Tag == "" {
@@ -233,13 +227,13 @@ func (p *play) cx(ctx context.Context) error {
 }
 
 // take takes over what an answer changes, and returns what is done next.
-func (p *play) take(outcome *Outcome) (next Handler) {
+func (p *play) take(outcome *Outcome) *gatewayv1.ConversationAgent_Handler {
 	if outcome.replaces {
 		p.turn.Heard, p.replaced = nil, true
 	}
 	p.turn.Heard = append(p.turn.Heard, outcome.Heard...)
 	if outcome.Event != "" {
-		handler, ok := p.agent.Design.handler(outcome.Event)
+		handler, ok := p.handler(outcome.Event)
 		p.turn.Event, p.turn.Unhandled = outcome.Event, !ok
 		return handler
 	}
@@ -248,31 +242,25 @@ func (p *play) take(outcome *Outcome) (next Handler) {
 		p.turn.Target = outcome.target
 		p.move(outcome.target)
 	}
-	return Handler{}
+	return nil
 }
 
 // move goes to a page, which may say something on entry.
 func (p *play) move(page string) {
 	p.enter(page)
-	p.say(p.designed().Text)
-}
-
-func (p *play) say(words *words.Texts) {
-	if text, ok := words.In(p.agent.Language); ok {
-		p.turn.Heard = append(p.turn.Heard, text)
-	}
+	p.turn.Heard = append(p.turn.Heard, p.inLanguage(p.designed().GetText())...)
 }
 
 // prompt has the form ask for what is missing. The turn's own words are its prompt or, if it asks for nothing, the response.
 func (p *play) prompt() {
 	asked, again := p.asked()
 	switch {
-	case asked != nil && again && asked.Reprompt != nil:
-		p.turn.Heard = append(p.turn.Heard, p.own(asked.Reprompt)...)
+	case asked != nil && again && len(asked.GetReprompt()) > 0:
+		p.turn.Heard = append(p.turn.Heard, p.ownWords(asked.GetReprompt())...)
 	case asked != nil:
-		p.turn.Heard = append(p.turn.Heard, p.own(asked.Prompt)...)
-	case p.line.Agent != "" && !p.replaced:
-		p.turn.Heard = slices.Insert(p.turn.Heard, 0, p.line.Agent)
+		p.turn.Heard = append(p.turn.Heard, p.ownWords(asked.GetPrompt())...)
+	case p.own != "" && !p.replaced:
+		p.turn.Heard = slices.Insert(p.turn.Heard, 0, p.own)
 	}
 }
 
@@ -312,9 +300,9 @@ func (c *Conversation) State() State {
 	for _, p := range c.form {
 		s.Form[p.Name] = p.State
 	}
-	for _, p := range c.agent.Design.Intents[c.slots.intent].Parameters {
-		if s.Form[p.Name] = stateFilled; empty(c.slots.values[p.Name]) {
-			s.Form[p.Name] = stateEmpty
+	for _, p := range c.slotted() {
+		if s.Form[p.GetName()] = stateFilled; empty(c.slots.values[p.GetName()]) {
+			s.Form[p.GetName()] = stateEmpty
 		}
 	}
 	return s

@@ -10,9 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/simulator"
-	"github.com/intentgate/intentgate/gateway/words"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // asks is what a webhook was asked in a turn, as far as these tests look.
@@ -80,7 +82,7 @@ type stage struct {
 	asked []asks
 }
 
-func plays(t *testing.T, api dialogflow.API, design simulator.Design, answers ...string) *stage {
+func plays(t *testing.T, api dialogflow.API, design *gatewayv1.ConversationAgent, answers ...string) *stage {
 	t.Helper()
 	s := &stage{}
 	agent := simulator.Agent{API: api, Name: "projects/shop/agent", Session: "s", Language: "en", Design: design}
@@ -110,7 +112,7 @@ func plays(t *testing.T, api dialogflow.API, design simulator.Design, answers ..
 
 // step is a turn: what is said, how the webhook is asked, and what is heard.
 type step struct {
-	line  simulator.Line
+	line  *gatewayv1.ConversationTurn
 	asked []string
 	heard []string
 	form  map[string]string // state afterwards; nil: not looked at
@@ -146,52 +148,44 @@ func (s *stage) run(t *testing.T, steps ...step) (turns []simulator.Turn) {
 	return turns
 }
 
-func text(t *testing.T, english string) *words.Texts {
-	t.Helper()
-	texts, err := words.New(map[string]string{"en": english, "de": "auf Deutsch: " + english})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return texts
+func text(english string) map[string]string {
+	return map[string]string{"en": english, "de": "auf Deutsch: " + english}
 }
 
-func says(what string) simulator.Line {
-	return simulator.Line{Utterance: simulator.Utterance{Text: what}}
-}
+func says(what string) *gatewayv1.ConversationTurn { return &gatewayv1.ConversationTurn{Say: what} }
 
-func means(intent string, parameters ...any) simulator.Line {
-	line := simulator.Line{Utterance: simulator.Utterance{Text: "t", Intent: intent, Parameters: map[string]any{}}}
+func means(intent string, parameters ...any) *gatewayv1.ConversationTurn {
+	turn := &gatewayv1.ConversationTurn{Say: "t", Intent: intent, Parameters: &structpb.Struct{Fields: map[string]*structpb.Value{}}}
 	for pair := range slices.Chunk(parameters, 2) {
 		name, _ := pair[0].(string)
-		line.Parameters[name] = pair[1]
+		turn.Parameters.Fields[name], _ = structpb.NewValue(pair[1])
 	}
-	return line
+	return turn
 }
 
-func booking(t *testing.T) simulator.Design {
-	t.Helper()
-	form := []simulator.Parameter{
-		{Name: "date", Required: true, Prompt: text(t, "Which day?"), Reprompt: text(t, "Which other day?")},
-		{Name: "people", Prompt: text(t, "How many?")},
-		{Name: "time", Required: true, Prompt: text(t, "What time?")},
+func booking() *gatewayv1.ConversationAgent {
+	form := []*gatewayv1.ConversationAgent_Parameter{
+		{Name: "date", Required: true, Prompt: text("Which day?"), Reprompt: text("Which other day?")},
+		{Name: "people", Prompt: text("How many?")},
+		{Name: "time", Required: true, Prompt: text("What time?")},
 	}
-	return simulator.Design{
-		Intents: map[string]simulator.Intent{
-			"book":    {Action: "a.book", Tag: "begin", Parameters: form, Text: text(t, "I book.")},
+	return &gatewayv1.ConversationAgent{
+		Intents: map[string]*gatewayv1.ConversationAgent_Intent{
+			"book":    {Action: "a.book", Tag: "begin", Parameters: form, Text: text("I book.")},
 			"late":    {Events: []string{"LATE"}, Action: "a.late"},
-			"route":   {Tag: "route", Text: text(t, "On my way.")},
-			"greet":   {Text: text(t, "Good day.")},
-			"english": {Text: text(t, "Yes.")},
+			"route":   {Tag: "route", Text: text("On my way.")},
+			"greet":   {Text: text("Good day.")},
+			"english": {Text: text("Yes.")},
 		},
-		Pages: map[string]simulator.Page{
+		Pages: map[string]*gatewayv1.ConversationAgent_Page{
 			"book":                {Tag: "complete", Form: form},
-			"flows/other/pages/p": {Text: text(t, "Here.")},
-			"done":                {Form: []simulator.Parameter{{Name: "date", Required: true}}, Tag: "known"},
+			"flows/other/pages/p": {Text: text("Here.")},
+			"done":                {Form: []*gatewayv1.ConversationAgent_Parameter{{Name: "date", Required: true}}, Tag: "known"},
 		},
-		Events: map[string]simulator.Handler{
-			"webhook.error":         {Text: text(t, "Sorry.")},
-			"webhook.error.timeout": {Text: text(t, "Slow.")},
-			"again":                 {Tag: "route", Page: "book", Text: text(t, "Once more.")},
+		Events: map[string]*gatewayv1.ConversationAgent_Handler{
+			"webhook.error":         {Text: text("Sorry.")},
+			"webhook.error.timeout": {Text: text("Slow.")},
+			"again":                 {Tag: "route", Page: "book", Text: text("Once more.")},
 		},
 	}
 }
@@ -201,7 +195,7 @@ func TestSlots(t *testing.T) {
 	const prompt, own = "Which day?", "I book."
 	t.Run("filled one by one", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V2, booking(t), `{}`, `{"fulfillmentText": "At what time, then?"}`, `5`, `{"fulfillmentText": "Booked."}`, `{}`)
+		s := plays(t, dialogflow.V2, booking(), `{}`, `{"fulfillmentText": "At what time, then?"}`, `5`, `{"fulfillmentText": "Booked."}`, `{}`)
 		s.run(t,
 			step{means("book"), []string{`book a.book {"date":"","people":"","time":""}`}, []string{prompt}, map[string]string{"date": "EMPTY", "people": "EMPTY", "time": "EMPTY"}},
 			step{means("", "date", "d"), []string{`book a.book {"date":"d","people":"","time":""}`}, []string{"At what time, then?"}, map[string]string{"date": "FILLED", "people": "EMPTY", "time": "EMPTY"}},
@@ -214,7 +208,7 @@ func TestSlots(t *testing.T) {
 	})
 	t.Run("left", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V2, booking(t), `{}`, `{}`, `{}`)
+		s := plays(t, dialogflow.V2, booking(), `{}`, `{}`, `{}`)
 		s.run(t,
 			step{means("book", "date", "d"), []string{`book a.book {"date":"d","people":"","time":""}`}, []string{"What time?"}, nil},
 			step{means("greet"), []string{`greet  {} +`}, []string{"Good day."}, nil},
@@ -222,7 +216,7 @@ func TestSlots(t *testing.T) {
 	})
 	t.Run("at once, in words of the turn and another language", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V2, booking(t), `{}`, `4`)
+		s := plays(t, dialogflow.V2, booking(), `{}`, `4`)
 		german, own := means("book", "date", "d", "time", "t"), means("book")
 		german.Language, own.Agent = "de-AT", "Tell me."
 		s.run(t,
@@ -238,7 +232,7 @@ func TestSlots(t *testing.T) {
 	} {
 		t.Run("reopened, "+name, func(t *testing.T) {
 			t.Parallel()
-			s := plays(t, dialogflow.V2, booking(t), `{}`, `{"fulfillmentText": "Not that day.", "outputContexts": [`+contexts+`]}`, `{}`)
+			s := plays(t, dialogflow.V2, booking(), `{}`, `{"fulfillmentText": "Not that day.", "outputContexts": [`+contexts+`]}`, `{}`)
 			s.run(t,
 				step{means("book", "date", "d"), []string{`book a.book {"date":"d","people":"","time":""}`}, []string{"What time?"}, nil},
 				step{means("", "time", "t"), []string{`book a.book {"date":"d","people":"","time":"t"} +`}, []string{"Not that day."}, nil},
@@ -280,7 +274,7 @@ func TestFollowUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.asked[0] = strings.Replace(c.asked[0], "null", "{}", 1)
-			s := plays(t, dialogflow.V2, booking(t), c.answers...)
+			s := plays(t, dialogflow.V2, booking(), c.answers...)
 			turn := s.run(t, step{means("x"), c.asked, c.want.Heard, nil})[0]
 			if last := turn.Exchanges[len(turn.Exchanges)-1]; !strings.Contains(string(last.Request), `"languageCode": "`+c.language+`"`) {
 				t.Errorf("the last request is not in %s: %s", c.language, last.Request)
@@ -290,8 +284,8 @@ func TestFollowUp(t *testing.T) {
 			}
 		})
 	}
-	s := plays(t, dialogflow.V2, booking(t), again, `{}`, `{}`)
-	s.run(t, step{simulator.Line{Utterance: simulator.Utterance{Event: "late"}}, []string{`late a.late {} +`, followed}, nil, nil}, step{means("x"), []string{`x  {} +`}, nil, nil})
+	s := plays(t, dialogflow.V2, booking(), again, `{}`, `{}`)
+	s.run(t, step{&gatewayv1.ConversationTurn{Event: "late"}, []string{`late a.late {} +`, followed}, nil, nil}, step{means("x"), []string{`x  {} +`}, nil, nil})
 	if state := s.State(); len(state.Contexts) != 1 || state.Contexts["c"].Lifespan != 2 {
 		t.Errorf("the contexts are %v", state.Contexts)
 	}
@@ -299,7 +293,7 @@ func TestFollowUp(t *testing.T) {
 
 func TestForms(t *testing.T) {
 	t.Parallel()
-	on := func(page string, line simulator.Line) simulator.Line {
+	on := func(page string, line *gatewayv1.ConversationTurn) *gatewayv1.ConversationTurn {
 		line.Page = page
 		return line
 	}
@@ -309,7 +303,7 @@ func TestForms(t *testing.T) {
 	}
 	t.Run("filled, refused, complete", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V3, booking(t), fmt.Sprintf(form, `"state": "INVALID", "value": "d"`), said("Booked.", ""), `{}`)
+		s := plays(t, dialogflow.V3, booking(), fmt.Sprintf(form, `"state": "INVALID", "value": "d"`), said("Booked.", ""), `{}`)
 		s.run(t,
 			step{on("book", says("book")), nil, []string{"Which day?"}, map[string]string{"date": "EMPTY", "people": "EMPTY", "time": "EMPTY"}},
 			step{means("", "date", "d", "else", 1), nil, []string{"What time?"}, map[string]string{"date": "FILLED", "people": "EMPTY", "time": "EMPTY"}},
@@ -321,14 +315,14 @@ func TestForms(t *testing.T) {
 	})
 	t.Run("not the session's before it is complete", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V3, booking(t), said("Hm.", ""))
+		s := plays(t, dialogflow.V3, booking(), said("Hm.", ""))
 		tagged := on("book", means("", "date", "d"))
 		tagged.Tag, tagged.Agent = "reprompt", "Then?"
 		s.run(t, step{tagged, []string{`reprompt [date:Fd* people:E<nil> time:E<nil>] {} 0`}, []string{"Hm.", "Then?"}, nil})
 	})
 	t.Run("set, cleared and left by the webhook", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V3, booking(t),
+		s := plays(t, dialogflow.V3, booking(),
 			`{"pageInfo": {"form_info": {"parameterInfo": [{"displayName": "date", "value": "d"}, {"displayName": "time", "value": "t"}, {"displayName": "people", "value": null}]}}}`,
 			`{"pageInfo": {"formInfo": {"parameterInfo": [{"displayName": "date", "value": null}]}}}`,
 			`{"targetPage": "AGENT/flows/other/pages/p"}`, `{"targetFlow": "AGENT/flows/f"}`)
@@ -351,7 +345,7 @@ func TestForms(t *testing.T) {
 	})
 	t.Run("known of the session, in words that replace the agent's", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V3, booking(t), said("Instead.", `, "mergeBehavior": "REPLACE"`), `{}`, `{}`)
+		s := plays(t, dialogflow.V3, booking(), said("Instead.", `, "mergeBehavior": "REPLACE"`), `{}`, `{}`)
 		own := means("route")
 		own.Agent = "My words."
 		s.run(t,
@@ -361,23 +355,23 @@ func TestForms(t *testing.T) {
 	})
 	t.Run("failures and events", func(t *testing.T) {
 		t.Parallel()
-		s := plays(t, dialogflow.V3, booking(t), `5`, `4`)
-		event := simulator.Line{Utterance: simulator.Utterance{Event: "again"}}
+		s := plays(t, dialogflow.V3, booking(), `5`, `4`)
+		event := &gatewayv1.ConversationTurn{Event: "again"}
 		turns := s.run(t,
 			step{on("book", means("route")), []string{`route [date:E<nil> people:E<nil> time:E<nil>] {} 0`}, []string{"On my way.", "Sorry.", "Which day?"}, nil},
 			step{event, []string{`route [date:E<nil> people:E<nil> time:E<nil>] {} 0`}, []string{"Once more.", "Sorry.", "Which day?"}, nil})
 		if turns[0].Event != "webhook.error" || !turns[0].Failed || turns[0].Unhandled || turns[1].Event != "webhook.error.bad-request" {
 			t.Errorf("%+v", turns)
 		}
-		bare := plays(t, dialogflow.V3, simulator.Design{}, `5`)
-		if turn := bare.run(t, step{simulator.Line{Utterance: simulator.Utterance{Text: "x", Tag: "g"}}, []string{`g [] {} 0`}, nil, nil})[0]; !turn.Unhandled {
+		bare := plays(t, dialogflow.V3, nil, `5`)
+		if turn := bare.run(t, step{&gatewayv1.ConversationTurn{Say: "x", Tag: "g"}, []string{`g [] {} 0`}, nil, nil})[0]; !turn.Unhandled {
 			t.Errorf("%+v", turn)
 		}
 	})
 	t.Run("without end", func(t *testing.T) {
 		t.Parallel()
-		design := booking(t)
-		design.Events["webhook.error"] = simulator.Handler{Tag: "route"}
+		design := booking()
+		design.Events["webhook.error"] = &gatewayv1.ConversationAgent_Handler{Tag: "route"}
 		s := plays(t, dialogflow.V3, design, `5`, `5`, `5`, `5`)
 		const asked = `route [] {} 0`
 		turn := s.run(t, step{means("greet"), nil, []string{"Good day."}, nil}, step{means("route"), []string{asked, asked, asked, asked}, []string{"On my way."}, nil})[1]
@@ -391,29 +385,29 @@ func TestForms(t *testing.T) {
 func TestPlayedTwice(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		retry   simulator.Retry
+		retry   string
 		second  string
 		problem string
 	}{
-		"same":          {simulator.RetrySameID, `{"fulfillmentText": "a", "outputContexts": []}`, ""},
-		"new ID":        {simulator.RetryNewID, `{"fulfillmentText":"a","outputContexts":[]}`, ""},
-		"another":       {simulator.RetrySameID, `{"fulfillmentText": "b"}`, `the second try is answered differently: HTTP 200 {"fulfillmentText":"b"}`},
-		"failure":       {simulator.RetryNewID, `5`, `the second try is answered differently: HTTP 500, no JSON`},
-		"no such thing": {simulator.NoRetry, ``, ""},
+		"same":          {"SAME_ID", `{"fulfillmentText": "a", "outputContexts": []}`, ""},
+		"new ID":        {"NEW_ID", `{"fulfillmentText":"a","outputContexts":[]}`, ""},
+		"another":       {"SAME_ID", `{"fulfillmentText": "b"}`, `the second try is answered differently: HTTP 200 {"fulfillmentText":"b"}`},
+		"failure":       {"NEW_ID", `5`, `the second try is answered differently: HTTP 500, no JSON`},
+		"no such thing": {"", ``, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := plays(t, dialogflow.V2, simulator.Design{}, `{"fulfillmentText": "a", "outputContexts": []}`, c.second)
+			s := plays(t, dialogflow.V2, nil, `{"fulfillmentText": "a", "outputContexts": []}`, c.second)
 			line := means("i")
 			line.Retry = c.retry
 			turn, err := s.Play(t.Context(), line)
 			if err != nil || strings.Join(turn.Problems, "; ") != c.problem || len(turn.Exchanges) != 1 {
 				t.Errorf("%v, %q in %d exchanges, want %q in one", err, turn.Problems, len(turn.Exchanges), c.problem)
 			}
-			if len(s.asked) == 2 != (c.retry != simulator.NoRetry) {
+			if len(s.asked) == 2 != (c.retry != "") {
 				t.Fatalf("%d calls", len(s.asked))
 			}
-			if len(s.asked) == 2 && (s.asked[0].ResponseID == s.asked[1].ResponseID) != (c.retry == simulator.RetrySameID) {
+			if len(s.asked) == 2 && (s.asked[0].ResponseID == s.asked[1].ResponseID) != (c.retry == "SAME_ID") {
 				t.Errorf("turn ids %s and %s", s.asked[0].ResponseID, s.asked[1].ResponseID)
 			}
 		})
@@ -424,8 +418,8 @@ func TestPlayedTwice(t *testing.T) {
 func TestExpress(t *testing.T) {
 	t.Parallel()
 	for _, api := range []dialogflow.API{dialogflow.V2, dialogflow.V3} {
-		s := plays(t, api, booking(t), `{}`, `{}`)
-		line := simulator.Line{Utterance: simulator.Utterance{Text: "t", Parameters: map[string]any{"date": "d", "time": "t"}}}
+		s := plays(t, api, booking(), `{}`, `{}`)
+		line := means("", "date", "d", "time", "t")
 		want := `complete [date:Fcomplete/d* people:E<nil> time:Fcomplete/t*] {"date":"complete/d","time":"complete/t"} 0`
 		if line.Page = "book"; api == dialogflow.V2 {
 			line.Page, line.Intent, want = "", "book", `book a.book {"date":"book/d","people":"","time":"book/t"} +`
@@ -441,7 +435,7 @@ func TestExpress(t *testing.T) {
 			heard = nil
 		}
 		s.run(t, step{line, []string{want}, heard, nil})
-		if line.Parameters["date"] != "d" {
+		if line.GetParameters().AsMap()["date"] != "d" {
 			t.Errorf("the line has become %v", line.Parameters)
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -179,25 +178,6 @@ func (o *agentOptions) clientTLS() (*tls.Config, error) {
 		c.RootCAs = mtls.Pool(roots)
 	}
 	return c, nil
-}
-
-// play plays a conversation as this agent, with what is known of typed intents. The calls of a session are those that were
-// made since they were last asked for; nil: they cannot be seen.
-func (o *agentOptions) play(ctx context.Context, c *conversation.Conversation, known lexicon, calls func(session string) []simulator.Call) *conversation.Result {
-	if err := o.settle(); err != nil {
-		return c.Failed(o.platform, err)
-	}
-	client, err := o.client()
-	if err != nil {
-		return c.Failed(o.platform, err)
-	}
-	defer client.Close()
-	agent := o.agent()
-	agent.Calls = calls
-	if agent.Express, err = known.express(o); err != nil {
-		return c.Failed(o.platform, err)
-	}
-	return c.Play(ctx, client, agent)
 }
 
 // readSecret reads a file whose line end is no part of it.

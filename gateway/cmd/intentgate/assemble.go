@@ -83,18 +83,9 @@ func (a *assembly) services(context.Context) error {
 	a.describers = map[string]func(context.Context) ([]byte, error){}
 	var problems []error
 	for _, service := range a.settings.GetServices() {
-		files := service.GetTls()
 		var client *backend.Client
-		identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()},
-			a.watched("services."+service.GetName(), func() { client.Redial() })) //nolint:contextcheck // as for Dial
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		client, err = backend.Dial(backend.Config{ //nolint:contextcheck // it lives until it is closed
-			Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
-			Credentials: identity.ClientCredentials, Logger: a.logger, Connected: a.connected(service.GetName()),
-		})
+		options := a.watched("services."+service.GetName(), func() { client.Redial() })           //nolint:contextcheck // as for dial
+		client, identity, err := dial(service, options, a.logger, a.connected(service.GetName())) //nolint:contextcheck // it lives until it is closed
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -113,6 +104,20 @@ func (a *assembly) services(context.Context) error {
 		})
 	}
 	return errors.Join(append(problems, a.telemetry.ObserveServices(a.serviceStates))...)
+}
+
+// dial begins to connect to a service, with the gateway's certificate for it.
+func dial(service *gatewayv1.Service, options mtls.Options, logger *slog.Logger, connected func()) (*backend.Client, *mtls.Identity, error) {
+	files := service.GetTls()
+	identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := backend.Dial(backend.Config{
+		Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
+		Credentials: identity.ClientCredentials, Logger: logger, Connected: connected,
+	})
+	return client, identity, err
 }
 
 // listen opens the edge, with the webhooks behind it.

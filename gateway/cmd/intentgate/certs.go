@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"text/tabwriter"
-
 	"github.com/spf13/cobra"
 
 	"github.com/intentgate/intentgate/gateway/pki"
@@ -36,13 +33,11 @@ README.txt in the folder says what each file is for, with commands to try.`,
 			if asJSON {
 				return printJSON(command.OutOrStdout(), manifest)
 			}
-			table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, file := range manifest.Files {
-				if _, err := fmt.Fprintf(table, "%s\t%s\n", file.Path, file.Purpose); err != nil {
-					return err
-				}
+			rows := make([][]string, len(manifest.Files))
+			for i, file := range manifest.Files {
+				rows[i] = []string{file.Path, file.Purpose}
 			}
-			if err := table.Flush(); err != nil {
+			if err := printTable(command.OutOrStdout(), "", rows); err != nil {
 				return err
 			}
 			command.PrintErrln("Written to", manifest.Dir)

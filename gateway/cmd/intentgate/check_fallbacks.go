@@ -38,9 +38,6 @@ type heard struct {
 	From     string          `json:"from,omitempty"`  // where that is configured; empty: nowhere
 	Hears    string          `json:"hears"`           // for people
 	Reply    json.RawMessage `json:"reply,omitempty"` // intentgate.v1.Reply; absent: a status
-
-	code  codes.Code // of a status on purpose
-	cause fallback.Cause
 }
 
 // hearings returns what is heard through all webhooks: of the routes, and of the names that services claim.
@@ -90,10 +87,10 @@ func hearings(settings *gatewayv1.Config, claimed []contract.Service) ([]hearing
 
 // hear says what is heard.
 func hear(platform dialogflow.Platform, o *fallback.Outlook) heard {
-	h := heard{Cause: o.Cause.String(), Language: o.Language, From: o.Answer.At, code: o.Answer.Status, cause: o.Cause}
+	h := heard{Cause: o.Cause.String(), Language: o.Language, From: o.Answer.At}
 	reply := o.Answer.Reply
 	if reply == nil {
-		h.Hears = statusHeard(platform, h.code, o.Cause)
+		h.Hears = statusHeard(platform, o.Answer.Status, o.Cause)
 		return h
 	}
 	h.Reply, _ = protojson.Marshal(reply) // it came out of the configuration
@@ -116,124 +113,111 @@ func hear(platform dialogflow.Platform, o *fallback.Outlook) heard {
 	return h
 }
 
-// statusHeard says what an HTTP status brings about: on purpose, or that of the failures behind the causes.
-func statusHeard(platform dialogflow.Platform, code codes.Code, causes ...fallback.Cause) string {
+// ownResponse is what is heard on ES where nothing else is said.
+const ownResponse = "the intent's own response"
+
+// statusHeard says what an HTTP status brings about: one on purpose or, of OK, those of the failures behind a cause.
+func statusHeard(platform dialogflow.Platform, code codes.Code, cause fallback.Cause) string {
 	if platform == dialogflow.ES {
-		return "the intent's own response"
+		return ownResponse
 	}
 	if code != codes.OK {
 		return fmt.Sprintf("the status %d: CX raises %s", binding.HTTPStatus(code), binding.CXEvent(binding.HTTPStatus(code)))
 	}
 	var events []string
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
-		if event := binding.CXEvent(binding.HTTPStatus(code)); slices.Contains(causes, fallback.CauseOf(code)) && !slices.Contains(events, event) {
-			events = append(events, event)
+		if fallback.CauseOf(code) == cause {
+			events = append(events, binding.CXEvent(binding.HTTPStatus(code)))
 		}
 	}
 	slices.Sort(events)
-	return "the failure's status: CX raises " + strings.Join(events, ", ")
+	return "the failure's status: CX raises " + strings.Join(slices.Compact(events), ", ")
 }
 
-// tellHearings tells what users hear through a webhook, what is the same for several turns or causes once.
+// told is words, and for what they are heard.
+type told struct {
+	of   []string
+	says string
+}
+
+// together has what says the same stand together, in the order in which it comes first.
+func together(all []told) (groups []told) {
+	for _, one := range all {
+		i := slices.IndexFunc(groups, func(g told) bool { return g.says == one.says })
+		if i < 0 {
+			i, groups = len(groups), append(groups, told{says: one.says})
+		}
+		groups[i].of = append(groups[i].of, one.of...)
+	}
+	return groups
+}
+
+// tellHearings tells what users hear through a webhook, what is the same for several turns, causes or languages once.
 func tellHearings(all []hearing) (report doctor.Report) {
-	for len(all) > 0 {
-		first, same, rest := all[0], []string{}, []hearing(nil)
-		for _, h := range all {
-			if slices.EqualFunc(h.Answers, first.Answers, sameWords) && slices.Equal(h.Sometimes, first.Sometimes) {
-				same = append(same, strings.TrimPrefix(h.Turns, "platform="+h.Platform+" "))
-			} else {
-				rest = append(rest, h)
+	var turns []told
+	for _, h := range all {
+		turns = append(turns, told{[]string{strings.TrimPrefix(h.Turns, "platform="+h.Platform+" ")}, strings.Join(h.lines(), "\n")})
+	}
+	const most = 3
+	for _, same := range together(turns) {
+		if len(same.of) > most {
+			same.of = append(same.of[:most:most], fmt.Sprintf("%d more", len(same.of)-most))
+		}
+		for line := range strings.SplitSeq(same.says, "\n") {
+			finding := doctor.Pass("fallback", "%s: %s", strings.Join(same.of, ", "), line)
+			if strings.HasSuffix(line, ": "+ownResponse) { // of nothing that is configured
+				finding.Remedy = "for words of your own: fallback: {text: {en: \"Please try again later.\"}}"
 			}
+			report = append(report, finding)
 		}
-		const most = 3
-		if all = rest; len(same) > most {
-			same = append(same[:most:most], fmt.Sprintf("%d more", len(same)-most))
-		}
-		report = append(report, first.tell(strings.Join(same, ", "))...)
 	}
 	return report
 }
 
-func sameWords(a, b heard) bool {
-	return a.Cause == b.Cause && a.Language == b.Language && a.From == b.From && a.Hears == b.Hears
-}
-
-// tell tells what is heard, causes with the same words together.
-func (h *hearing) tell(turns string) (report doctor.Report) {
-	platform := config.Platform(h.Platform)
-	type group struct {
-		causes []fallback.Cause
-		words  []heard // by language
-	}
-	var groups []group
+// lines tell what is heard, a line for each set of causes.
+func (h *hearing) lines() (lines []string) {
+	var causes []told
 	for _, cause := range fallback.Causes() {
-		words := slices.DeleteFunc(slices.Clone(h.Answers), func(w heard) bool { return w.cause != cause })
-		i := slices.IndexFunc(groups, func(g group) bool { return slices.EqualFunc(g.words, words, alike) })
-		if i < 0 {
-			i, groups = len(groups), append(groups, group{words: words})
+		var languages []told
+		for _, a := range h.Answers {
+			if a.Cause == cause.String() {
+				languages = append(languages, told{[]string{a.Language}, a.String()})
+			}
 		}
-		groups[i].causes = append(groups[i].causes, cause)
+		causes = append(causes, told{[]string{cause.String()}, inLanguages(together(languages))})
 	}
-	for _, g := range groups {
-		names := make([]string, len(g.causes))
-		for i, cause := range g.causes {
-			names[i] = cause.String()
+	for _, same := range together(causes) {
+		of := strings.Join(same.of, ", ")
+		if len(same.of) == len(fallback.Causes()) {
+			of = "any failure"
 		}
-		causes := strings.Join(names, ", ")
-		if len(names) == len(fallback.Causes()) {
-			causes = "any failure"
-		}
-		finding := doctor.Pass("fallback", "%s: %s: %s", turns, causes, inLanguages(platform, g.causes, g.words))
-		if platform == dialogflow.ES && g.causes[0] == fallback.Timeout && !slices.ContainsFunc(g.words, func(w heard) bool { return w.From != "" }) {
-			finding.Remedy = "for words of your own: fallback: {text: {en: \"Please try again later.\"}}"
-		}
-		report = append(report, finding)
+		lines = append(lines, of+": "+same.says)
 	}
 	if len(h.Sometimes) > 0 {
-		report = append(report, doctor.Pass("fallback", "%s: some of them also have %s", turns, strings.Join(h.Sometimes, ", ")))
+		lines = append(lines, "some of them also have "+strings.Join(h.Sometimes, ", "))
 	}
-	return report.About("webhook " + h.Webhook)
+	return lines
 }
 
-// alike says that two causes have the same words in a language, or none.
-func alike(a, b heard) bool {
-	if a.Reply == nil && b.Reply == nil {
-		return a.code == b.code && a.Language == b.Language && strings.TrimSuffix(a.From, ".causes."+a.Cause) == strings.TrimSuffix(b.From, ".causes."+b.Cause)
+func (h *heard) String() string {
+	if h.From == "" {
+		return h.Hears
 	}
-	return a.Reply != nil && b.Reply != nil && a.Language == b.Language && a.From == b.From && a.Hears == b.Hears
+	return h.Hears + " (" + h.From + ")"
 }
 
-// inLanguages tells the words of each language, and languages that have the same together.
-func inLanguages(platform dialogflow.Platform, causes []fallback.Cause, words []heard) string {
-	type group struct {
-		languages []string
-		says      string
+// inLanguages tells the words of each language, those of all that are not named last.
+func inLanguages(words []told) string {
+	if len(words) == 1 {
+		return words[0].says
 	}
-	var groups []group
-	for _, w := range words {
-		says := w.Hears
-		if w.Reply == nil {
-			says = statusHeard(platform, w.code, causes...)
-		}
-		if w.From != "" {
-			says += " (" + w.From + ")"
-		}
-		i := slices.IndexFunc(groups, func(g group) bool { return g.says == says })
-		if i < 0 {
-			i, groups = len(groups), append(groups, group{says: says})
-		}
-		groups[i].languages = append(groups[i].languages, w.Language)
-	}
-	if len(groups) == 1 {
-		return groups[0].says
-	}
-	parts := make([]string, 0, len(groups))
+	var parts []string
 	rest := ""
-	for _, g := range groups {
-		if slices.Contains(g.languages, "") {
-			rest = "otherwise " + g.says
+	for _, same := range words {
+		if slices.Contains(same.of, "") {
+			rest = "otherwise " + same.says
 		} else {
-			parts = append(parts, strings.Join(g.languages, ", ")+" "+g.says)
+			parts = append(parts, strings.Join(same.of, ", ")+" "+same.says)
 		}
 	}
 	if rest != "" {

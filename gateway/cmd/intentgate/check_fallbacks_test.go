@@ -35,7 +35,9 @@ func TestCheckFallbacks(t *testing.T) {
 			`any turn: unavailable: the status 403: CX raises webhook.error.rejected (routes[0].fallback.causes.unavailable)`,
 			`any turn: overloaded: flows/busy (services[0].fallback.causes.overloaded)`,
 			`any turn: invalid: the failure's status: CX raises webhook.error.bad-request`,
-			`tag=stock: timeout, unavailable, overloaded, refused, invalid: the failure's status: CX raises webhook.error, webhook.error.bad-request, webhook.error.rejected, webhook.error.unavailable`,
+			`tag=stock: timeout, overloaded: the failure's status: CX raises webhook.error`,
+			`tag=stock: unavailable: the failure's status: CX raises webhook.error.unavailable`,
+			`tag=stock: invalid: the failure's status: CX raises webhook.error.bad-request`,
 			`tag=stock: internal: en "webhook" (webhooks[2].fallback.causes.internal); otherwise the failure's status: CX raises webhook.error`,
 		},
 	} {

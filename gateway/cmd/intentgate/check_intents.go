@@ -56,7 +56,7 @@ func (e *checkup) intents(ctx context.Context) doctor.Report {
 	}
 	for _, webhook := range e.settings.GetWebhooks() {
 		report = append(report, answerable(webhook, routes, answered))
-		report = append(report, tellHearings(slices.DeleteFunc(slices.Clone(e.hearings), func(h hearing) bool { return h.Webhook != webhook.GetPath() }))...)
+		report = append(report, tellHearings(slices.DeleteFunc(slices.Clone(e.hearings), func(h hearing) bool { return h.Webhook != webhook.GetPath() })).About("webhook "+webhook.GetPath())...)
 	}
 	return report
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -110,6 +111,17 @@ func printJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
+}
+
+// printTable writes rows in columns for people, their first cells behind an indentation.
+func printTable(w io.Writer, indent string, rows [][]string) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		if _, err := fmt.Fprintln(table, indent+strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return table.Flush()
 }
 
 // build is what is known of this build: the module's version, the revision that it was made of, and Go's version.

@@ -145,9 +145,7 @@ func (o *conformanceOptions) report(command *cobra.Command) (_ conformance.Repor
 		}
 	}
 	o.Now = time.Now
-	if terminal(command.ErrOrStderr()) {
-		o.Progress = func(r conformance.Result) { command.PrintErrf("%s: %s\n", r.Check, r.Verdict) }
-	}
+	o.Progress = func(r conformance.Result) { command.PrintErrf("%s: %s\n", r.Check, r.Verdict) }
 	if o.start != "" {
 		return o.started(command)
 	}

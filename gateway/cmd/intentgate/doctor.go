@@ -5,14 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/intentgate/intentgate/gateway/authn"
-	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -107,7 +103,7 @@ func (e *examination) examine(command *cobra.Command) (doctor.Report, error) {
 }
 
 func (e *examination) server(command *cobra.Command) (doctor.Report, error) {
-	config := doctor.ServerConfig{URL: e.url, Timeout: e.timeout, Now: time.Now}
+	config := doctor.ServerConfig{URL: e.url, Timeout: e.timeout, Now: time.Now, Progress: func(what string) { command.PrintErrln("Trying", what, "…") }}
 	if e.ca != "" {
 		roots, err := mtls.ReadRoots(e.ca)
 		if err != nil {
@@ -118,9 +114,6 @@ func (e *examination) server(command *cobra.Command) (doctor.Report, error) {
 	var err error
 	if config.Client, err = e.pair(); err != nil {
 		return nil, err
-	}
-	if terminal(command.ErrOrStderr()) {
-		config.Progress = func(what string) { command.PrintErrln("Trying", what, "…") }
 	}
 	return doctor.Server(command.Context(), config)
 }
@@ -138,31 +131,9 @@ func (e *examination) pair() (*tls.Certificate, error) {
 }
 
 func (e *examination) client() (doctor.Report, error) {
-	judges := doctor.ClientConfig{Cert: e.cert, Key: e.key, Now: time.Now}
-	if e.config == "" {
-		builtIn, err := authn.Dialogflow()
-		if err != nil {
-			return nil, err
-		}
-		judges.Profiles = []*authn.Profile{builtIn}
-		return doctor.Client(judges)
-	}
-	settings, err := config.Load(e.config, time.Now())
+	_, profiles, err := loadProfiles(e.config)
 	if err != nil {
 		return nil, err
 	}
-	if judges.Profiles, err = trustProfiles(settings.GetEdge().GetClients()); err != nil {
-		return nil, err
-	}
-	return doctor.Client(judges)
-}
-
-// terminal says whether a person looks on.
-func terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return doctor.Client(doctor.ClientConfig{Cert: e.cert, Key: e.key, Profiles: profiles, Now: time.Now})
 }

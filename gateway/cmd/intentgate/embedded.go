@@ -19,6 +19,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/conversation"
 	"github.com/intentgate/intentgate/gateway/intents/contract"
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/simulator"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	appointmentsv1 "github.com/intentgate/intentgate/gen/go/shop/appointments/v1"
@@ -119,7 +120,7 @@ func (e *embedded) standIn(settings *gatewayv1.Config) {
 // play plays a conversation: on ES with a certificate of the SSL.com chain, and on CX with one of the GTS chain.
 func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
 	at := slices.IndexFunc(e.assembly.settings.GetWebhooks(), func(w *gatewayv1.Webhook) bool {
-		return w.GetPlatform() == platform && (c.Webhook == "" || c.Webhook == w.GetPath())
+		return w.GetPlatform() == platform && (c.GetWebhook() == "" || c.GetWebhook() == w.GetPath())
 	})
 	if at < 0 {
 		return c.Skipped(platform, "the gateway has no such webhook for "+platform)
@@ -130,15 +131,30 @@ func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platf
 		as.cert, as.key = e.cert(pki.GTSCert), e.cert(pki.GTSKey)
 	}
 	as.follow(webhook)
-	return as.play(ctx, c, lexicon{e.contracts()}, e.calls.take)
+	client, agent, err := e.caller(&as)
+	if err != nil {
+		return c.Failed(platform, err)
+	}
+	defer client.Close()
+	return c.Play(ctx, client, agent)
 }
 
-// contracts are those of the services, as far as they tell.
-func (e *embedded) contracts() []contract.Service {
-	if e.assembly.catalog == nil {
-		return nil
+// caller is who plays, with what is known of typed intents, and the calls seen.
+func (e *embedded) caller(as *agentOptions) (client *simulator.Client, agent simulator.Agent, err error) {
+	if err := as.settle(); err != nil {
+		return nil, agent, err
 	}
-	return contract.Of(e.assembly.catalog.Report())
+	var known lexicon
+	if e.assembly.catalog != nil {
+		known = contract.Of(e.assembly.catalog.Report())
+	}
+	agent = as.agent()
+	agent.Calls = e.calls.take
+	if agent.Express, err = known.express(as); err != nil {
+		return nil, agent, err
+	}
+	client, err = as.client()
+	return client, agent, err
 }
 
 //go:embed demo/intentgate.yaml

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"iter"
-	"time"
+	"slices"
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/expiry"
@@ -41,7 +42,8 @@ func profileEnds(profiles []*authn.Profile) iter.Seq[expiry.End] {
 			for i := range profile.Chains {
 				chain := &profile.Chains[i]
 				name := profile.Name + "/" + chain.Name
-				if !yield(expiry.End{Kind: expiry.Root, Name: name, NotAfter: firstEnd(chain)}) {
+				first := slices.MinFunc(chain.Roots, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+				if !yield(expiry.End{Kind: expiry.Root, Name: name, NotAfter: first.NotAfter}) {
 					return
 				}
 				if until := chain.Dates.Until; !until.IsZero() && !yield(expiry.End{Kind: expiry.Profile, Name: name, NotAfter: until}) {
@@ -50,15 +52,4 @@ func profileEnds(profiles []*authn.Profile) iter.Seq[expiry.End] {
 			}
 		}
 	}
-}
-
-// firstEnd is when the first of a chain's roots ends.
-func firstEnd(chain *authn.Chain) time.Time {
-	first := chain.Roots[0].NotAfter
-	for _, root := range chain.Roots[1:] {
-		if root.NotAfter.Before(first) {
-			first = root.NotAfter
-		}
-	}
-	return first
 }

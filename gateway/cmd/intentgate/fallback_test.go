@@ -109,6 +109,12 @@ func TestFallbackOfServiceThatIsDown(t *testing.T) {
 	// The service that may claim the turn has never told: it is not the route's.
 	wantES(t, g.post(t, client, esPath, esTurn("not learnt")), "global")
 	g.log.await(t, 1, entry{"msg": "Turn", "turn_id": "not learnt", "reason": "not_learnt", "answer": "fallback", "http_status": 200.0, "fallback": "fallback"})
+	// While the agent asks for parameters, it needs nobody.
+	filling := strings.Replace(esTurn("filling"), `"queryResult":{`, `"queryResult":{"parameters":{"order_id":""},`, 1)
+	if got := g.post(t, client, esPath, filling); got.body != "{}" {
+		t.Errorf("status %d: %s, want the agent's own prompt", got.StatusCode, got.body)
+	}
+	g.log.await(t, 1, entry{"msg": "Turn", "turn_id": "filling", "answer": "slots"})
 	if got := g.post(t, client, cxPath, cxTurn("down")); got.StatusCode != http.StatusForbidden {
 		t.Errorf("status %d: %s", got.StatusCode, got.body)
 	}

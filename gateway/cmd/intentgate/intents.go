@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/intents"
@@ -149,15 +148,8 @@ func readingFile(path string) func(context.Context) ([]byte, error) {
 func describing(settings *gatewayv1.Config) func(ctx context.Context, service string) ([]byte, error) {
 	return func(ctx context.Context, name string) ([]byte, error) {
 		i := slices.IndexFunc(settings.GetServices(), func(s *gatewayv1.Service) bool { return s.GetName() == name })
-		service := settings.GetServices()[i]
-		files, silent := service.GetTls(), slog.New(slog.DiscardHandler)
-		identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, mtls.Options{Logger: silent})
-		if err != nil {
-			return nil, err
-		}
-		client, err := backend.Dial(backend.Config{ //nolint:contextcheck // it lives until it is closed
-			Name: name, Target: service.GetTarget(), ServerName: files.GetServerName(), Credentials: identity.ClientCredentials, Logger: silent,
-		})
+		silent := slog.New(slog.DiscardHandler)
+		client, _, err := dial(settings.GetServices()[i], mtls.Options{Logger: silent}, silent, nil) //nolint:contextcheck // it lives until it is closed
 		if err != nil {
 			return nil, err
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -93,17 +92,23 @@ type root struct {
 	SHA256   string    `json:"sha256"`
 }
 
-// profilesOf returns those of a configuration; without one the built-in one.
-func profilesOf(path string) ([]profile, error) {
+// loadProfiles loads those of a configuration; without one the built-in one.
+func loadProfiles(path string) ([]*gatewayv1.Profile, []*authn.Profile, error) {
 	settings := []*gatewayv1.Profile{{Name: authn.DialogflowName}}
 	if path != "" {
 		loaded, err := config.Load(path, time.Now())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		settings = loaded.GetEdge().GetClients()
 	}
 	trusted, err := trustProfiles(settings)
+	return settings, trusted, err
+}
+
+// profilesOf returns them as they are shown.
+func profilesOf(path string) ([]profile, error) {
+	settings, trusted, err := loadProfiles(path)
 	if err != nil {
 		return nil, err
 	}
@@ -152,13 +157,11 @@ func tellProfiles(w io.Writer, profiles []profile) error {
 			if c.Source != "" {
 				fmt.Fprintf(&text, "    roots of %s\n", c.Source)
 			}
-			table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-			for _, r := range c.Roots {
-				if _, err := fmt.Fprintf(table, "    %s\tuntil %s\tSHA-256 %s\n", r.Subject, r.NotAfter.Format(time.DateOnly), r.SHA256); err != nil {
-					return err
-				}
+			rows := make([][]string, len(c.Roots))
+			for i, r := range c.Roots {
+				rows[i] = []string{r.Subject, "until " + r.NotAfter.Format(time.DateOnly), "SHA-256 " + r.SHA256}
 			}
-			if err := table.Flush(); err != nil {
+			if err := printTable(&text, "    ", rows); err != nil {
 				return err
 			}
 		}

@@ -69,7 +69,12 @@ func (o observed) Invoke(ctx context.Context, method string, request []byte) ([]
 		call.Request, call.Response = decoded(known.Input(), request), decoded(known.Output(), response)
 	}
 	if err != nil {
-		call.Response, call.Status = nil, compact(status.Convert(err).Proto())
+		bare := status.Convert(err).Proto()
+		call.Response, call.Status = nil, compact(bare)
+		if call.Status == nil { // details of types that are not known here
+			bare.Details = nil
+			call.Status = compact(bare)
+		}
 	}
 	o.by.calls.note(ref.GetSession(), call)
 	return response, err

@@ -5,7 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"text/tabwriter"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,13 +94,6 @@ func (a addresses) tell(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, a)
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range [][2]string{{"edge", a.Edge}, {"status", a.Status}, {"admin", a.Admin}} {
-		if row[1] != "" {
-			if _, err := fmt.Fprintf(table, "%s\t%s\n", row[0], row[1]); err != nil {
-				return err
-			}
-		}
-	}
-	return table.Flush()
+	rows := slices.DeleteFunc([][]string{{"edge", a.Edge}, {"status", a.Status}, {"admin", a.Admin}}, func(row []string) bool { return row[1] == "" })
+	return printTable(w, "", rows)
 }

@@ -34,48 +34,32 @@ func (t turn) title(among int) string {
 	return cmp.Or(t.utterance.Text, t.utterance.Event, t.utterance.Intent, t.utterance.Tag, "a request")
 }
 
-// maxTurns is the size of the largest file of turns, in bytes.
-const maxTurns = 16 << 20
-
 // readTurns reads JSON documents, one after another. The name is what errors call the source.
-func readTurns(name string, from io.Reader) ([]turn, error) {
-	text, err := io.ReadAll(io.LimitReader(from, maxTurns+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(text) > maxTurns {
-		return nil, fmt.Errorf("%s: larger than %d bytes; play it in parts", name, maxTurns)
-	}
-	var turns []turn
-	decoder := json.NewDecoder(bytes.NewReader(text))
+func readTurns(name string, from io.Reader) (turns []turn, err error) {
+	decoder := json.NewDecoder(from)
 	for {
 		var document json.RawMessage
 		err := decoder.Decode(&document)
-		// Behind the document, or where it is broken.
-		line := 1 + bytes.Count(text[:min(int(decoder.InputOffset()), len(text))], []byte("\n"))
-		if errors.Is(err, io.EOF) {
-			break
+		if errors.Is(err, io.EOF) && len(turns) > 0 {
+			return turns, nil
+		}
+		var one turn
+		if err == nil {
+			one, err = readTurn(document)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: document %d, line %d or below: %w; JSON documents are wanted, one after another", name, len(turns)+1, line, err)
-		}
-		one, err := readTurn(document)
-		if err != nil {
-			return nil, fmt.Errorf("%s: document %d, which ends in line %d: %w", name, len(turns)+1, line, err)
+			return nil, fmt.Errorf("%s: document %d, which ends at byte %d: %w; WebhookRequests are wanted, one after another, or short turns such as "+
+				"{\"text\": \"hi\", \"intent\": \"welcome\"}", name, len(turns)+1, decoder.InputOffset(), err)
 		}
 		turns = append(turns, one)
 	}
-	if len(turns) == 0 {
-		return nil, fmt.Errorf("%s: empty; a WebhookRequest is wanted, or short turns such as {\"text\": \"hi\", \"intent\": \"welcome\"}", name)
-	}
-	return turns, nil
 }
 
 // readTurn tells a whole request by members that no short turn has.
 func readTurn(document []byte) (turn, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(document, &members); err != nil || members == nil {
-		return turn{}, errors.New("a JSON object is wanted, a WebhookRequest or a short turn")
+		return turn{}, errors.New("no JSON object")
 	}
 	whole := []string{
 		"session", "responseId", "response_id", "queryResult", "query_result", // ES
@@ -91,7 +75,7 @@ func readTurn(document []byte) (turn, error) {
 	decoder.DisallowUnknownFields()
 	decoder.UseNumber()
 	if err := decoder.Decode(&t.utterance); err != nil {
-		return turn{}, fmt.Errorf("neither a WebhookRequest nor a short turn of text, event, intent, action, tag, parameters: %w", err)
+		return turn{}, fmt.Errorf("neither a WebhookRequest nor a turn of text, event, intent, action, tag, parameters: %w", err)
 	}
 	return t, nil
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // lexicon is what is known of typed intents.
-type lexicon struct{ services []contract.Service }
+type lexicon []contract.Service
 
 // described is what the descriptors tell that are named or, of those, the files that a configuration names. No service
 // is asked for its own.
@@ -34,7 +34,7 @@ func described(ctx context.Context, descriptors, path string) (lexicon, error) {
 	case path != "":
 		settings, err := config.Load(path, time.Now())
 		if err != nil {
-			return lexicon{}, err
+			return nil, err
 		}
 		from = views(settings)
 		for _, service := range settings.GetServices() {
@@ -49,15 +49,15 @@ func described(ctx context.Context, descriptors, path string) (lexicon, error) {
 			err = errors.Join(err, errors.New(service.Error))
 		}
 	}
-	return lexicon{services}, err
+	return services, err
 }
 
 // methods returns those that answer what is said, by the first of its names that any does: one of each service at most, since
 // which of them does may depend on agent and environment.
 func (k lexicon) methods(platform string, u *simulator.Utterance) (all []*contract.Method) {
 	for _, name := range namesOf(platform, u) {
-		for i := range k.services {
-			if method := contract.Answering(k.services[i:i+1], name[0], name[1]); method != nil {
+		for i := range k {
+			if method := contract.Answering(k[i:i+1], name[0], name[1]); method != nil {
 				all = append(all, method)
 			}
 		}
@@ -85,9 +85,9 @@ func (k lexicon) express(as *agentOptions) (func(simulator.Utterance, string, an
 		return nil, err
 	}
 	var all []*contract.Method
-	for i := range k.services {
-		for j := range k.services[i].Methods {
-			all = append(all, &k.services[i].Methods[j])
+	for i := range k {
+		for j := range k[i].Methods {
+			all = append(all, &k[i].Methods[j])
 		}
 	}
 	written := entity{cx: as.platform == conversation.CX, zone: zone}
@@ -119,7 +119,7 @@ func (k lexicon) check(platform string, u *simulator.Utterance, only string) err
 
 // answered lists the intents, actions or tags that methods answer.
 func (k lexicon) answered(kind string) (all []string) {
-	for _, service := range k.services {
+	for _, service := range k {
 		for _, m := range service.Methods {
 			all = append(all, map[string][]string{"intent": m.Intents, "action": m.Actions, "tag": m.Tags}[kind]...)
 		}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
 from authority import Authority
 from harness import Harness
 

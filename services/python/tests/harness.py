@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+
 from authority import Authority, Issued
 from intentgate import Config, Server
 from intentgate.descriptors import Register

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import grpc
+
 from intentgate import main
 from intentgate.v1 import intent_service_pb2, intent_service_pb2_grpc
 

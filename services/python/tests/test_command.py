@@ -12,6 +12,7 @@ from typing import Any, Self
 import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
+
 from harness import GATEWAY, REPORTS, Harness, fulfil
 from intentgate import Files
 from intentgate.conformance.v1 import probe_service_pb2, probe_service_pb2_grpc

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authority import Authority, write
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from authority import Authority, write
 from intentgate import Files
 from intentgate.identity import Identity
 from intentgate.line import Log

@@ -4,6 +4,7 @@ import re
 
 import grpc
 import pytest
+
 from intentgate import Formatter
 from intentgate.chain import code_name
 from intentgate.line import Duration, Log

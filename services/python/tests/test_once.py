@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from harness import CALLER, ref
 from intentgate import Call, MemoryStore, Once, calling
 from intentgate.conformance.v1.probe_service_pb2 import OnceResponse

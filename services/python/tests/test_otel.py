@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from harness import CALLER, GATEWAY, RESPONSE, Harness, fulfil, fulfilling, ref
-from intentgate import outgoing_metadata
 from opentelemetry.instrumentation.grpc import aio_server_interceptor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from harness import CALLER, GATEWAY, RESPONSE, Harness, fulfil, fulfilling, ref
+from intentgate import outgoing_metadata
 
 
 async def answered(_request: object, _context: object) -> Any:

@@ -4,6 +4,7 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
+
 from harness import CALLER, GATEWAY, Harness, ref
 from intentgate import outgoing_metadata
 from intentgate.conformance.v1 import probe_service_pb2 as pb

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+
 from authority import Authority, write
 from harness import REPORTS, RESPONSE, Harness, fulfil, fulfilling
 from intentgate import Channel, Server

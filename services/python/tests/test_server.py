@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
+
 from harness import CALLER, GATEWAY, REPORTS, RESPONSE, Harness, fulfil, fulfilling, ref
 from intentgate import CutOffError, current_call, outgoing_metadata, refuse
 from intentgate.conformance.v1 import probe_service_pb2, probe_service_pb2_grpc

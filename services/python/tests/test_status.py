@@ -1,5 +1,6 @@
 import grpc
 import pytest
+
 from intentgate import StatusError, in_language, refuse
 
 TEXTS = {"en": "English", "de": "Deutsch", "pt-BR": "Português"}

@@ -13,8 +13,9 @@ from typing import Any
 
 import grpc
 import pytest
-from authority import SERVER, Authority, Issued, write
 from google.protobuf import json_format
+
+from authority import SERVER, Authority, Issued, write
 from harness import REQUEST, RESPONSE, Harness, fulfil, fulfilling
 from intentgate import Call, Peer, RequestKey, current_call, outgoing_metadata, request_id
 from intentgate.caller import Policy, Refusal

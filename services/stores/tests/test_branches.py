@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from datetime import date, time
 
 import pytest
+
 from stores.branches import Branches, Place, easter
 
 

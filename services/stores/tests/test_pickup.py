@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from authority import Authority
 from intentgate import Files
-
 from stores import pickup
 
 ROOT = Path(__file__).parents[3]

@@ -9,12 +9,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.rpc.error_details_pb2 import BadRequest, LocalizedMessage
 from google.type.date_pb2 import Date
 from google.type.latlng_pb2 import LatLng
+
 from intentgate import StatusError
 from intentgate.v1.reply_pb2 import Reply
 from shop.stores.v1 import store_service_pb2 as pb
-from stores.branches import Branches
-
 from stores import service
+from stores.branches import Branches
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import grpc
+
 from intentgate import Channel, Files
 from shop.orders.v1 import order_service_pb2 as pb
 from shop.orders.v1 import order_service_pb2_grpc as pb_grpc

@@ -11,12 +11,12 @@ from google.protobuf.message import Message
 from google.type.date_pb2 import Date
 from google.type.latlng_pb2 import LatLng
 from google.type.timeofday_pb2 import TimeOfDay
+
 from intentgate import main as run
 from intentgate import refuse
 from intentgate.v1.reply_pb2 import Reply
 from shop.stores.v1 import store_service_pb2 as pb
 from shop.stores.v1 import store_service_pb2_grpc as pb_grpc
-
 from stores import texts
 from stores.branches import Branch, Branches, Place
 

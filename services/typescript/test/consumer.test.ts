@@ -49,7 +49,10 @@ test("from an empty folder to a first call", async (t) => {
   const folder = join(parent, "greeter");
   const intentgate = join(root, "bin/intentgate");
   mkdirSync(join(parent, "intentgate/bin"), { recursive: true });
-  execFileSync("npm", ["pack", "--pack-destination", parent], { cwd: join(root, "services/typescript"), stdio: "pipe" });
+  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", parent], {
+    cwd: join(root, "services/typescript"),
+    stdio: "pipe",
+  });
   cpSync(join(parent, "intentgate-service-0.1.0.tgz"), join(parent, "intentgate/bin/intentgate-service.tgz"));
 
   // The commands, and the files that lie between them.

@@ -113,6 +113,7 @@ async function write(stream: ServerHttp2Stream, response: UniversalServerRespons
     chunk = await body.next();
   }
   stream.end();
+  stream.resume();
 }
 
 function drained(stream: ServerHttp2Stream): Promise<void> {
@@ -140,7 +141,9 @@ function refuse(stream: ServerHttp2Stream, line: Line, { code, rawMessage }: Con
 function finish(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
   if (stream.destroyed) return;
   stream.respond(headers, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR); // what the caller still sends is for nobody
+  // What the caller still sends is for nobody; and a stream is not over before it is read.
+  stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.resume();
 }
 
 function fieldsOf(headers: Headers | undefined): OutgoingHttpHeaders {

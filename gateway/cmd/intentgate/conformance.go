@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -176,21 +175,10 @@ func (o *conformanceOptions) started(command *cobra.Command) (_ conformance.Repo
 	if err != nil {
 		return nil, err
 	}
-	defer o.end(service)
+	defer service.End(min(o.Patience, 5*time.Second)) // kindly: it may have to write down what its tests covered
 	o.Process, o.Target, o.ServerName = service, service.Address, conformance.ServerName
 	o.Gateway, o.Caller, o.Unlisted = o.Keys.Gateway, o.Keys.Caller, o.Keys.Unlisted
 	return o.Judge(command.Context())
-}
-
-// end ends a service, kindly at first: it may have to write down what its tests covered.
-func (o *conformanceOptions) end(service *conformance.Started) {
-	defer service.Close()
-	if service.Terminate() != nil {
-		return // it has ended
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), min(o.Patience, 5*time.Second))
-	defer cancel()
-	_ = service.Wait(ctx) // how it ended is judged by a check
 }
 
 func (o *conformanceOptions) writeJUnit(report conformance.Report) error {

@@ -12,28 +12,26 @@ import (
 
 // The files of the folder, all PEM but the last two. Those that must be refused are in a folder below.
 const (
-	EdgeCA           = "edge-ca.pem"
-	EdgeCert         = "edge.pem"
-	EdgeKey          = "edge.key"
-	InternalCA       = "internal-ca.pem"
-	GatewayCert      = "gateway.pem"
-	GatewayKey       = "gateway.key"
-	OrdersCert       = "orders.pem"
-	OrdersKey        = "orders.key"
-	AppointmentsCert = "appointments.pem"
-	AppointmentsKey  = "appointments.key"
-	CallCenterCert   = "callcenter.pem"
-	CallCenterKey    = "callcenter.key"
-	SSLComRoot       = "ssl-com-root.pem"
-	SSLComCert       = "dialogflow-ssl-com.pem"
-	SSLComKey        = "dialogflow-ssl-com.key"
-	GTSRoot          = "gts-root.pem"
-	GTSCert          = "dialogflow-gts.pem"
-	GTSKey           = "dialogflow-gts.key"
-	IssuerKey        = "id-token-issuer.key"
-	RefusedDir       = "refused"
-	JWKS             = "jwks.json"
-	Readme           = "README.txt"
+	EdgeCA         = "edge-ca.pem"
+	EdgeCert       = "edge.pem"
+	EdgeKey        = "edge.key"
+	InternalCA     = "internal-ca.pem"
+	GatewayCert    = "gateway.pem"
+	GatewayKey     = "gateway.key"
+	OrdersCert     = "orders.pem"
+	OrdersKey      = "orders.key"
+	CallCenterCert = "callcenter.pem"
+	CallCenterKey  = "callcenter.key"
+	SSLComRoot     = "ssl-com-root.pem"
+	SSLComCert     = "dialogflow-ssl-com.pem"
+	SSLComKey      = "dialogflow-ssl-com.key"
+	GTSRoot        = "gts-root.pem"
+	GTSCert        = "dialogflow-gts.pem"
+	GTSKey         = "dialogflow-gts.key"
+	IssuerKey      = "id-token-issuer.key"
+	RefusedDir     = "refused"
+	JWKS           = "jwks.json"
+	Readme         = "README.txt"
 )
 
 // Manifest is what was written, and where.
@@ -69,8 +67,9 @@ func (p *PKI) files() ([]File, error) {
 	pair(EdgeCert, EdgeKey, p.Edge, "", "the edge's server certificate, for edge.certificate")
 	authority(InternalCA, p.InternalCA, "what the gateway and the services trust of each other, for services[].tls.ca")
 	pair(GatewayCert, GatewayKey, p.Gateway, "", "the gateway's client certificate, dns:"+GatewayName+", for services[].tls")
-	pair(OrdersCert, OrdersKey, p.Orders, "", "the orders service's certificate, dns:"+OrdersName+" and dns:localhost")
-	pair(AppointmentsCert, AppointmentsKey, p.Appointments, "", "the appointments service's certificate, dns:"+AppointmentsName+" and dns:localhost")
+	for _, name := range Services() {
+		pair(name+".pem", name+".key", p.Services[name], "", "the "+name+" service's certificate, dns:"+name+".internal and dns:localhost")
+	}
 	pair(CallCenterCert, CallCenterKey, p.CallCenter, "", "a program that calls services for itself, dns:"+CallCenterName+", for --allow")
 	authority(SSLComRoot, p.SSLComRoot, "root of the SSL.com-like chain, for edge.clients[].roots.ssl_com")
 	pair(SSLComCert, SSLComKey, p.SSLCom, "", "be Dialogflow: CN=Google LLC by the SSL.com-like chain")

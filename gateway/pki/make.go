@@ -45,16 +45,14 @@ func (p *PKI) makeInternal(o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	service := func(name, dns string) (*devca.Certificate, error) { // which may call other services
-		return p.InternalCA.Issue(devca.Leaf{
-			Subject: pkix.Name{CommonName: prefix + name}, DNS: []string{dns, "localhost"}, ExtKeyUsage: bothAuth,
+	p.Services = map[string]*devca.Certificate{}
+	for _, name := range Services() { // which may call other services
+		p.Services[name], err = p.InternalCA.Issue(devca.Leaf{
+			Subject: pkix.Name{CommonName: prefix + name}, DNS: []string{name + ".internal", "localhost"}, ExtKeyUsage: bothAuth,
 		})
-	}
-	if p.Orders, err = service("orders", OrdersName); err != nil {
-		return err
-	}
-	if p.Appointments, err = service("appointments", AppointmentsName); err != nil {
-		return err
+		if err != nil {
+			return err
+		}
 	}
 	p.CallCenter, err = p.InternalCA.Issue(devca.Leaf{
 		Subject: pkix.Name{CommonName: prefix + "callcenter"}, DNS: []string{CallCenterName}, ExtKeyUsage: clientAuth,

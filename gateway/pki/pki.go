@@ -14,11 +14,14 @@ import (
 
 // Names that the certificates of the inner hop carry.
 const (
-	GatewayName      = "gateway.internal"
-	OrdersName       = "orders.internal"
-	AppointmentsName = "appointments.internal"
-	CallCenterName   = "callcenter.internal"
+	GatewayName    = "gateway.internal"
+	OrdersName     = "orders.internal"
+	CallCenterName = "callcenter.internal"
 )
+
+// Services are the example services. Each has a certificate for <name>.internal and localhost in <name>.pem, its key in
+// <name>.key.
+func Services() []string { return []string{"orders", "appointments", "stores", "loyalty", "payments"} }
 
 // Options say how certificates are made. The zero Options are good.
 type Options struct {
@@ -37,10 +40,11 @@ type PKI struct {
 	EdgeCA *devca.Authority
 	Edge   *devca.Certificate
 
-	// InternalCA is what the gateway and the services trust of each other; Gateway, Orders and Appointments are theirs, and
+	// InternalCA is what the gateway and the services trust of each other; Gateway and Services, by their names, are theirs, and
 	// CallCenter is that of a program that calls services for itself.
-	InternalCA                                *devca.Authority
-	Gateway, Orders, Appointments, CallCenter *devca.Certificate
+	InternalCA          *devca.Authority
+	Gateway, CallCenter *devca.Certificate
+	Services            map[string]*devca.Certificate
 
 	// SSLComRoot and GTSRoot are the roots of a trust profile `like: dialogflow`; SSLCom and GTS are the client
 	// certificates in the shape of Dialogflow's new and old one.

@@ -128,9 +128,11 @@ func TestServersAndHop(t *testing.T) {
 	}
 	verify(p.Gateway, p.InternalCA, pki.GatewayName, x509.ExtKeyUsageClientAuth)
 	verify(p.CallCenter, p.InternalCA, pki.CallCenterName, x509.ExtKeyUsageClientAuth)
-	verify(p.Orders, p.InternalCA, pki.OrdersName, x509.ExtKeyUsageServerAuth)
-	verify(p.Orders, p.InternalCA, "localhost", x509.ExtKeyUsageServerAuth)
-	verify(p.Appointments, p.InternalCA, pki.AppointmentsName, x509.ExtKeyUsageServerAuth)
+	for _, name := range pki.Services() {
+		verify(p.Services[name], p.InternalCA, name+".internal", x509.ExtKeyUsageServerAuth)
+		verify(p.Services[name], p.InternalCA, "localhost", x509.ExtKeyUsageServerAuth)
+		verify(p.Services[name], p.InternalCA, "", x509.ExtKeyUsageClientAuth)
+	}
 }
 
 func TestNoAuthorityIsTakenForARealOne(t *testing.T) {

@@ -774,11 +774,9 @@ const file_shop_stores_v1_store_service_proto_rawDesc = "" +
 	"\x0fkeyholder_phone\x18\x06 \x01(\tR\x0ekeyholderPhone\"e\n" +
 	"\x05Hours\x12,\n" +
 	"\x05opens\x18\x01 \x01(\v2\x16.google.type.TimeOfDayR\x05opens\x12.\n" +
-	"\x06closes\x18\x02 \x01(\v2\x16.google.type.TimeOfDayR\x06closes\"\xe3\x01\n" +
-	"\x10FindStoreRequest\x12z\n" +
-	"\x04city\x18\x01 \x01(\tBf\xbaH\x04r\x02\x18<\xea\xd2*[\n" +
-	"\x04city\n" +
-	"\bgeo-city*\vshop-storesZ\x1e\n" +
+	"\x06closes\x18\x02 \x01(\v2\x16.google.type.TimeOfDayR\x06closes\"\xd3\x01\n" +
+	"\x10FindStoreRequest\x12j\n" +
+	"\x04city\x18\x01 \x01(\tBV\xbaH\x04r\x02\x18<\xea\xd2*K*\vshop-storesZ\x1e\n" +
 	"\x02de\x12\x18In welchem Ort sind Sie?Z\x1c\n" +
 	"\x02en\x12\x16Which town are you in?R\x04city\x12/\n" +
 	"\blocation\x18\x02 \x01(\v2\x13.google.type.LatLngR\blocation\x12\"\n" +
@@ -790,11 +788,9 @@ const file_shop_stores_v1_store_service_proto_rawDesc = "" +
 	"kilometres\x18\x03 \x01(\x01R\n" +
 	"kilometres\x12\x1e\n" +
 	"\x04city\x18\x04 \x01(\tB\n" +
-	"\xea\xd2*\x06B\x04cityR\x04city\"\x97\x04\n" +
-	"\x16GetOpeningHoursRequest\x12z\n" +
-	"\x04city\x18\x01 \x01(\tBf\xbaH\x04r\x02\x18<\xea\xd2*[\n" +
-	"\x04city\n" +
-	"\bgeo-city*\vshop-storesZ\x1d\n" +
+	"\xea\xd2*\x06B\x04cityR\x04city\"\x87\x04\n" +
+	"\x16GetOpeningHoursRequest\x12j\n" +
+	"\x04city\x18\x01 \x01(\tBV\xbaH\x04r\x02\x18<\xea\xd2*K*\vshop-storesZ\x1d\n" +
 	"\x02de\x12\x17Welchen Ort meinen Sie?Z\x1d\n" +
 	"\x02en\x12\x17Which town do you mean?R\x04city\x12\xdd\x01\n" +
 	"\x03day\x18\x02 \x01(\v2\x11.google.type.DateB\xb7\x01\xbaHk\xba\x01h\n" +

@@ -33,11 +33,20 @@ test-languages: # Those whose toolchain is there.
 	$(call with,npm,TypeScript,test-typescript)
 	$(call with,$(PYTHON),Python,test-python)
 	$(call with,$(MVN),Java,test-java)
+	$(MAKE) --no-print-directory test-demo
+
+.PHONY: languages
+languages: ## Prepare the example services in other languages, of each whose toolchain is there.
+	$(call with,npm,TypeScript,typescript)
+	$(call with,$(PYTHON),Python,python)
+
+.PHONY: typescript
+typescript: node_modules/.package-lock.json protos
+	npm run build
 
 .PHONY: test-typescript
-test-typescript: node_modules/.package-lock.json protos build ## Lint, build and test the TypeScript library and its example.
+test-typescript: typescript build ## Lint, build and test the TypeScript library and its example.
 	npm run lint
-	npm run build
 	npm test
 	$(call conform,node services/loyalty/dist/main.js --ledger $$(mktemp -d)/ledger.jsonl)
 
@@ -61,8 +70,12 @@ build: ## Build bin/intentgate, and bin/orders of the examples.
 	$(GO) build -o bin/ ./gateway/cmd/intentgate ./services/orders/cmd/orders
 
 .PHONY: demo
-demo: ## Run everything on this machine with a throw-away PKI.
+demo: languages ## Run everything on this machine with a throw-away PKI.
 	$(GO) run ./gateway/cmd/intentgate demo
+
+.PHONY: test-demo
+test-demo: languages ## Play the conversations of the demo and of the examples, of each language whose toolchain is there.
+	TEST_DEMO=yes $(GO) test -count 1 -run TestLanguages ./gateway/cmd/intentgate
 
 .PHONY: go-test
 go-test: need ## Run the Go tests with the race detector.

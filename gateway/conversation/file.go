@@ -53,3 +53,14 @@ func (t *Turn) Said() string {
 	}
 	return t.GetSay()
 }
+
+// Names are what services may be asked by in a turn of the conversation: intent, action and tag, as the turn and the design of
+// the agent have them. Some are empty.
+func (c *Conversation) Names(t *Turn) []string {
+	design := c.File.Design
+	intent := design.GetIntents()[t.GetIntent()]
+	return []string{
+		t.GetIntent(), t.GetAction(), t.GetTag(), intent.GetAction(), intent.GetTag(),
+		design.GetPages()[t.GetPage()].GetTag(), design.GetEvents()[t.GetEvent()].GetTag(),
+	}
+}

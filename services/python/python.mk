@@ -36,6 +36,9 @@ $(VENV)/.from-projects: $(VENV)/.from-requirements $(PYTHON_PROJECTS:%=%/pyproje
 	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation $(PYTHON_PROJECTS:%=-e %)
 	@touch $@
 
+.PHONY: python
+python: $(VENV)/.from-projects
+
 .PHONY: test-python
 test-python: $(VENV)/.from-projects build ## Lint, check and test the Python library and its example.
 	$(VENV)/bin/ruff format --check --quiet $(PYTHON_PROJECTS)

@@ -17,6 +17,12 @@ import (
 // execute runs a command that ends by itself.
 func execute(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
+	return executeWithin(t, patience, args...)
+}
+
+// executeWithin runs one that may take longer than others.
+func executeWithin(t *testing.T, patience time.Duration, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var out, log bytes.Buffer

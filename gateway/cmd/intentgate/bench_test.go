@@ -54,7 +54,10 @@ func BenchmarkTurn(b *testing.B) {
 	static := startFixed(b, keys, func(context.Context) error { return nil })
 	floor := startFixed(b, keys, fixedCall(b, dir, peer.service, binding.NewIntentService(binding.IntentServiceOptions{Context: "orders"})))
 	typedFloor := startFixed(b, keys, fixedCall(b, dir, peer.service, benchMethod(b)))
-	config := demoConfig("127.0.0.1:0", peer.service, "")
+	config, err := demoConfig("127.0.0.1:0", map[string]string{"orders": peer.service})
+	if err != nil {
+		b.Fatal(err)
+	}
 	until := func(section string) []byte { // without what stands from there to the routes
 		before, rest, _ := bytes.Cut(config, []byte(section))
 		_, after, _ := bytes.Cut(rest, []byte("routes:\n"))

@@ -12,19 +12,29 @@ import (
 	"github.com/intentgate/intentgate/gateway/pki"
 )
 
-// TestDemo plays the conversation that people see first.
+// TestDemo plays the conversations that people see first, as far as they are for the services in Go.
 func TestDemo(t *testing.T) { // not parallel: what it leaves behind is looked for in the folder that all tests share
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
-	stdout, _, err := execute(t, "demo", "--once")
+	t.Chdir(t.TempDir()) // out of the checkout
+	stdout, stderr, err := execute(t, "demo", "--once")
 	if err != nil {
-		t.Fatalf("%v\n%s", err, stdout)
+		t.Fatalf("%v\n%s%s", err, stdout, stderr)
 	}
-	turns := regexp.MustCompile(`(?m)^ {4}turn [0-9]: `).Split(stdout, -1)[1:]
+	for _, want := range []string{
+		"Left out: stores is run in a checkout of IntentGate\nLeft out: loyalty is run in a checkout of IntentGate\n",
+		`Left out of the conversations, therefore: "Which of your branches is near Bonn?", `, `, "How many points are on my card, L-9007?", `,
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("it does not say %q:\n%s", want, stderr)
+		}
+	}
+	turns := regexp.MustCompile(`(?m)^ {4}turn [0-9]+: `).Split(stdout, -1)[1:]
 	const fulfill, orders = "intentgate.v1.IntentService/Fulfill", "shop.orders.v1.OrderService/"
 	const book = "shop.appointments.v1.AppointmentService/BookAppointment"
 	methods := []string{
 		fulfill, orders + "TrackOrder", orders + "CancelOrder", orders + "ConfirmCancellation", orders + "ReturnOrder", book, book, fulfill,
+		orders + "TrackOrder", book, // in German
 	}
 	if len(turns) != 2*len(methods) {
 		t.Fatalf("%d turns, want %d:\n%s", len(turns), 2*len(methods), stdout)

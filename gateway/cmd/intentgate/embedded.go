@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"text/template"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -44,6 +48,7 @@ type embedded struct {
 	group    *errgroup.Group
 	stop     context.CancelFunc
 	agent    string // of CX, that the configuration names; empty: any
+	ended    <-chan struct{}
 }
 
 // startEmbedded makes the folder and has the gateway started.
@@ -55,6 +60,7 @@ func startEmbedded(ctx context.Context, keys *pki.PKI, start func(context.Contex
 	e := &embedded{dir: dir}
 	ctx, e.stop = context.WithCancel(ctx)
 	e.group, ctx = errgroup.WithContext(ctx)
+	e.ended = ctx.Done()
 	if _, err = keys.Write(filepath.Join(dir, certsFolder)); err == nil {
 		err = start(ctx, e)
 	}
@@ -160,53 +166,80 @@ func (e *embedded) caller(as *agentOptions) (client *simulator.Client, agent sim
 //go:embed demo/intentgate.yaml
 var demoSettings string
 
-// demoConfig is a configuration as a user would write it, for services that are there.
-func demoConfig(listen, orders, appointments string) []byte {
-	return []byte(os.Expand(demoSettings, func(name string) string {
-		return map[string]string{"LISTEN": listen, "ORDERS": orders, "APPOINTMENTS": appointments}[name]
-	}))
+// demoConfig is a configuration as a user would write it, for the services that are there, by their names.
+func demoConfig(listen string, services map[string]string) ([]byte, error) {
+	parsed, err := template.New(configFile).Parse(demoSettings)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	err = parsed.Execute(&text, map[string]any{"listen": listen, "services": services})
+	return text.Bytes(), err
 }
 
 // demoDay is the day of the example services, so that they always say the same.
 var demoDay = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
-// demo starts the example services and the gateway before them, and returns the address of the orders.
-func (e *embedded) demo(ctx context.Context, listen string, logger *slog.Logger) (target string, err error) {
-	today := func() time.Time { return demoDay }
+// demo starts the example services in Go, some in other languages, and the gateway before them. It returns their addresses.
+func (e *embedded) demo(ctx context.Context, listen string, logger *slog.Logger, neighbours []*neighbour) (map[string]string, error) {
+	services := map[string]string{}
+	var mu sync.Mutex
+	var starting errgroup.Group
+	for _, n := range neighbours {
+		starting.Go(func() error {
+			address, err := e.neighbour(ctx, n)
+			mu.Lock()
+			defer mu.Unlock()
+			services[n.name] = address
+			return err
+		})
+	}
+	own, err := e.goServices(ctx, logger)
+	if err := errors.Join(err, starting.Wait()); err != nil {
+		return nil, err
+	}
+	maps.Copy(services, own)
+	text, err := demoConfig(listen, services)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(e.dir, configFile)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return nil, err
+	}
+	return services, e.serve(ctx, path, logger, io.Discard)
+}
+
+// goServices starts those of this process, and returns their addresses.
+func (e *embedded) goServices(ctx context.Context, logger *slog.Logger) (services map[string]string, err error) {
+	today, services := func() time.Time { return demoDay }, map[string]string{}
 	shop := orders.New(today())
-	target, err = e.service(ctx, "orders", pki.OrdersCert, pki.OrdersKey, logger, func(r grpc.ServiceRegistrar) {
+	services["orders"], err = e.service(ctx, "orders", logger, func(r grpc.ServiceRegistrar) {
 		ordersv1.RegisterOrderServiceServer(r, shop)
 		intentgatev1.RegisterIntentServiceServer(r, shop)
 	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	diary := appointments.New(appointments.Config{Now: today})
 	if err := diary.Open(filepath.Join(e.dir, "appointments.db")); err != nil {
-		return "", err
+		return nil, err
 	}
 	e.group.Go(func() error {
 		<-ctx.Done()
 		return diary.Close() // waits for changes on their way
 	})
-	other, err := e.service(ctx, "appointments", pki.AppointmentsCert, pki.AppointmentsKey, logger, func(r grpc.ServiceRegistrar) {
+	services["appointments"], err = e.service(ctx, "appointments", logger, func(r grpc.ServiceRegistrar) {
 		appointmentsv1.RegisterAppointmentServiceServer(r, diary)
 	})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(e.dir, configFile)
-	if err := os.WriteFile(path, demoConfig(listen, target, other), 0o600); err != nil {
-		return "", err
-	}
-	return target, e.serve(ctx, path, logger, io.Discard)
+	return services, err
 }
 
 // service starts a service, has it tell of its methods in a file, and returns its address.
-func (e *embedded) service(ctx context.Context, name, cert, key string, logger *slog.Logger, register func(grpc.ServiceRegistrar)) (string, error) {
+func (e *embedded) service(ctx context.Context, name string, logger *slog.Logger, register func(grpc.ServiceRegistrar)) (string, error) {
 	config := serve.Config{
 		Name: name, Listen: "127.0.0.1:0", Logger: logger.With("process", name), Register: register,
-		TLS:       mtls.Files{Cert: e.cert(cert), Key: e.cert(key), CA: e.cert(pki.InternalCA)},
+		TLS:       mtls.Files{Cert: e.cert(name + ".pem"), Key: e.cert(name + ".key"), CA: e.cert(pki.InternalCA)},
 		Asserting: []string{"dns:" + pki.GatewayName}, Allowed: []string{"dns:" + pki.CallCenterName},
 	}
 	if err := serve.Run(ctx, []string{"--descriptors", filepath.Join(e.dir, name+".binpb")}, io.Discard, io.Discard, config); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ remembered, where the conversation goes and what services are called with what t
 
 The gateway is run by the command itself: from --config, with throw-away certificates and ID tokens at its
 edge and all else as it is configured, the services being called where they are; or with the example
-services, --demo, on the day 2026-12-01 and anew for each conversation. --url plays against a gateway that
+services, --demo, as the command demo runs them, on the day 2026-12-01 and anew for each conversation. --url plays against a gateway that
 runs, with the flags of simulate; which services it calls cannot be seen then, and is not compared.
 
 --update writes what there was into the files where something else was expected. The exit status is 0 if all
@@ -200,7 +201,7 @@ func (o *testOptions) open(command *cobra.Command) (theatre, error) {
 		return theatre{}, err
 	}
 	if o.demo {
-		return demoTheatre(keys, "127.0.0.1:0", logger), nil
+		return demoTheatre(keys, findNeighbours(command.Context()), logger), nil
 	}
 	one, err := startEmbedded(command.Context(), keys, func(ctx context.Context, e *embedded) error {
 		return e.serve(ctx, o.config, logger, command.ErrOrStderr(), e.standIn)
@@ -211,11 +212,21 @@ func (o *testOptions) open(command *cobra.Command) (theatre, error) {
 	return theatre{one.play, one.close}, nil
 }
 
-// demoTheatre has the example services, started anew for each conversation.
-func demoTheatre(keys *pki.PKI, listen string, logger *slog.Logger) theatre {
+// demoTheatre has the example services, started anew for each conversation: those in Go, and those of the neighbours that it asks.
+func demoTheatre(keys *pki.PKI, neighbours []*neighbour, logger *slog.Logger) theatre {
 	play := func(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
+		var asked []*neighbour
+		for _, n := range neighbours {
+			if !slices.ContainsFunc(c.Turns, func(t *conversation.Turn) bool { return n.answers(c, t) }) {
+				continue
+			}
+			if n.command == nil {
+				return c.Skipped(platform, n.name+" "+n.missing)
+			}
+			asked = append(asked, n)
+		}
 		one, err := startEmbedded(ctx, keys, func(ctx context.Context, e *embedded) error {
-			_, err := e.demo(ctx, listen, logger)
+			_, err := e.demo(ctx, "127.0.0.1:0", logger, asked)
 			return err
 		})
 		if err != nil {

@@ -87,6 +87,7 @@ type row struct {
 	fails []string
 	saw   string // part of what the first of them saw
 	life  bool   // whether it is about the service's files or its end, which takes its time
+	slow  bool   // whether it shows by waiting in vain
 }
 
 func faults(t *testing.T) map[string]row {
@@ -101,112 +102,112 @@ func faults(t *testing.T) map[string]row {
 	few := make(chan struct{}, 32)
 	one := func(id string) []string { return []string{id} }
 	return map[string]row{
-		"nobody there": {broken{config: func(c *conformance.Config) { c.Target = "127.0.0.1:1" }}, one("reachable"), "refused", false},
-		"TLS 1.2":      {broken{tls: func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }}, one("tls_1_3"), "TLS 1.2", false},
-		"another name": {broken{config: func(c *conformance.Config) { c.ServerName = "other.internal" }}, one("server_certificate"), "service.internal", false},
-		"asks nobody":  {broken{tls: func(c *tls.Config) { c.ClientAuth = tls.NoClientCert }}, one("refuses_strangers"), "asks for no", false},
+		"nobody there": {broken{config: func(c *conformance.Config) { c.Target = "127.0.0.1:1" }}, one("reachable"), "refused", false, false},
+		"TLS 1.2":      {broken{tls: func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }}, one("tls_1_3"), "TLS 1.2", false, false},
+		"another name": {broken{config: func(c *conformance.Config) { c.ServerName = "other.internal" }}, one("server_certificate"), "service.internal", false, false},
+		"asks nobody":  {broken{tls: func(c *tls.Config) { c.ClientAuth = tls.NoClientCert }}, one("refuses_strangers"), "asks for no", false, false},
 		"without a certificate": {
 			broken{
 				tls:     func(c *tls.Config) { c.ClientAuth = tls.VerifyClientCertIfGiven },
 				strange: func(c *x509.Certificate) bool { return c == nil },
-			}, one("refuses_strangers"), "without a certificate hears OK", false,
+			}, one("refuses_strangers"), "without a certificate hears OK", false, false,
 		},
-		"gateway on no list": {broken{policy: func(p *caller.Policy) { p.Asserting = another(t) }}, one("gateway_accepted"), "PermissionDenied", false},
-		"not serving":        {broken{health: down}, one("health"), "NOT_SERVING", false},
-		"no health":          {broken{noHealth: true}, one("health"), "Unimplemented", false},
-		"not believed":       {broken{policy: func(p *caller.Policy) { p.Allowed, p.Asserting = p.Asserting, nil }}, one("gateway_believed"), "PermissionDenied", false},
+		"gateway on no list": {broken{policy: func(p *caller.Policy) { p.Asserting = another(t) }}, one("gateway_accepted"), "PermissionDenied", false, false},
+		"not serving":        {broken{health: down}, one("health"), "NOT_SERVING", false, false},
+		"no health":          {broken{noHealth: true}, one("health"), "Unimplemented", false, false},
+		"not believed":       {broken{policy: func(p *caller.Policy) { p.Allowed, p.Asserting = p.Asserting, nil }}, one("gateway_believed"), "PermissionDenied", false, false},
 		"all of the CA": {
 			broken{strange: func(c *x509.Certificate) bool { return slices.Contains(c.DNSNames, "unlisted.internal") }},
-			one("refuses_unlisted"), "health says OK to dns:unlisted.internal", false,
+			one("refuses_unlisted"), "health says OK to dns:unlisted.internal", false, false,
 		},
-		"open reflection": {broken{openReflection: true}, []string{"refuses_unlisted", "refuses_common_name"}, "reflection says OK", false},
+		"open reflection": {broken{openReflection: true}, []string{"refuses_unlisted", "refuses_common_name"}, "reflection says OK", false, false},
 		"common names": {
 			broken{strange: func(c *x509.Certificate) bool { return c.Subject.CommonName == "gateway.internal" }},
-			one("refuses_common_name"), "health says OK", false,
+			one("refuses_common_name"), "health says OK", false, false,
 		},
-		"none allowed":      {broken{policy: func(p *caller.Policy) { p.Allowed = nil }}, one("allowed_caller"), "PermissionDenied", false},
-		"everybody asserts": {broken{policy: func(p *caller.Policy) { p.Asserting = append(p.Asserting, p.Allowed...) }}, one("forged_metadata"), "a caller: OK", false},
+		"none allowed":      {broken{policy: func(p *caller.Policy) { p.Allowed = nil }}, one("allowed_caller"), "PermissionDenied", false, false},
+		"everybody asserts": {broken{policy: func(p *caller.Policy) { p.Asserting = append(p.Asserting, p.Allowed...) }}, one("forged_metadata"), "a caller: OK", false, false},
 		"the last one counts": {broken{outer: arriving(func(md metadata.MD) {
 			for key, values := range md {
 				md[key] = values[len(values)-1:]
 			}
-		})}, one("duplicate_metadata"), "intentgate-caller-bin: OK", false},
+		})}, one("duplicate_metadata"), "intentgate-caller-bin: OK", false, false},
 		"half a caller is none": {broken{outer: arriving(func(md metadata.MD) {
 			if len(md[caller.MetadataCaller]) > 0 && len(md[caller.MetadataCall]) == 0 {
 				delete(md, caller.MetadataCaller)
 				delete(md, caller.MetadataRequestID)
 			}
-		})}, one("malformed_metadata"), "no call reference: OK", false},
-		"small headers":       {broken{options: []grpc.ServerOption{grpc.MaxHeaderListSize(8 << 10)}}, one("large_metadata"), "", false},
-		"unknown is internal": {broken{options: []grpc.ServerOption{grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return errInternal })}}, one("unknown_method"), "Internal", false},
-		"no reflection":       {broken{noReflection: true}, one("descriptors"), "no server reflection", false},
+		})}, one("malformed_metadata"), "no call reference: OK", false, false},
+		"small headers":       {broken{options: []grpc.ServerOption{grpc.MaxHeaderListSize(8 << 10)}}, one("large_metadata"), "", false, false},
+		"unknown is internal": {broken{options: []grpc.ServerOption{grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return errInternal })}}, one("unknown_method"), "Internal", false, false},
+		"no reflection":       {broken{noReflection: true}, one("descriptors"), "no server reflection", false, false},
 		"half a descriptor set": {broken{config: func(c *conformance.Config) {
 			c.Descriptors = described(t, func(set *descriptorpb.FileDescriptorSet) { set.File = set.GetFile()[1:] })
-		}}, one("descriptors"), "", false},
-		"a bad annotation": {broken{config: func(c *conformance.Config) { c.Descriptors = described(t, addNameless) }}, one("intents"), "without a name", false},
+		}}, one("descriptors"), "", false, false},
+		"a bad annotation": {broken{config: func(c *conformance.Config) { c.Descriptors = described(t, addNameless) }}, one("intents"), "without a name", false, false},
 		"no annotations": {broken{config: func(c *conformance.Config) {
 			c.Descriptors = described(t, func(set *descriptorpb.FileDescriptorSet) {
 				last := set.GetFile()[len(set.GetFile())-1]
 				proto.ClearExtension(last.GetService()[0].GetMethod()[0].GetOptions(), intentgatev1.E_Intent)
 			})
-		}}, one("annotations"), "ProbeService.Echo has the options", false},
-		"the turn is lost":   {broken{inner: calling[*echo](func(c *caller.Call) { c.Ref = &intentgatev1.CallRef{RequestId: c.RequestID} })}, one("caller"), "the call reference", false},
-		"the key is changed": {broken{inner: calling[*echo](func(c *caller.Call) { c.RequestID += strings.Repeat("x", min(len(c.RequestID), 1)) })}, one("caller"), "the idempotency key", false},
+		}}, one("annotations"), "ProbeService.Echo has the options", false, false},
+		"the turn is lost":   {broken{inner: calling[*echo](func(c *caller.Call) { c.Ref = &intentgatev1.CallRef{RequestId: c.RequestID} })}, one("caller"), "the call reference", false, false},
+		"the key is changed": {broken{inner: calling[*echo](func(c *caller.Call) { c.RequestID += strings.Repeat("x", min(len(c.RequestID), 1)) })}, one("caller"), "the idempotency key", false, false},
 		"a made-up caller": {broken{inner: calling[*echo](func(c *caller.Call) {
 			if c.Direct() {
 				c.Caller = &intentgatev1.Caller{Platform: intentgatev1.Platform_PLATFORM_ES}
 			}
-		})}, one("direct_call"), "direct: false", false},
-		"no deadline": {broken{inner: on(func(ctx context.Context, _ *echo) (context.Context, error) { return context.WithoutCancel(ctx), nil })}, one("deadline"), "was told nothing", false},
+		})}, one("direct_call"), "direct: false", false, false},
+		"no deadline": {broken{inner: on(func(ctx context.Context, _ *echo) (context.Context, error) { return context.WithoutCancel(ctx), nil })}, one("deadline"), "was told nothing", false, false},
 		"works on": {
 			broken{inner: on(func(ctx context.Context, _ *wait) (context.Context, error) { return context.WithoutCancel(ctx), nil })},
 			[]string{"deadline", "cancellation"},
-			"END_WAITING", false,
+			"END_WAITING", false, true,
 		},
 		"a code is changed": {broken{inner: refusing(func(_ *conformancev1.RefuseRequest, s *status.Status) *status.Status {
 			if s.Code() == codes.OutOfRange {
 				return status.New(codes.Unknown, s.Message())
 			}
 			return s
-		})}, one("status"), "Unknown", false},
+		})}, one("status"), "Unknown", false, false},
 		"no Reply": {broken{inner: refusing(func(r *conformancev1.RefuseRequest, s *status.Status) *status.Status {
 			if r.GetReply() == nil {
 				return s
 			}
 			return status.New(s.Code(), s.Message())
-		})}, one("status"), "the details of FailedPrecondition", false},
+		})}, one("status"), "the details of FailedPrecondition", false, false},
 		"tells of crashes": {broken{inner: refusing(func(r *conformancev1.RefuseRequest, s *status.Status) *status.Status {
 			if r.GetCrash() {
 				return status.New(codes.Internal, r.GetMessage())
 			}
 			return s
-		})}, one("crash"), "swordfish", false},
-		"small requests": {broken{options: []grpc.ServerOption{grpc.MaxRecvMsgSize(1 << 20)}}, one("large_messages"), "3 MiB", false},
+		})}, one("crash"), "swordfish", false, false},
+		"small requests": {broken{options: []grpc.ServerOption{grpc.MaxRecvMsgSize(1 << 20)}}, one("large_messages"), "3 MiB", false, false},
 		"nothing is an error": {broken{inner: on(func(ctx context.Context, r *wait) (context.Context, error) {
 			if proto.Size(r) == 0 {
 				return ctx, status.Error(codes.InvalidArgument, "missing")
 			}
 			return ctx, nil
-		})}, one("empty_messages"), "InvalidArgument", false},
+		})}, one("empty_messages"), "InvalidArgument", false, false},
 		"one plane": {broken{inner: on(func(ctx context.Context, r *echo) (context.Context, error) {
 			r.Text = strings.Map(func(r rune) rune { return min(r, '\uffff') }, r.GetText())
 			return ctx, nil
-		})}, one("unicode"), "a text", false},
+		})}, one("unicode"), "a text", false, false},
 		"messages in ASCII": {broken{inner: refusing(func(_ *conformancev1.RefuseRequest, s *status.Status) *status.Status {
 			p := s.Proto()
 			p.Message = strings.Map(func(r rune) rune { return min(r, '\x7f') }, p.GetMessage())
 			return status.FromProto(p)
-		})}, one("unicode"), "instead of NotFound", false},
+		})}, one("unicode"), "instead of NotFound", false, false},
 		"doubles": {broken{inner: on(func(ctx context.Context, r *echo) (context.Context, error) {
 			r.Unsigned = uint64(float64(r.GetUnsigned()>>1)) << 1
 			return ctx, nil
-		})}, one("integers"), "", false},
+		})}, one("integers"), "", false, false},
 		"strict": {broken{inner: on(func(ctx context.Context, r *echo) (context.Context, error) {
 			if len(r.ProtoReflect().GetUnknown()) > 0 {
 				return ctx, status.Error(codes.InvalidArgument, "unknown field")
 			}
 			return ctx, nil
-		})}, one("unknown_fields"), "InvalidArgument", false},
+		})}, one("unknown_fields"), "InvalidArgument", false, false},
 		"few at once": {broken{inner: on(func(ctx context.Context, _ *wait) (context.Context, error) {
 			select {
 			case few <- struct{}{}:
@@ -215,15 +216,15 @@ func faults(t *testing.T) map[string]row {
 			case <-ctx.Done():
 				return ctx, ctx.Err()
 			}
-		})}, one("concurrency"), "while 64 calls wait", false},
-		"twice": {broken{inner: calling[*once](func(c *caller.Call) { c.RequestID = "" })}, one("idempotency"), "16 tries", false},
+		})}, one("concurrency"), "while 64 calls wait", false, true},
+		"twice": {broken{inner: calling[*once](func(c *caller.Call) { c.RequestID = "" })}, one("idempotency"), "16 tries", false, false},
 
-		"the certificate of the start": {broken{keepCertificate: true}, one("certificate_reload"), "old certificate", true},
-		"a bad certificate":            {broken{brittle: true}, one("certificate_reload"), "with a bad new file", true},
-		"the authorities of the start": {broken{keepCA: true}, one("authority_reload"), "still let in", true},
-		"hangs up":                     {broken{stop: func(s *running) { s.server.Stop() }}, one("graceful_stop"), "8 of 8 calls in flight were cut off", true},
-		"forgets what it has taken":    {forgetful(), one("graceful_stop"), "calls were taken and not answered", true},
-		"stays":                        {broken{stop: func(*running) { select {} }}, one("graceful_stop"), "has not ended", true},
+		"the certificate of the start": {broken{keepCertificate: true}, one("certificate_reload"), "old certificate", true, false},
+		"a bad certificate":            {broken{brittle: true}, one("certificate_reload"), "with a bad new file", true, false},
+		"the authorities of the start": {broken{keepCA: true}, one("authority_reload"), "still let in", true, false},
+		"hangs up":                     {broken{stop: func(s *running) { s.server.Stop() }}, one("graceful_stop"), "8 of 8 calls in flight were cut off", true, false},
+		"forgets what it has taken":    {forgetful(), one("graceful_stop"), "calls were taken and not answered", true, false},
+		"stays":                        {broken{stop: func(*running) { select {} }}, one("graceful_stop"), "has not ended", true, false},
 	}
 }
 
@@ -323,6 +324,9 @@ func TestFaults(t *testing.T) {
 			service, address := row.run(t, keys)
 			config := settings(keys, address)
 			config.Process, config.Patience = service, 10*time.Second
+			if row.life || row.slow {
+				config.Patience = 4 * time.Second
+			}
 			if !row.life {
 				config.Run = quick
 			}

@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -24,23 +24,28 @@ import (
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
-// maxResponse is what the gateway takes.
-const maxResponse = 1 << 20
+// bench is a service under judgement.
+type bench struct {
+	Config
 
-// as returns a new connection of a program with a certificate, which is closed with the bench. It is one connection, whatever
-// the service says of its health.
-func (b *bench) as(files mtls.Files) (*grpc.ClientConn, error) {
-	return b.dial(files, grpc.WithDefaultServiceConfig(`{}`))
+	hop    doctor.Report
+	conns  []*grpc.ClientConn
+	conn   *grpc.ClientConn // the gateway's
+	probe  conformancev1.ProbeServiceClient
+	probed bool   // whether it is known to be there
+	set    []byte // the descriptors; nil: not known yet
 }
 
-// dial returns a new connection that is made as the gateway makes it, but for the options.
+// dial returns a new connection of somebody, which is closed with the bench. It is made as the gateway makes it, but for the
+// options.
 func (b *bench) dial(files mtls.Files, but ...grpc.DialOption) (*grpc.ClientConn, error) {
 	files.CA = b.Gateway.CA
 	identity, err := mtls.Open(files, mtls.Options{Logger: slog.New(slog.DiscardHandler), Now: b.Now})
 	if err != nil {
 		return nil, err
 	}
-	options := append(backend.DialOptions(identity.ClientCredentials(b.ServerName)), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponse)))
+	options := append(backend.DialOptions(identity.ClientCredentials(b.ServerName)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<20)), grpc.WithUnaryInterceptor(b.patient))
 	conn, err := grpc.NewClient(b.Target, append(options, but...)...)
 	if err == nil {
 		b.conns = append(b.conns, conn)
@@ -48,20 +53,32 @@ func (b *bench) dial(files mtls.Files, but ...grpc.DialOption) (*grpc.ClientConn
 	return conn, err
 }
 
-// gateway returns the connection that the gateway's calls are made on.
-func (b *bench) gateway() (conn *grpc.ClientConn, err error) {
-	if b.main == nil {
-		b.main, err = b.dial(b.Gateway)
-	}
-	return b.main, err
+// as is dial for somebody who goes on to call a service that is not well, such as one that does not tell him of its health.
+func (b *bench) as(files mtls.Files) (*grpc.ClientConn, error) {
+	return b.dial(files, grpc.WithDefaultServiceConfig(`{}`))
 }
 
-// health asks for the health of the whole service, which every service answers: it does for judging who is let in. More may be
-// told by the options.
-func (b *bench) health(ctx context.Context, conn *grpc.ClientConn, md metadata.MD, options ...grpc.CallOption) error {
-	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(ctx, md), b.Patience)
-	defer cancel()
-	_, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{}, options...)
+func (b *bench) close() {
+	for _, conn := range b.conns {
+		_ = conn.Close() // nobody calls any more
+	}
+}
+
+// patient gives a call up after a while, without a deadline of which the service would be told.
+func (b *bench) patient(ctx context.Context, method string, req, resp any, conn *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	patience, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	defer time.AfterFunc(b.Patience, giveUp).Stop()
+	err := call(patience, method, req, resp, conn, options...)
+	if status.Code(err) == codes.Canceled && patience.Err() != nil && ctx.Err() == nil {
+		return status.Errorf(codes.DeadlineExceeded, "no answer within %s", b.Patience)
+	}
+	return err
+}
+
+// health asks for the health of the whole service, which every service answers: it does for judging who is let in.
+func health(ctx context.Context, conn *grpc.ClientConn, md metadata.MD, options ...grpc.CallOption) error {
+	_, err := grpc_health_v1.NewHealthClient(conn).Check(metadata.NewOutgoingContext(ctx, md), &grpc_health_v1.HealthCheckRequest{}, options...)
 	return err
 }
 
@@ -74,7 +91,6 @@ func turn() caller.Outgoing {
 		Caller: &intentgatev1.Caller{
 			Platform:    intentgatev1.Platform_PLATFORM_CX,
 			ProjectId:   value("conformance", intentgatev1.Caller_PROOF_ID_TOKEN),
-			Location:    value("europe-west1", intentgatev1.Caller_PROOF_STATED),
 			Agent:       value(rand.Text(), intentgatev1.Caller_PROOF_CERTIFICATE),
 			Environment: value("prüfung 🧪", intentgatev1.Caller_PROOF_STATED),
 			Certificate: &intentgatev1.Caller_Certificate{Profile: "dialogflow", Sans: []string{"dns:a.example", "uri:spiffe://b"}, Sha256: []byte{0, 1, 0xfe, 0xff}},
@@ -83,29 +99,25 @@ func turn() caller.Outgoing {
 	}
 }
 
-// told is the context of a call for a turn.
-func told(ctx context.Context, turn caller.Outgoing) (context.Context, error) {
-	return caller.NewOutgoingContext(ctx, turn)
+// echo asks the probe for what it was asked for a turn, and compares that.
+func (b *bench) echo(ctx context.Context, turn caller.Outgoing, request *conformancev1.EchoRequest) (*conformancev1.EchoResponse, error) {
+	ctx, err := caller.NewOutgoingContext(ctx, turn)
+	if err != nil {
+		return nil, err
+	}
+	response, err := b.probe.Echo(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return response, same("the message", response.GetRequest(), request)
 }
 
-// echo asks the probe. The context's metadata are sent.
-func echo(ctx context.Context, b *bench, conn *grpc.ClientConn, request *conformancev1.EchoRequest) (*conformancev1.EchoResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, b.Patience)
-	defer cancel()
-	return conformancev1.NewProbeServiceClient(conn).Echo(ctx, request)
-}
-
-// echoed asks the probe for itself, and compares.
+// echoed is echo for a turn that does not matter.
 func (b *bench) echoed(ctx context.Context, what string, request *conformancev1.EchoRequest) error {
-	conn, err := b.gateway()
-	if err != nil {
-		return err
+	if _, err := b.echo(ctx, turn(), request); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	response, err := echo(ctx, b, conn, request)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, said(err))
-	}
-	return same(what, response.GetRequest(), request)
+	return nil
 }
 
 // same compares two messages.
@@ -113,22 +125,8 @@ func same(what string, got, want proto.Message) error {
 	if proto.Equal(got, want) {
 		return nil
 	}
-	return fmt.Errorf("%s: %s instead of %s", what, short(got), short(want))
-}
-
-func short(m proto.Message) string {
-	const most = 200
-	text := []rune(fmt.Sprint(m))
-	if len(text) > most {
-		text = append(text[:most], '…')
-	}
-	return string(text)
-}
-
-// said is an error of a call in one line.
-func said(err error) error {
-	message, _, _ := strings.Cut(status.Convert(err).Message(), "\n")
-	return fmt.Errorf("%s %q", status.Code(err), message)
+	const most = 200 // bytes are told
+	return fmt.Errorf("%s: %.*s instead of %.*s", what, most, fmt.Sprint(got), most, fmt.Sprint(want))
 }
 
 // until tries something every now and then, until it succeeds or patience ends, then it returns the last error.
@@ -142,10 +140,8 @@ func (b *bench) until(ctx context.Context, try func() error) (err error) {
 
 // pause is false if the context ended.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false
@@ -171,18 +167,4 @@ func hop(names ...string) func(context.Context, *bench) (string, error) {
 		}
 		return strings.Join(saw, "; "), nil
 	}
-}
-
-// all joins what was seen where something failed, one by one.
-func all(saw string, problems ...error) (string, error) {
-	var texts []string
-	for _, problem := range problems {
-		if problem != nil {
-			texts = append(texts, problem.Error())
-		}
-	}
-	if texts != nil {
-		return "", errors.New(strings.Join(texts, "; "))
-	}
-	return saw, nil
 }

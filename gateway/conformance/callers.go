@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,40 +20,28 @@ import (
 )
 
 // refuses judges whether somebody who has a certificate of the CA is refused, by health and by reflection.
-func (b *bench) refuses(ctx context.Context, files mtls.Files) (string, error) {
+func (b *bench) refuses(ctx context.Context, files mtls.Files) (saw string, err error) {
 	conn, err := b.as(files)
 	if err != nil {
 		return "", err
 	}
-	listed := func() error {
-		ctx, cancel := context.WithTimeout(ctx, b.Patience)
-		defer cancel()
-		stream, err := grpc_reflection_v1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
-		if err != nil {
-			return err
-		}
+	ctx, cancel := context.WithTimeout(ctx, b.Patience)
+	defer cancel()
+	stream, listed := grpc_reflection_v1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
+	if listed == nil {
 		// What has ended the stream, receiving tells.
 		_ = stream.Send(&grpc_reflection_v1.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{}})
-		_, err = stream.Recv()
-		return err
-	}
-	var saw []string
-	var problems []error
-	for _, asked := range []struct {
-		what string
-		err  error
-		fine []codes.Code
-	}{
-		{"health", b.health(ctx, conn, nil), nil},
-		{"reflection", listed(), []codes.Code{codes.Unimplemented}}, // there is none
-	} {
-		heard := asked.what + " says " + status.Code(asked.err).String()
-		if !slices.Contains(append(asked.fine, codes.PermissionDenied, codes.Unauthenticated, codes.Unavailable), status.Code(asked.err)) {
-			problems = append(problems, fmt.Errorf("%s to %s", heard, who(files)))
+		if _, listed = stream.Recv(); status.Code(listed) == codes.Unimplemented {
+			listed = status.Error(codes.PermissionDenied, "there is no reflection")
 		}
-		saw = append(saw, heard)
 	}
-	return all(strings.Join(saw, ", "), problems...)
+	health, reflection := status.Code(health(ctx, conn, nil)), status.Code(listed)
+	for _, code := range []codes.Code{health, reflection} {
+		if !slices.Contains([]codes.Code{codes.PermissionDenied, codes.Unauthenticated, codes.Unavailable}, code) {
+			err = fmt.Errorf("health says %s to %s, and reflection %s", health, who(files), reflection)
+		}
+	}
+	return fmt.Sprintf("health says %s, and reflection %s", health, reflection), err
 }
 
 // who names somebody by the names in his certificate.
@@ -78,94 +67,75 @@ func refusesCommonName(ctx context.Context, b *bench) (string, error) {
 	return b.refuses(ctx, b.Keys.Namesake)
 }
 
-const noCaller = skip("no certificate of a program that is allowed to call: see --caller-cert")
+// allowed returns a connection of a program that may call for itself.
+func (b *bench) allowed() (*grpc.ClientConn, error) {
+	if b.Caller.Cert == "" {
+		return nil, skip("no certificate of a program that is allowed to call: see --caller-cert")
+	}
+	return b.as(b.Caller)
+}
 
 func allowedCaller(ctx context.Context, b *bench) (string, error) {
-	if b.Caller.Cert == "" {
-		return "", noCaller
-	}
-	conn, err := b.as(b.Caller)
+	conn, err := b.allowed()
 	if err != nil {
 		return "", err
 	}
-	if err := b.health(ctx, conn, nil); err != nil {
-		return "", fmt.Errorf("%s hears %w", who(b.Caller), said(err))
-	}
-	return who(b.Caller) + " may call", nil
+	return who(b.Caller) + " may call", health(ctx, conn, nil)
 }
 
-// attempt is metadata that must be refused.
-type attempt struct {
-	what string
-	md   metadata.MD
-}
-
-// refused tries all, and wants them to end with one code.
-func (b *bench) refused(ctx context.Context, conn *grpc.ClientConn, want codes.Code, attempts []attempt) (string, error) {
-	var problems []error
-	for _, attempt := range attempts {
-		if code := status.Code(b.health(ctx, conn, attempt.md)); code != want {
-			problems = append(problems, fmt.Errorf("%s: %s", attempt.what, code))
+// refused sends a turn's metadata with one change each, which all have to end with one code. No values: the key is left out.
+func refused(ctx context.Context, conn *grpc.ClientConn, want codes.Code, changes []change) (saw string, err error) {
+	for _, change := range changes {
+		md, failed := turn().Metadata()
+		if failed != nil {
+			return "", failed
+		}
+		if delete(md, change.key); len(change.values) > 0 {
+			md[change.key] = change.values
+		}
+		if code := status.Code(health(ctx, conn, md)); code != want {
+			err = errors.Join(err, fmt.Errorf("%s: %s", change.what, code))
 		}
 	}
-	return all(fmt.Sprintf("%s, %d times", want, len(attempts)), problems...)
+	return fmt.Sprintf("%s, %d times", want, len(changes)), err
 }
 
-// edited returns the metadata of a turn with changes: a key with its new values; none: it is left out.
-func edited(key string, values ...string) (metadata.MD, error) {
-	md, err := turn().Metadata()
-	if err != nil {
-		return nil, err
-	}
-	if delete(md, key); len(values) > 0 {
-		md[key] = values
-	}
-	return md, nil
+type change struct {
+	what, key string
+	values    []string
 }
+
+const later = caller.Prefix + "later" // a key of a newer gateway's
 
 func forgedMetadata(ctx context.Context, b *bench) (string, error) {
-	if b.Caller.Cert == "" {
-		return "", noCaller
-	}
-	whole, err := turn().Metadata()
+	conn, err := b.allowed()
 	if err != nil {
 		return "", err
 	}
-	conn, err := b.as(b.Caller)
-	if err != nil {
-		return "", err
+	_, err = refused(ctx, conn, codes.PermissionDenied, []change{{"a caller", later, nil}})
+	for _, key := range []string{caller.MetadataRequestID, later} {
+		if code := status.Code(health(ctx, conn, metadata.Pairs(key, "1"))); code != codes.PermissionDenied {
+			err = errors.Join(err, fmt.Errorf("%s alone: %s", key, code))
+		}
 	}
-	return b.refused(ctx, conn, codes.PermissionDenied, []attempt{
-		{"a caller", whole},
-		{"a request id alone", metadata.Pairs(caller.MetadataRequestID, "1")},
-		{"a key of a newer gateway's", metadata.Pairs(caller.Prefix+"later", "1")},
-	})
+	return codes.PermissionDenied.String(), err
 }
 
 func duplicateMetadata(ctx context.Context, b *bench) (string, error) {
-	var attempts []attempt
-	for _, key := range []string{caller.MetadataCaller, caller.MetadataCall, caller.MetadataRequestID, caller.Prefix + "later"} {
-		md, err := turn().Metadata()
-		if err != nil {
-			return "", err
-		}
-		first := append(md[key], "1")[0]
-		md[key] = []string{first, first}
-		attempts = append(attempts, attempt{key, md})
-	}
-	conn, err := b.gateway()
+	md, err := turn().Metadata()
 	if err != nil {
 		return "", err
 	}
-	return b.refused(ctx, conn, codes.InvalidArgument, attempts)
+	var changes []change
+	for _, key := range []string{caller.MetadataCaller, caller.MetadataCall, caller.MetadataRequestID, later} {
+		value := append(md[key], "1")[0]
+		changes = append(changes, change{key, key, []string{value, value}})
+	}
+	return refused(ctx, b.conn, codes.InvalidArgument, changes)
 }
 
 func malformedMetadata(ctx context.Context, b *bench) (string, error) {
-	var attempts []attempt
-	for _, change := range []struct {
-		what, key string
-		values    []string
-	}{
+	return refused(ctx, b.conn, codes.InvalidArgument, []change{
 		{"no caller", caller.MetadataCaller, nil},
 		{"no call reference", caller.MetadataCall, nil},
 		{"no request id", caller.MetadataRequestID, nil},
@@ -173,18 +143,7 @@ func malformedMetadata(ctx context.Context, b *bench) (string, error) {
 		{"a caller of no message", caller.MetadataCaller, []string{"\xff\xff\xff"}},
 		{"a caller without a platform", caller.MetadataCaller, []string{""}},
 		{"a call reference of no message", caller.MetadataCall, []string{"\xff\xff\xff"}},
-	} {
-		md, err := edited(change.key, change.values...)
-		if err != nil {
-			return "", err
-		}
-		attempts = append(attempts, attempt{change.what, md})
-	}
-	conn, err := b.gateway()
-	if err != nil {
-		return "", err
-	}
-	return b.refused(ctx, conn, codes.InvalidArgument, attempts)
+	})
 }
 
 func largeMetadata(ctx context.Context, b *bench) (string, error) {
@@ -197,71 +156,35 @@ func largeMetadata(ctx context.Context, b *bench) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	conn, err := b.gateway()
-	if err != nil {
-		return "", err
-	}
-	if err := b.health(ctx, conn, md); err != nil {
-		return "", said(err)
-	}
-	return fmt.Sprintf("%d and %d bytes are taken", len(md[caller.MetadataCaller][0]), len(md[caller.MetadataCall][0])), nil
+	return fmt.Sprintf("%d and %d bytes are taken", proto.Size(turn.Caller), proto.Size(turn.Ref)), health(ctx, b.conn, md)
 }
 
-func unknownMethod(ctx context.Context, b *bench) (string, error) {
-	conn, err := b.gateway()
-	if err != nil {
-		return "", err
-	}
-	var problems []error
+func unknownMethod(ctx context.Context, b *bench) (saw string, err error) {
 	for _, method := range []string{"/intentgate.conformance.v1.NoService/Nothing", "/grpc.health.v1.Health/Nothing"} {
-		ctx, cancel := context.WithTimeout(ctx, b.Patience)
-		err := conn.Invoke(ctx, method, &conformancev1.WaitResponse{}, &conformancev1.WaitResponse{})
-		cancel()
-		if status.Code(err) != codes.Unimplemented {
-			problems = append(problems, fmt.Errorf("%s: %s", method, status.Code(err)))
+		code := status.Code(b.conn.Invoke(ctx, method, &conformancev1.WaitResponse{}, &conformancev1.WaitResponse{}))
+		if code != codes.Unimplemented {
+			err = errors.Join(err, fmt.Errorf("%s: %s", method, code))
 		}
 	}
-	return all("UNIMPLEMENTED", problems...)
+	return codes.Unimplemented.String(), err
 }
 
 func callerArrives(ctx context.Context, b *bench) (string, error) {
-	conn, err := b.gateway()
-	if err != nil {
-		return "", err
-	}
 	sent := turn()
-	ctx, err = told(ctx, sent)
+	got, err := b.echo(ctx, sent, &conformancev1.EchoRequest{})
 	if err != nil {
 		return "", err
 	}
-	response, err := echo(ctx, b, conn, &conformancev1.EchoRequest{})
-	if err != nil {
-		return "", said(err)
-	}
-	problems := []error{same("the caller", response.GetCaller(), sent.Caller), same("the call reference", response.GetRef(), sent.Ref)}
-	if id := response.GetRequestId(); id != sent.Ref.GetRequestId() {
-		problems = append(problems, fmt.Errorf("the idempotency key: %q instead of %q", id, sent.Ref.GetRequestId()))
-	}
-	if response.GetDirect() {
-		problems = append(problems, fmt.Errorf("the call is told to be direct"))
-	}
-	if peer := strings.Join(response.GetPeer(), ", "); peer != who(b.Gateway) {
-		problems = append(problems, fmt.Errorf("the peer is %q instead of %q", peer, who(b.Gateway)))
-	}
-	return all("the caller, the call reference and the idempotency key are those that were sent", problems...)
+	return "as it was sent", errors.Join(same("the caller", got.GetCaller(), sent.Caller), same("the call reference", got.GetRef(), sent.Ref), same("the rest",
+		&conformancev1.EchoResponse{Peer: got.GetPeer(), RequestId: got.GetRequestId(), Direct: got.GetDirect()},
+		&conformancev1.EchoResponse{Peer: strings.Split(who(b.Gateway), ", "), RequestId: sent.Ref.GetRequestId()}))
 }
 
 func directCall(ctx context.Context, b *bench) (string, error) {
-	conn, err := b.gateway()
+	got, err := b.probe.Echo(ctx, &conformancev1.EchoRequest{})
 	if err != nil {
 		return "", err
 	}
-	response, err := echo(ctx, b, conn, &conformancev1.EchoRequest{})
-	if err != nil {
-		return "", said(err)
-	}
-	if !response.GetDirect() || response.Caller != nil || response.GetRequestId() != "" {
-		return "", fmt.Errorf("direct: %t, caller: %s, idempotency key: %q", response.GetDirect(), short(response.GetCaller()), response.GetRequestId())
-	}
-	return "direct, without a caller", nil
+	got.Request, got.Peer, got.TimeLeft = nil, nil, nil
+	return "direct, without a caller", same("the method was told", got, &conformancev1.EchoResponse{Direct: true})
 }

@@ -11,10 +11,10 @@ import (
 type Check struct {
 	ID     string // stable, snake_case
 	Relies string // what the gateway relies on, a sentence
-	Remedy string // what to do where it cannot
+	Remedy string // what to do where it cannot; empty: the doctor's findings have remedies of their own
 	Probe  bool   // whether it takes ProbeService; the others are black box
 
-	// judge says what was seen. An error is one of failed, skip and unfit; others are what was seen where the check failed.
+	// judge says what was seen. An error is skip or unfit, or what was seen where the check failed.
 	judge func(ctx context.Context, b *bench) (saw string, err error)
 }
 
@@ -25,6 +25,9 @@ func (c Check) Kind() string {
 	}
 	return "black box"
 }
+
+// doctors says whether the check is one of the doctor's findings.
+func (c Check) doctors() bool { return c.Remedy == "" }
 
 // Checks returns all checks in the order in which they are made.
 func Checks() []Check { return slices.Clone(checks) }
@@ -49,7 +52,7 @@ func (u unfit) Error() string { return u.Saw }
 
 // checks begins with those that the others need.
 var checks = []Check{
-	{ID: "reachable", judge: hop("files", "target", "tcp"), Relies: "Something listens at the target."},
+	{ID: "reachable", judge: hop("target", "tcp"), Relies: "Something listens at the target."},
 	{ID: "tls_1_3", judge: hop("tls"), Relies: "The service speaks TLS 1.3, with HTTP/2 in ALPN."},
 	{ID: "server_certificate", judge: hop("server_chain", "server_dates", "server_name"), Relies: "The service proves its name by a certificate of the CA that the gateway knows, which is valid now."},
 	{ID: "refuses_strangers", judge: hop("asks_for_certificate", "strangers"), Relies: "Somebody without a certificate, or with a self-made one that has the gateway's names, hears nothing, not even of the service's health."},

@@ -95,44 +95,34 @@ func intentsCompile(ctx context.Context, b *bench) (string, error) {
 		return "", err
 	}
 	learnt, _ := catalog.ReportOf(name)
-	var problems []error
 	for _, problem := range learnt.Problems {
-		problems = append(problems, fmt.Errorf("%s: %s", problem.Element, problem.Text))
+		err = errors.Join(err, fmt.Errorf("%s: %s", problem.Element, problem.Text))
 	}
-	if len(learnt.Methods) == 0 && problems == nil {
-		return "no method claims an intent: routes and bindings of the configuration have to", nil
+	if len(learnt.Methods) == 0 {
+		return "no method claims an intent: routes and bindings of the configuration have to", err
 	}
-	return all(fmt.Sprintf("%d methods that claim intents can be called", len(learnt.Methods)), problems...)
+	return fmt.Sprintf("%d methods that claim intents can be called", len(learnt.Methods)), err
 }
 
 // annotations compares the options of the probe's descriptors, which are known here, with what arrives of them.
-func annotations(ctx context.Context, b *bench) (string, error) {
+func annotations(ctx context.Context, b *bench) (_ string, err error) {
 	files, err := b.files(ctx)
 	if err != nil {
 		return "", undescribed
 	}
 	own := conformancev1.File_intentgate_conformance_v1_probe_service_proto
-	compared := 0
-	var problems []error
-	compare := func(want protoreflect.Descriptor) {
-		got, err := files.FindDescriptorByName(want.FullName())
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s is not among the descriptors: write them with --probe, too", want.FullName()))
-			return
+	for _, want := range []protoreflect.Descriptor{
+		own.Services().Get(0).Methods().ByName("Echo"), own.Messages().ByName("EchoRequest").Fields().ByName("order_id"),
+	} {
+		got, failed := files.FindDescriptorByName(want.FullName())
+		if failed != nil {
+			return "", fmt.Errorf("%s is not among the descriptors: write them with --probe, too", want.FullName())
 		}
-		if compared++; optionsOf(got) != optionsOf(want) {
-			problems = append(problems, fmt.Errorf("%s has the options %x instead of %x", want.FullName(), optionsOf(got), optionsOf(want)))
+		if saw, wanted := optionsOf(got), optionsOf(want); saw != wanted {
+			err = errors.Join(err, fmt.Errorf("%s has the options %q instead of %q", want.FullName(), saw, wanted))
 		}
 	}
-	methods := own.Services().Get(0).Methods()
-	for i := range methods.Len() {
-		compare(methods.Get(i))
-	}
-	fields := own.Messages().ByName("EchoRequest").Fields()
-	for i := range fields.Len() {
-		compare(fields.Get(i))
-	}
-	return all(fmt.Sprintf("the options of %d methods and fields", compared), problems...)
+	return "the options of a method and a field", err
 }
 
 // optionsOf returns options as bytes which are equal for equal options, however they have been read.

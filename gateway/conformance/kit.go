@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -18,10 +18,7 @@ import (
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
-// DefaultPatience is how long the kit waits where the configuration does not say.
-const DefaultPatience = 30 * time.Second
-
-// Config says which service is judged, and with what. Target, Gateway and Now are required.
+// Config says which service is judged, and with what. Target, Gateway, Patience and Now are required.
 type Config struct {
 	// Target is where the service is, a gRPC name such as orders.internal:8443.
 	Target string
@@ -30,11 +27,11 @@ type Config struct {
 	// Gateway is a certificate that the service takes for the gateway's, and the service's CA.
 	Gateway mtls.Files
 	// Caller is the certificate of a program that may call for itself, and Unlisted that of one which may not, by a CA that the
-	// service knows. What takes one of them is skipped where its Cert is empty. Both trust the CA of Gateway.
+	// service knows. What takes one of them is skipped where its Cert is empty. Their CA is that of Gateway.
 	Caller, Unlisted mtls.Files
 	// Keys made all of these, and the service's own; nil: somebody else did.
 	Keys *Keys
-	// Process is the service's; nil: nobody may stop it. What judges how it stops comes last.
+	// Process is the service's; nil: nobody may stop it.
 	Process Process
 	// Descriptors is a descriptor set of the service; nil: it is asked by reflection.
 	Descriptors []byte
@@ -42,7 +39,7 @@ type Config struct {
 	Run *regexp.Regexp
 	// RequireProbe fails what is skipped otherwise because the service does not serve the probe.
 	RequireProbe bool
-	// Patience is how long to wait for what has to come, such as an answer; 0 means DefaultPatience.
+	// Patience is how long to wait for what has to come, such as an answer.
 	Patience time.Duration
 	// Now is the clock that certificates are compared with.
 	Now func() time.Time
@@ -85,24 +82,22 @@ func (r Report) MarshalJSON() ([]byte, error) {
 
 // Judge makes the checks. The error is that there is nothing to judge, or the context's; what is wrong with the service is in
 // the report.
-func (c Config) Judge(ctx context.Context) (Report, error) {
-	if c.Target == "" || c.Gateway.Cert == "" || c.Now == nil {
-		return nil, errors.New("conformance: Target, Gateway and Now are needed")
+func (c Config) Judge(ctx context.Context) (report Report, err error) {
+	if c.Target == "" || c.Gateway.Cert == "" || c.Now == nil || c.Patience <= 0 {
+		return nil, errors.New("conformance: Target, Gateway, Patience and Now are needed")
 	}
 	if c.ServerName == "" {
-		host, err := backend.ServerName(c.Target)
-		if err != nil {
+		if c.ServerName, err = backend.ServerName(c.Target); err != nil {
 			return nil, err
 		}
-		c.ServerName = host
-	}
-	if c.Patience == 0 {
-		c.Patience = DefaultPatience
 	}
 	b := &bench{Config: c}
 	defer b.close()
+	if b.conn, err = b.dial(c.Gateway); err != nil {
+		return nil, err
+	}
+	b.probe = conformancev1.NewProbeServiceClient(b.conn)
 	b.hop = doctor.Hop{Target: c.Target, ServerName: c.ServerName, Files: c.Gateway, Now: c.Now}.Examine(ctx)
-	var report Report
 	for _, check := range checks {
 		if c.Run != nil && !c.Run.MatchString(check.ID) {
 			continue
@@ -142,56 +137,31 @@ func (b *bench) make(ctx context.Context, check Check) Result {
 		f = other.Finding
 		f.Check = check.ID
 	default:
-		f.Saw = err.Error()
+		f.Saw = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	f.About = check.Kind()
 	return Result{Finding: f, Relies: check.Relies, Seconds: time.Since(start).Seconds()}
 }
 
-// need returns why a check cannot be made: who does not let the gateway in cannot be judged any further.
+// need returns why a check cannot be made: a service that does not let the gateway in cannot be judged any further.
 func (b *bench) need(ctx context.Context, check Check) error {
-	if check.Remedy == "" { // one of the doctor's
+	if check.doctors() {
 		return nil
 	}
 	for _, first := range checks {
-		if first.Remedy != "" || first.ID == "refuses_strangers" {
+		if !first.doctors() || first.ID == "refuses_strangers" {
 			continue
 		}
 		if _, err := first.judge(ctx, b); err != nil {
 			return skip("not judged, since " + first.ID + " has failed")
 		}
 	}
-	if !check.Probe {
-		return nil
-	}
-	if b.probed == nil {
-		conn, err := b.gateway()
-		if err != nil {
-			return err
+	if check.Probe && !b.probed {
+		_, err := b.probe.Echo(ctx, &conformancev1.EchoRequest{})
+		if status.Code(err) == codes.Unimplemented {
+			return noProbe
 		}
-		_, err = echo(ctx, b, conn, &conformancev1.EchoRequest{})
-		there := status.Code(err) != codes.Unimplemented
-		b.probed = &there
-	}
-	if !*b.probed {
-		return noProbe
+		b.probed = true
 	}
 	return nil
-}
-
-// bench is a service under judgement.
-type bench struct {
-	Config
-
-	hop    doctor.Report
-	conns  []*grpc.ClientConn
-	main   *grpc.ClientConn // the gateway's
-	probed *bool            // whether there is a probe; nil: not known yet
-	set    []byte           // the descriptors; nil: not known yet
-}
-
-func (b *bench) close() {
-	for _, conn := range b.conns {
-		_ = conn.Close() // nobody calls any more
-	}
 }

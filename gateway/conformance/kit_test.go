@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -41,7 +42,7 @@ func start(t *testing.T, flags string) conformance.Config {
 	keys := newKeys(t)
 	service, err := conformance.Start{
 		Command: "env " + serviceVariable + "=yes '" + os.Args[0] + "' --listen {listen} --cert {cert} --key {key} --ca {ca} --assert {assert} --allow {allow} " + flags,
-		Keys:    keys, Patience: time.Minute,
+		Keys:    keys, Patience: time.Minute, Log: io.Discard,
 	}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func newKeys(t *testing.T) *conformance.Keys {
 func settings(keys *conformance.Keys, target string) conformance.Config {
 	return conformance.Config{
 		Target: target, ServerName: conformance.ServerName, Gateway: keys.Gateway, Caller: keys.Caller, Unlisted: keys.Unlisted,
-		Keys: keys, RequireProbe: true, Now: time.Now,
+		Keys: keys, RequireProbe: true, Patience: time.Minute, Now: time.Now,
 	}
 }
 
@@ -126,13 +127,13 @@ func TestStartFails(t *testing.T) {
 		"service {cert} {key} {ca} --as {name}":      "{name} is unknown",
 		"no-such-program-anywhere {cert} {key} {ca}": "not found",
 	} {
-		_, err := conformance.Start{Command: command, Keys: newKeys(t), Patience: time.Minute}.Run(t.Context())
+		_, err := conformance.Start{Command: command, Keys: newKeys(t), Patience: time.Minute, Log: io.Discard}.Run(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", command, err, want)
 		}
 	}
 	// One that does not listen is ended.
-	_, err := conformance.Start{Command: "sleep 600 {cert} {key} {ca}", Keys: newKeys(t), Patience: 200 * time.Millisecond}.Run(t.Context())
+	_, err := conformance.Start{Command: "sleep 600 {cert} {key} {ca}", Keys: newKeys(t), Patience: 200 * time.Millisecond, Log: io.Discard}.Run(t.Context())
 	if err == nil {
 		t.Error("it was waited for in vain")
 	}

@@ -13,16 +13,16 @@ import (
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
-// presented returns the serial number of the certificate that the service presents to a new connection.
-func (b *bench) presented(ctx context.Context, as mtls.Files) (string, error) {
-	conn, err := b.as(as)
+// presented returns the serial number of the certificate that the service presents to a new connection of somebody.
+func (b *bench) presented(ctx context.Context, to mtls.Files) (string, error) {
+	conn, err := b.as(to)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }() // nobody calls any more
 	var other peer.Peer
-	if err := b.health(ctx, conn, nil, grpc.Peer(&other)); err != nil {
-		return "", said(err)
+	if err := health(ctx, conn, nil, grpc.Peer(&other)); err != nil {
+		return "", err
 	}
 	info, ok := other.AuthInfo.(credentials.TLSInfo)
 	if !ok {
@@ -34,10 +34,6 @@ func (b *bench) presented(ctx context.Context, as mtls.Files) (string, error) {
 func certificateReload(ctx context.Context, b *bench) (string, error) {
 	if b.Keys == nil {
 		return "", notStarted
-	}
-	conn, err := b.gateway()
-	if err != nil {
-		return "", err
 	}
 	if err := b.Keys.spoil(); err != nil {
 		return "", err
@@ -58,16 +54,16 @@ func certificateReload(ctx context.Context, b *bench) (string, error) {
 	err = b.until(ctx, func() error {
 		got, err := b.presented(ctx, b.Gateway)
 		if err == nil && got != want {
-			err = fmt.Errorf("%s after the files had changed, the old certificate is presented", time.Since(start).Round(time.Second))
+			err = fmt.Errorf("after %s the old certificate is presented", time.Since(start).Round(time.Second))
 		}
 		return err
 	})
 	took := time.Since(start).Round(10 * time.Millisecond)
-	goesOn := b.health(ctx, conn, nil)
+	goesOn := health(ctx, b.conn, nil)
 	if goesOn != nil {
-		goesOn = fmt.Errorf("the connection from before: %w", said(goesOn))
+		goesOn = fmt.Errorf("a connection from before: %w", goesOn)
 	}
-	return all(fmt.Sprintf("presented after %s", took), spoilt, err, goesOn)
+	return fmt.Sprintf("presented after %s", took), errors.Join(spoilt, err, goesOn)
 }
 
 func authorityReload(ctx context.Context, b *bench) (string, error) {
@@ -78,30 +74,25 @@ func authorityReload(ctx context.Context, b *bench) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := b.health(ctx, live, nil); err != nil {
-		return "", fmt.Errorf("before it was withdrawn: %w", said(err))
+	if err := health(ctx, live, nil); err != nil {
+		return "", fmt.Errorf("before it was withdrawn: %w", err)
 	}
 	if err := b.Keys.withdraw(); err != nil {
 		return "", err
 	}
 	start := time.Now()
-	withdrawn := b.until(ctx, func() error {
+	err = b.until(ctx, func() error {
 		if _, err := b.presented(ctx, b.Keys.Withdrawn); err == nil {
-			return fmt.Errorf("%s after it was withdrawn, an authority's certificate is still let in", time.Since(start).Round(time.Second))
+			return fmt.Errorf("after %s a certificate of an authority that was withdrawn is still let in", time.Since(start).Round(time.Second))
 		}
-		return nil
-	})
-	added := b.until(ctx, func() error {
 		if _, err := b.presented(ctx, b.Keys.Added); err != nil {
-			return fmt.Errorf("a certificate of an authority that was added hears %w", err)
+			return fmt.Errorf("a certificate of an authority that was added: %w", err)
 		}
 		return nil
 	})
-	saw := fmt.Sprintf("in force after %s", time.Since(start).Round(10*time.Millisecond))
-	if b.health(ctx, live, nil) == nil {
-		saw += "; calls on a connection from before are still answered, until it is of age"
-	} else {
-		saw += "; calls on a connection from before are refused, too"
+	before := "are still answered, until it is of age"
+	if health(ctx, live, nil) != nil {
+		before = "are refused, too"
 	}
-	return all(saw, withdrawn, added)
+	return fmt.Sprintf("in force after %s; calls on a connection from before %s", time.Since(start).Round(10*time.Millisecond), before), err
 }

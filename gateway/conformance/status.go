@@ -2,47 +2,38 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	conformancev1 "github.com/intentgate/intentgate/gen/go/intentgate/conformance/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-func statusDetails(ctx context.Context, b *bench) (string, error) {
-	var problems []error
+func statusDetails(ctx context.Context, b *bench) (_ string, err error) {
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
-		if _, err := b.refusal(ctx, &conformancev1.RefuseRequest{Code: int32(code), Message: "as asked"}); err != nil {
-			problems = append(problems, err)
-		}
+		_, failed := b.refusal(ctx, &conformancev1.RefuseRequest{Code: int32(code), Message: "as asked"})
+		err = errors.Join(err, failed)
 	}
-	details, err := b.refusal(ctx, &conformancev1.RefuseRequest{
+	long := &intentgatev1.Reply_Text{Variants: []string{strings.Repeat("How about three? ", 500)}} // 8 KiB
+	details, failed := b.refusal(ctx, &conformancev1.RefuseRequest{
 		Code: int32(codes.FailedPrecondition), Message: "the slot is full", Localized: map[string]string{"en": "We are full at two.", "pt-BR": "Estamos lotados."},
 		Violations: []*conformancev1.RefuseRequest_Violation{{Field: "time", Description: "full"}, {Field: "items[0].quantity", Description: "too many"}},
-		Reply: &intentgatev1.Reply{Messages: []*intentgatev1.Reply_Message{{
-			Kind: &intentgatev1.Reply_Message_Text{Text: &intentgatev1.Reply_Text{Variants: []string{strings.Repeat("How about three? ", 500)}}}, // 8 KiB
-		}}},
+		Reply:      &intentgatev1.Reply{Messages: []*intentgatev1.Reply_Message{{Kind: &intentgatev1.Reply_Message_Text{Text: long}}}},
 	})
-	return all(fmt.Sprintf("16 codes, and %d details", details), append(problems, err)...)
+	return fmt.Sprintf("16 codes, and %d details", details), errors.Join(err, failed)
 }
 
 // refusal asks for a status and compares what comes of it. It returns the number of its details.
 func (b *bench) refusal(ctx context.Context, request *conformancev1.RefuseRequest) (int, error) {
-	heard, err := b.refuse(ctx, request)
-	if err != nil {
-		return 0, err
-	}
-	if want := codes.Code(request.GetCode()); heard.Code() != want || heard.Message() != request.GetMessage() { //nolint:gosec // a code
-		return 0, fmt.Errorf("%s %q instead of %s %q", heard.Code(), heard.Message(), want, request.GetMessage())
-	}
-	got := &conformancev1.RefuseRequest{Code: request.GetCode(), Message: request.GetMessage(), Localized: map[string]string{}}
+	_, err := b.probe.Refuse(ctx, request)
+	heard := status.Convert(err)
+	got := &conformancev1.RefuseRequest{Code: int32(heard.Code()), Message: heard.Message(), Localized: map[string]string{}} //nolint:gosec // a code is small
 	for _, detail := range heard.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.LocalizedMessage:
@@ -57,78 +48,52 @@ func (b *bench) refusal(ctx context.Context, request *conformancev1.RefuseReques
 			return 0, fmt.Errorf("%s has a detail that nobody asked for: %v", heard.Code(), detail)
 		}
 	}
-	return len(heard.Details()), same(fmt.Sprintf("the details of %s", heard.Code()), got, request)
+	return len(heard.Details()), same("the status is "+heard.Code().String(), got, request)
 }
 
 func deadline(ctx context.Context, b *bench) (string, error) {
-	conn, err := b.gateway()
-	if err != nil {
-		return "", err
-	}
 	const given = 20 * time.Second
 	short, cancel := context.WithTimeout(ctx, given)
 	defer cancel()
-	limited, err := conformancev1.NewProbeServiceClient(conn).Echo(short, &conformancev1.EchoRequest{})
+	limited, err := b.probe.Echo(short, &conformancev1.EchoRequest{})
 	if err != nil {
-		return "", said(err)
+		return "", err
 	}
-	var problems []error
+	unlimited, err := b.probe.Echo(context.WithoutCancel(ctx), &conformancev1.EchoRequest{})
+	if err != nil {
+		return "", err
+	}
 	if left := limited.GetTimeLeft(); left == nil || left.AsDuration() <= 0 || left.AsDuration() > given {
-		problems = append(problems, fmt.Errorf("with %s left, the method was told %s", given, duration(left)))
+		err = fmt.Errorf("the method was told that %v are left, of %s", left, given)
 	}
-	open, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer context.AfterFunc(ctx, stop)()
-	defer time.AfterFunc(b.Patience, stop).Stop()
-	defer stop()
-	unlimited, err := conformancev1.NewProbeServiceClient(conn).Echo(open, &conformancev1.EchoRequest{})
-	switch {
-	case err != nil:
-		problems = append(problems, said(err))
-	case unlimited.GetTimeLeft() != nil:
-		problems = append(problems, fmt.Errorf("without a deadline, the method was told %s", duration(unlimited.GetTimeLeft())))
+	if unlimited.GetTimeLeft() != nil {
+		err = errors.Join(err, fmt.Errorf("without a deadline the method was told that %v are left", unlimited.GetTimeLeft()))
 	}
-	return all("it is told, and work ends with it", append(problems, b.passes(ctx, conn, 200*time.Millisecond))...)
+	return "it is told, and work ends with it", errors.Join(err, b.passes(ctx, 200*time.Millisecond))
 }
 
 // passes has a deadline pass while a method works. A call that has not even reached the method is made again, with more time.
-func (b *bench) passes(ctx context.Context, conn *grpc.ClientConn, time time.Duration) error {
-	wait := b.wait(conn)
+func (b *bench) passes(ctx context.Context, time time.Duration) error {
+	wait := b.wait()
 	short, cancel := context.WithTimeout(ctx, time)
 	defer cancel()
-	if err := wait.call(short, 10*b.Patience); status.Code(err) != codes.DeadlineExceeded {
-		return fmt.Errorf("when it had passed: %s", status.Code(err))
+	if code := status.Code(wait.call(short, 10*b.Patience)); code != codes.DeadlineExceeded {
+		return fmt.Errorf("when it had passed: %s", code)
 	}
 	if wait.is(ctx, conformancev1.WaitedResponse_END_UNSPECIFIED) == nil && time < b.Patience {
-		return b.passes(ctx, conn, 2*time)
+		return b.passes(ctx, 2*time)
 	}
 	return wait.until(ctx, conformancev1.WaitedResponse_END_CANCELLED)
 }
 
-func duration(d *durationpb.Duration) string {
-	if d == nil {
-		return "nothing"
-	}
-	return d.AsDuration().String()
-}
-
 func cancellation(ctx context.Context, b *bench) (string, error) {
-	conn, err := b.gateway()
-	if err != nil {
-		return "", err
-	}
-	wait := b.wait(conn)
+	wait := b.wait()
 	given, giveUp := context.WithCancel(ctx)
 	defer giveUp()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = wait.call(given, 10*b.Patience) // cancelled
-	}()
-	err = wait.until(ctx, conformancev1.WaitedResponse_END_WAITING)
-	giveUp()
-	<-ended
-	if err == nil {
-		err = wait.until(ctx, conformancev1.WaitedResponse_END_CANCELLED)
+	go func() { _ = wait.call(given, 10*b.Patience) }() // ends with giveUp
+	if err := wait.until(ctx, conformancev1.WaitedResponse_END_WAITING); err != nil {
+		return "", err
 	}
-	return "work has ended", err
+	giveUp()
+	return "work has ended", wait.until(ctx, conformancev1.WaitedResponse_END_CANCELLED)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -90,7 +91,7 @@ The exit status is 0 if no check failed, 1 if one did, and 2 if nothing could be
 	flags.StringVar(&o.descriptors, "descriptors", "", "the service's descriptor set (default: it is asked by reflection)")
 	flags.StringVar(&o.run, "run", "", "make only checks whose ids this regular expression finds")
 	flags.BoolVar(&o.RequireProbe, "require-probe", false, "fail, instead of skip, what takes the probe where the service does not serve it")
-	flags.DurationVar(&o.Patience, "patience", conformance.DefaultPatience, "how long to wait for what has to come: the start, an answer, a reload, the end")
+	flags.DurationVar(&o.Patience, "patience", 30*time.Second, "how long to wait for what has to come: the start, an answer, a reload, the end")
 	flags.StringVar(&o.junit, "junit", "", "write a report as JUnit XML to this file, too")
 	flags.BoolVar(&o.asJSON, "json", false, "print the report as JSON")
 	flags.BoolVar(&o.list, "list", false, "list the checks, and judge nothing")
@@ -167,7 +168,7 @@ func (o *conformanceOptions) started(command *cobra.Command) (_ conformance.Repo
 	if o.Keys, err = conformance.NewKeys(dir); err != nil {
 		return nil, err
 	}
-	start := conformance.Start{Command: o.start, Listen: o.Target, Keys: o.Keys, Patience: o.Patience}
+	start := conformance.Start{Command: o.start, Listen: o.Target, Keys: o.Keys, Patience: o.Patience, Log: io.Discard}
 	if o.verbose {
 		start.Log = command.ErrOrStderr()
 	}

@@ -3,7 +3,6 @@ package conformance_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -42,7 +41,7 @@ func start(t *testing.T, flags string) conformance.Config {
 	keys := newKeys(t)
 	service, err := conformance.Start{
 		Command: "env " + serviceVariable + "=yes '" + os.Args[0] + "' --listen {listen} --cert {cert} --key {key} --ca {ca} --assert {assert} --allow {allow} " + flags,
-		Keys:    keys, Patience: time.Minute, Log: io.Discard,
+		Keys:    keys, Patience: time.Minute,
 	}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -127,13 +126,13 @@ func TestStartFails(t *testing.T) {
 		"service {cert} {key} {ca} --as {name}":      "{name} is unknown",
 		"no-such-program-anywhere {cert} {key} {ca}": "not found",
 	} {
-		_, err := conformance.Start{Command: command, Keys: newKeys(t), Patience: time.Minute, Log: io.Discard}.Run(t.Context())
+		_, err := conformance.Start{Command: command, Keys: newKeys(t), Patience: time.Minute}.Run(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", command, err, want)
 		}
 	}
 	// One that does not listen is ended.
-	_, err := conformance.Start{Command: "sleep 600 {cert} {key} {ca}", Keys: newKeys(t), Patience: 200 * time.Millisecond, Log: io.Discard}.Run(t.Context())
+	_, err := conformance.Start{Command: "sleep 600 {cert} {key} {ca}", Keys: newKeys(t), Patience: 200 * time.Millisecond}.Run(t.Context())
 	if err == nil {
 		t.Error("it was waited for in vain")
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -168,7 +167,7 @@ func (o *conformanceOptions) started(command *cobra.Command) (_ conformance.Repo
 	if o.Keys, err = conformance.NewKeys(dir); err != nil {
 		return nil, err
 	}
-	start := conformance.Start{Command: o.start, Listen: o.Target, Keys: o.Keys, Patience: o.Patience, Log: io.Discard}
+	start := conformance.Start{Command: o.start, Listen: o.Target, Keys: o.Keys, Patience: o.Patience}
 	if o.verbose {
 		start.Log = command.ErrOrStderr()
 	}

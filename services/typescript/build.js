@@ -1,4 +1,5 @@
-// Puts the contract into the package: its protos, so that those of a team can import them, and the code generated of them.
+// Puts the contract into the package: its protos, so that those of a team can import them, and the code generated of them. And the
+// license.
 // `make generate` and `make protos` write both.
 import { cpSync, rmSync } from "node:fs";
 
@@ -16,3 +17,4 @@ for (const [to, { from, folders }] of Object.entries(parts)) {
 for (const folder of ["google/type", "google/rpc", "buf"]) {
   cpSync(new URL(`.protos/${folder}`, root), new URL(`proto/${folder}`, import.meta.url), { recursive: true });
 }
+cpSync(new URL("LICENSE", root), new URL("LICENSE", import.meta.url));

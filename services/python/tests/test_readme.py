@@ -5,11 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from programs import running
 
 ROOT = Path(__file__).parents[3]
 WHEELS = ROOT / ".venv" / "wheels"
@@ -58,33 +58,6 @@ class Folder:
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         return done.stdout
 
-    @contextmanager
-    def running(self, command: str, *messages: str) -> Iterator[dict[str, str]]:
-        """Runs a server, and returns the fields of its log up to where all messages have come."""
-        with subprocess.Popen(  # noqa: S603
-            ["/bin/bash", "-euc", f"exec {command}"],
-            cwd=self.path,
-            env=self.environment,
-            text=True,
-            stderr=subprocess.PIPE,
-        ) as server:
-            assert server.stderr
-            told = []
-            fields: dict[str, str] = {}
-            awaited = set(messages)
-            try:
-                for line in server.stderr:
-                    told.append(line)
-                    fields |= re.findall(r'(\S+?)=("[^"]*"|\S+)', line)
-                    awaited -= {message for message in awaited if message in line}
-                    if not awaited:
-                        yield fields
-                        break
-            finally:
-                server.terminate()
-                told.append(server.communicate(timeout=60)[1])
-        assert server.returncode == 0, "".join(told)
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
@@ -114,13 +87,15 @@ def test_conformance(folder: Folder) -> None:
 def test_first_call(folder: Folder, way: str) -> None:
     folder.run(block("sh", "--descriptors greeter.binpb"))
     start = block("sh", "python greeter.py --listen 127.0.0.1").replace("127.0.0.1:8444", "127.0.0.1:0")
-    with folder.running(start, "msg=Listening") as service:
+    with running(start, folder.path, folder.environment, "msg=Listening") as service:
         folder.write(
             "yaml",
             "name: greeter",
             **{"reflection: {}": way, '":8443"': '"127.0.0.1:0"', "127.0.0.1:8444": service["address"]},
         )
-        with folder.running(block("sh", "intentgate serve"), "msg=Serving", "Intents learnt") as gateway:
+        with running(
+            block("sh", "intentgate serve"), folder.path, folder.environment, "msg=Serving", "Intents learnt"
+        ) as gateway:
             edge = f" {gateway['edge']}/dialogflow/es"
             told = folder.run(block("sh", "intentgate simulate").rstrip() + edge)
     assert "Hallo, Ada!" in told

@@ -23,10 +23,9 @@ def authority() -> Authority:
 def orders(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Returns the address of the running service."""
     folder = tmp_path_factory.mktemp("orders")
-    build = ["go", "build", "-o", str(folder / "orders"), "./services/orders/cmd/orders"]
-    subprocess.run(build, cwd=ROOT, check=True)  # noqa: S603
+    subprocess.run(["go", "build", "-o", "bin/", "./services/orders/cmd/orders"], cwd=ROOT, check=True)
     files = authority.files(folder, "dns:orders.internal")
-    command = [str(folder / "orders"), "--listen", "127.0.0.1:0", "--allow", "dns:pickup.internal", *paths(files)]
+    command = [str(ROOT / "bin/orders"), "--listen", "127.0.0.1:0", "--allow", "dns:pickup.internal", *paths(files)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stderr
         try:

@@ -36,7 +36,7 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),
 )
 
-_REST = 0.05  # seconds, some round trips to a caller
+_REST = 0.1  # seconds, many round trips to a caller
 
 
 @dataclass(kw_only=True)
@@ -143,7 +143,8 @@ class Server:
         self._log.info("Draining", limit=f"{drain:g}s")
         self._health.stopped.set()
         # Once gRPC is told to stop it drops, as CANCELLED, whatever comes in before callers have read that they are to go away.
-        # So no answer goes out around that moment: those who wait for one send nothing, and read that first.
+        # So they get notice: the gateway, like all who watch health, sends nothing on this connection any more. And no answer
+        # goes out around that moment: those who wait for one send nothing, and read first that they are to go away.
         self._chain.answering.clear()
         await asyncio.sleep(_REST)
         start = time.monotonic()

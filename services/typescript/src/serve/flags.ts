@@ -33,7 +33,7 @@ Flags:
   --log-format FORMAT   text or json (default text)
   --descriptors FILE    write the descriptors of the service's methods there, and exit: with them the gateway knows the
                         service's intents (intents.descriptor_set in intentgate.yaml)
-  --probe               serve what the conformance kit asks for, too: for tests only
+  --probe               serve what \`intentgate conformance\` asks for, too; not in production
 ${own}
 A NAME is dns:<name> or uri:<id>, exactly as it stands among the subject alternative names of the caller's certificate.
 Files are PEM, and are read again when they change.

@@ -8,7 +8,7 @@ TOOL := $(GO) tool -modfile=tools.mod
 # golangci-lint's findings carry the paths of the checkout that they were found in: no other may meet them.
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.lint-cache
 # A number of executions: Go's fuzzer now and then reports the end of a time as a failure.
-FUZZTIME ?= 10000x
+FUZZTIME ?= 3000x
 
 include services/python/python.mk
 include services/java/java.mk
@@ -83,7 +83,7 @@ go-test: need ## Run the Go tests with the race detector.
 	$(GO) test -run TestSieges ./gateway/cmd/intentgate # at full strength, which the race detector does not leave room for
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target FUZZTIME (10000x, or 60s).
+fuzz: ## Run every fuzz target FUZZTIME (3000x, or 60s).
 	@for file in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz'); do \
 	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
 	    echo "fuzz $$(dirname $$file) $$target"; \

@@ -109,15 +109,3 @@ test("users and programs", async (t) => {
   assert.throws(() => credit("L-2077", "Z-9999"), /\[not_found\]/);
   assert.throws(() => credit("L-2077"), /want --cert, --key, --ca, a card and an order/);
 });
-
-test("the conformance kit finds nothing wrong", (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "loyalty-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const main = new URL("../dist/main.js", import.meta.url).pathname;
-  const flags = "--listen {listen} --cert {cert} --key {key} --ca {ca} --assert {assert} --allow {allow} --probe";
-  const start = `${process.execPath} ${main} ${flags}`;
-  execFileSync(intentgate, ["conformance", "--require-probe", "--start", start], {
-    cwd: folder,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-});

@@ -4,5 +4,6 @@ MVN ?= mvn
 MAVEN := $(MVN) -B -ntp -q -Dstyle.color=never -Dorg.slf4j.simpleLogger.log.org.apache.maven.plugin.surefire.SurefirePlugin=info
 
 .PHONY: test-java
-test-java: ## Build and test the Java library and its example.
+test-java: build ## Build and test the Java library and its example.
 	@$(MAVEN) verify
+	$(call conform,java -jar services/payments/target/payments.jar)

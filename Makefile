@@ -39,6 +39,7 @@ test-languages: # Those whose toolchain is there.
 languages: ## Prepare the example services in other languages, of each whose toolchain is there.
 	$(call with,npm,TypeScript,typescript)
 	$(call with,$(PYTHON),Python,python)
+	$(call with,$(MVN),Java,java)
 
 .PHONY: typescript
 typescript: node_modules/.package-lock.json protos

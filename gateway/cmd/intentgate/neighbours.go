@@ -22,6 +22,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/pki"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	loyaltyv1 "github.com/intentgate/intentgate/gen/go/shop/loyalty/v1"
+	paymentsv1 "github.com/intentgate/intentgate/gen/go/shop/payments/v1"
 	storesv1 "github.com/intentgate/intentgate/gen/go/shop/stores/v1"
 )
 
@@ -49,6 +50,11 @@ func findNeighbours(ctx context.Context) []*neighbour {
 		{
 			name: "loyalty", language: "TypeScript", contract: loyaltyv1.File_shop_loyalty_v1_loyalty_service_proto,
 			by: []string{"node"}, file: "services/loyalty/dist/main.js", needs: "Node.js 20 and a build: make typescript",
+		},
+		{
+			name: "payments", language: "Java", contract: paymentsv1.File_shop_payments_v1_payment_service_proto,
+			by:   []string{"java", "-XX:TieredStopAtLevel=1", "-jar"}, // which starts in half the time
+			file: "services/payments/target/payments.jar", needs: "Java 17, Maven and a build: make java",
 		},
 	}
 	root := checkout()

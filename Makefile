@@ -26,7 +26,7 @@ with = @if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(3); \
 test: test-go generated test-languages ## Pass all tests, of each language whose toolchain is there.
 
 .PHONY: test-go
-test-go: need protos lint generated-go go-test bench-once fuzz mutate ## Pass the tests of the Go code: lint, generated code, go test -race, fuzzing, mutations.
+test-go: need protos lint generated-go go-test test-consumer bench-once fuzz mutate ## Pass the tests of the Go code: lint, generated code, go test -race, fuzzing, mutations.
 
 .PHONY: test-languages
 test-languages: # Those whose toolchain is there.
@@ -82,6 +82,10 @@ test-demo: languages ## Play the conversations of the demo and of the examples, 
 go-test: need ## Run the Go tests with the race detector.
 	$(GO) test -race ./...
 	$(GO) test -run TestSieges ./gateway/cmd/intentgate # at full strength, which the race detector does not leave room for
+
+.PHONY: test-consumer
+test-consumer: need ## Follow the guide of docs/typed.md in an empty folder, as a team outside of the tree would.
+	CONSUMER=1 $(GO) test -count=1 -run TestConsumer ./gateway/cmd/intentgate
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target FUZZTIME (3000x, or 60s).

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
 
 	"github.com/intentgate/intentgate/services/caller"
 	"github.com/intentgate/intentgate/services/mtls"
@@ -41,6 +42,8 @@ type Config struct {
 	// Open, where it is not nil, is called by Main and Run once they have read the command line, and before anybody is
 	// answered: open what the handlers need. What it returns is closed when all calls have ended.
 	Open func() (io.Closer, error)
+	// StatsHandler sees every connection and call, such as OpenTelemetry's otelgrpc.NewServerHandler(); nil: nobody does.
+	StatsHandler stats.Handler
 	// Logger takes one line a call, and what else there is to tell.
 	Logger *slog.Logger
 	// Drain is how long calls in flight may take to end once the server is told to stop; 0 means DefaultDrain.

@@ -52,7 +52,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	s := &Server{config: config, identity: identity, health: health.NewServer()}
 
 	unary, stream := split(s.chain(policy)) //nolint:contextcheck // interceptors have the context of each call
-	s.grpc = grpc.NewServer(
+	options := []grpc.ServerOption{
 		grpc.Creds(identity.ServerCredentials()),
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
@@ -66,7 +66,11 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		// ends; what neither sees, such as a name that moved to another machine, the age bounds.
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: config.MaxConnectionAge, MaxConnectionAgeGrace: config.Drain}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsApart}),
-	)
+	}
+	if config.StatsHandler != nil {
+		options = append(options, grpc.StatsHandler(config.StatsHandler))
+	}
+	s.grpc = grpc.NewServer(options...)
 	if err := s.register(); err != nil {
 		return nil, err
 	}

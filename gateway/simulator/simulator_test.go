@@ -123,7 +123,7 @@ func TestRetry(t *testing.T) {
 				}
 				_, _ = w.Write([]byte(`{}`))
 			}, func(c *simulator.Config, _ *tls.Config) {
-				c.NoRetry, c.RetryNewID, c.Timeout = test.config.NoRetry, test.config.RetryNewID, 300*time.Millisecond
+				c.NoRetry, c.RetryNewID, c.Timeout = test.config.NoRetry, test.config.RetryNewID, time.Second
 			})
 			answer, err := client.Call(t.Context(), []byte(body))
 			outcome := simulator.Judge(dialogflow.V3, []byte(body), answer, err)

@@ -144,7 +144,9 @@ func (o *conformanceOptions) report(command *cobra.Command) (_ conformance.Repor
 		}
 	}
 	o.Now = time.Now
-	o.Progress = func(r conformance.Result) { command.PrintErrf("%s: %s\n", r.Check, r.Verdict) }
+	if !o.verbose { // the service's own log takes the place
+		o.Progress = func(r conformance.Result) { command.PrintErrf("%s: %s\n", r.Check, r.Verdict) }
+	}
 	if o.start != "" {
 		return o.started(command)
 	}

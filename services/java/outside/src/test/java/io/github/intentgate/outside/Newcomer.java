@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -113,7 +114,13 @@ final class Newcomer {
         }
         awaited.removeIf(line::contains);
       }
-      reading = new Thread(() -> log.lines().forEach(line -> told.append(line).append('\n')));
+      reading = new Thread(() -> {
+        try {
+          log.lines().forEach(line -> told.append(line).append('\n'));
+        } catch (UncheckedIOException e) {
+          told.append("(it ended)\n"); // and with it its log
+        }
+      });
       reading.start();
     }
 

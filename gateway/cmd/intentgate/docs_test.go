@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -148,6 +149,38 @@ func TestDocumentedFallbacks(t *testing.T) {
 		row := regexp.MustCompile("(?m)^\\| `" + fallback.CauseOf(code).String() + "` \\|.*$").FindString(page)
 		if status := strconv.Itoa(binding.HTTPStatus(code)); !strings.Contains(row, name) || !strings.Contains(row, status) || !strings.Contains(row, binding.CXEvent(binding.HTTPStatus(code))+"`") {
 			t.Errorf("the row %q does not have %s, %s", row, name, status)
+		}
+	}
+}
+
+// TestDocumentedFirstService has the page for all languages show what the guides of the libraries show, which their tests follow; the
+// service in Go is built.
+func TestDocumentedFirstService(t *testing.T) {
+	t.Parallel()
+	texts := documents(t)
+	seen := map[string]int{}
+	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(texts["docs/first-service.md"], -1) {
+		seen[block[1]]++
+		guide := texts["services/"+map[string]string{"python": "python", "ts": "typescript", "java": "java", "yaml": "python"}[block[1]]+"/README.md"]
+		switch {
+		case block[1] == "go":
+			source := strings.Replace(block[2], "acme.example/greeter/gen/acme/", "github.com/intentgate/intentgate/gen/go/shop/", 1)
+			file := filepath.Join(t.TempDir(), "main.go")
+			if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			build := exec.CommandContext(t.Context(), "go", "build", "-o", os.DevNull, file) //nolint:gosec // of this test
+			build.Dir = filepath.Join("..", "..", "..")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Errorf("the service in Go does not build: %v\n%s", err, out)
+			}
+		case guide != "" && !strings.Contains(guide, "\n"+block[2]):
+			t.Errorf("the guide does not show this:\n%s", block[2])
+		}
+	}
+	for _, language := range []string{"go", "python", "ts", "java", "yaml"} {
+		if seen[language] != 1 {
+			t.Errorf("%d blocks of %s", seen[language], language)
 		}
 	}
 }

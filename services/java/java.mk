@@ -5,10 +5,16 @@ MAVEN := MAVEN_OPTS="-XX:TieredStopAtLevel=1 $${MAVEN_OPTS-}" $(MVN) -B -ntp -Ds
 # Of what Maven tells, how many tests there were and what went wrong.
 MAVEN_TOLD := sed -n '/^\[INFO\] Tests run:/p; /^\[INFO\]/!{/^$$/!p}'
 
+# What Maven downloads has the hashes that were noted, as far as it is there: elsewhere the compilers are other files.
+CHECKSUMS := services/java/checksums.txt
+MAVEN_REPOSITORY ?= $(HOME)/.m2/repository
+MAVEN_CHECKED := cd $(MAVEN_REPOSITORY) && sha256sum --check --quiet --ignore-missing $(CURDIR)/$(CHECKSUMS)
+
 .PHONY: test-java
 test-java: build ## Build and test the Java library and its example, the latter behind a gateway.
 	@$(GO) build -o bin/ ./services/orders/cmd/orders
 	@$(MAVEN) verify | $(MAVEN_TOLD)
+	@$(MAVEN_CHECKED)
 	$(call conform,java -jar services/payments/target/payments.jar)
 
 # The example, without tests.
@@ -20,3 +26,10 @@ $(PAYMENTS): pom.xml services/java/pom.xml services/payments/pom.xml \
 
 .PHONY: java
 java: $(PAYMENTS)
+
+.PHONY: lock-java
+lock-java: build ## Write services/java/checksums.txt anew: download all that Maven needs.
+	@rm -rf .m2 && $(GO) build -o bin/ ./services/orders/cmd/orders
+	@$(MAVEN) -Dmaven.repo.local=$(CURDIR)/.m2 verify | $(MAVEN_TOLD)
+	@cd .m2 && find . -name '*.jar' -o -name '*.exe' -o -name '*.pom' | sort | xargs sha256sum >../$(CHECKSUMS)
+	@rm -rf .m2

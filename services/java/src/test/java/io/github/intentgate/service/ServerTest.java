@@ -32,9 +32,13 @@ import io.grpc.Status;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse;
 import io.grpc.health.v1.HealthGrpc;
+import io.grpc.opentelemetry.GrpcOpenTelemetry;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import io.opentelemetry.sdk.OpenTelemetrySdk;
+import io.opentelemetry.sdk.metrics.SdkMeterProvider;
+import io.opentelemetry.sdk.testing.exporter.InMemoryMetricReader;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -180,17 +184,6 @@ class ServerTest {
         .setResponseMarshaller(bytes).build();
     CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(10, TimeUnit.SECONDS);
     return World.status(() -> ClientCalls.blockingUnaryCall(channel, descriptor, options, request));
-  }
-
-  @Test
-  void metadataThatIsNoBase64() throws Exception {
-    IntentServer server = world.start(world.server(ANSWER));
-    Metadata metadata = new Metadata();
-    // gRPC for Java sends these bytes as they are: its own transports agree on that, the key does not end with -bin.
-    metadata.put(Metadata.Key.of("intentgate-caller", Metadata.ASCII_STRING_MARSHALLER), "~");
-    Status status = World.status(() -> World.stub(world.channel(server, REPORTS))
-        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata)).fulfill(FulfillRequest.getDefaultInstance()));
-    assertEquals(Status.Code.PERMISSION_DENIED, status.getCode());
   }
 
   @Test
@@ -358,6 +351,18 @@ class ServerTest {
     assertEquals(Status.Code.PERMISSION_DENIED, World.code(world.channel(server, STRANGER)));
     assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));
     assertEquals(List.of(REPORTS), seen);
+  }
+
+  @Test
+  void openTelemetry() throws Exception {
+    InMemoryMetricReader reader = InMemoryMetricReader.create();
+    OpenTelemetrySdk sdk = OpenTelemetrySdk.builder()
+        .setMeterProvider(SdkMeterProvider.builder().registerMetricReader(reader).build()).build();
+    IntentServer server =
+        world.start(world.server(ANSWER).configure(GrpcOpenTelemetry.newBuilder().sdk(sdk).build()::configureServerBuilder));
+    assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));
+    world.calls(1);
+    assertTrue(reader.collectAllMetrics().stream().anyMatch(metric -> metric.getName().equals("grpc.server.call.started")));
   }
 
   @Test

@@ -110,7 +110,8 @@ class UnitsTest {
     record.setInstant(Instant.EPOCH);
     record.setLoggerName("io.grpc");
     record.setParameters(new Object[] {"x"});
-    assertEquals("time=1970-01-01T00:00:00.000Z level=ERROR msg=\"broken: x\" logger=io.grpc\n", new LineFormatter(false).format(record));
+    assertEquals("time=1970-01-01T00:00:00.000Z level=ERROR msg=\"broken: x\" logger=io.grpc\n",
+        new LineFormatter(false).format(record));
     assertTrue(new SimpleFormatter().format(record(Map.of("a", "b"), null)).contains("Call a=b"));
   }
 
@@ -262,7 +263,8 @@ class UnitsTest {
     String modern = "-----BEGIN PRIVATE KEY-----\n" + java.util.Base64.getMimeEncoder().encodeToString(pkcs8)
         + "\n-----END PRIVATE KEY-----\n";
     for (String text : List.of(issued.keyPem(), modern)) {
-      PrivateKey key = Pem.key(Path.of("x"), text.getBytes(java.nio.charset.StandardCharsets.UTF_8), Path.of("y"), issued.keys().getPublic());
+      byte[] pem = text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+      PrivateKey key = Pem.key(Path.of("x"), pem, Path.of("y"), issued.keys().getPublic());
       assertArrayEquals(pkcs8, key.getEncoded());
     }
   }

@@ -72,8 +72,9 @@ class ReloadTest {
   void certificateWithoutItsKeyIsNotTaken() throws Exception {
     IntentServer server = world.start(server());
     Authority.Issued next = Authority.create("other").issue("dns:" + World.SERVICE);
-    Path cert = folder.resolve("server/tls.pem");
-    java.nio.file.Files.writeString(cert, next.certPem());
+    Path fresh = folder.resolve("fresh.pem"); // renamed into place, so that nobody reads half of it
+    java.nio.file.Files.writeString(fresh, next.certPem());
+    java.nio.file.Files.move(fresh, folder.resolve("server/tls.pem"), StandardCopyOption.ATOMIC_MOVE);
     assertTrue(world.lines("Kept what is in force because the new files are no good", 1).get(0).get("error").toString()
         .contains("tls.key: is not the key of the first certificate in"));
     assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));

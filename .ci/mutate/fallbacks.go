@@ -19,7 +19,7 @@ var fallbacks = []mutation{
 		red:   []check{{gatewayRoom, `TestFallbackPrecedence/a_page_that_cannot_be_found`}},
 	},
 	{
-		name:  "fallback: the log keeps the failure",
+		name: "fallback: the log keeps the failure",
 		edits: []edit{{wordsFile, `telemetry.ByFallback
 		return body, failure`, `telemetry.ByFallback
 		return body, nil`}},

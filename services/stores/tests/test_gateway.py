@@ -58,7 +58,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]
 @pytest.mark.parametrize(
     ("path", "arguments", "words"),
     [
-        ("es", "--intent store.find --param geo-city=Munich", "The nearest branch is München Glockenbach"),
+        ("es", "--intent store.find --param city=Munich", "The nearest branch is München Glockenbach"),
         ("es", "--intent store.hours --param city=Köln --param weekday=samstags", "on Saturdays from 10:00 to 16:00"),
         ("cx", "--tag store-hours --param city=Köln --param date=2026-12-25 --language de", "Es ist 1. Weihnachtstag"),
         ("es", "--intent store.holidays --param date-period=2026-12-25/2026-12-26", "Boxing Day, Saturday, 26 December"),

@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	descriptorpb "google.golang.org/protobuf/types/descriptorpb"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -160,7 +161,11 @@ type IntentOptions struct {
 	Tag []string `protobuf:"bytes,3,rep,name=tag,proto3" json:"tag,omitempty"`
 	// ES: call the method while the agent is still collecting required parameters, too. By default it is not called then, and
 	// the agent asks for the next one in its own words.
-	SlotFilling   bool `protobuf:"varint,4,opt,name=slot_filling,json=slotFilling,proto3" json:"slot_filling,omitempty"`
+	SlotFilling bool `protobuf:"varint,4,opt,name=slot_filling,json=slotFilling,proto3" json:"slot_filling,omitempty"`
+	// ES: how long the method may take in all, 1 s to 120 s, when that is longer than Dialogflow waits. The gateway then answers with the
+	// follow-up event `intentgate-continue`, and fetches the answer when the agent calls the webhook with it: an intent of the
+	// agent must listen to that event and have its fulfilment switched on. CX has longer timeouts instead.
+	ContinueFor   *durationpb.Duration `protobuf:"bytes,5,opt,name=continue_for,json=continueFor,proto3" json:"continue_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,6 +226,13 @@ func (x *IntentOptions) GetSlotFilling() bool {
 		return x.SlotFilling
 	}
 	return false
+}
+
+func (x *IntentOptions) GetContinueFor() *durationpb.Duration {
+	if x != nil {
+		return x.ContinueFor
+	}
+	return nil
 }
 
 // ParameterOptions says where a field of a request comes from and what becomes of a field of a response.
@@ -542,12 +554,13 @@ var File_intentgate_v1_annotations_proto protoreflect.FileDescriptor
 
 const file_intentgate_v1_annotations_proto_rawDesc = "" +
 	"\n" +
-	"\x1fintentgate/v1/annotations.proto\x12\rintentgate.v1\x1a google/protobuf/descriptor.proto\"\x7f\n" +
+	"\x1fintentgate/v1/annotations.proto\x12\rintentgate.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xbd\x01\n" +
 	"\rIntentOptions\x12!\n" +
 	"\fdisplay_name\x18\x01 \x03(\tR\vdisplayName\x12\x16\n" +
 	"\x06action\x18\x02 \x03(\tR\x06action\x12\x10\n" +
 	"\x03tag\x18\x03 \x03(\tR\x03tag\x12!\n" +
-	"\fslot_filling\x18\x04 \x01(\bR\vslotFilling\"\xe1\x05\n" +
+	"\fslot_filling\x18\x04 \x01(\bR\vslotFilling\x12<\n" +
+	"\fcontinue_for\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vcontinueFor\"\xe1\x05\n" +
 	"\x10ParameterOptions\x12\x1c\n" +
 	"\tparameter\x18\x01 \x03(\tR\tparameter\x12\x12\n" +
 	"\x04join\x18\x02 \x03(\tR\x04join\x12>\n" +
@@ -610,28 +623,30 @@ var file_intentgate_v1_annotations_proto_goTypes = []any{
 	(*ContextOptions)(nil),                // 4: intentgate.v1.ContextOptions
 	(*ValueOptions)(nil),                  // 5: intentgate.v1.ValueOptions
 	nil,                                   // 6: intentgate.v1.ParameterOptions.RepromptEntry
-	(*descriptorpb.MethodOptions)(nil),    // 7: google.protobuf.MethodOptions
-	(*descriptorpb.FieldOptions)(nil),     // 8: google.protobuf.FieldOptions
-	(*descriptorpb.ServiceOptions)(nil),   // 9: google.protobuf.ServiceOptions
-	(*descriptorpb.EnumValueOptions)(nil), // 10: google.protobuf.EnumValueOptions
+	(*durationpb.Duration)(nil),           // 7: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil),    // 8: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),     // 9: google.protobuf.FieldOptions
+	(*descriptorpb.ServiceOptions)(nil),   // 10: google.protobuf.ServiceOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 11: google.protobuf.EnumValueOptions
 }
 var file_intentgate_v1_annotations_proto_depIdxs = []int32{
-	0,  // 0: intentgate.v1.ParameterOptions.source:type_name -> intentgate.v1.ParameterOptions.Source
-	1,  // 1: intentgate.v1.ParameterOptions.from:type_name -> intentgate.v1.ParameterOptions.From
-	6,  // 2: intentgate.v1.ParameterOptions.reprompt:type_name -> intentgate.v1.ParameterOptions.RepromptEntry
-	7,  // 3: intentgate.v1.intent:extendee -> google.protobuf.MethodOptions
-	8,  // 4: intentgate.v1.field:extendee -> google.protobuf.FieldOptions
-	9,  // 5: intentgate.v1.context:extendee -> google.protobuf.ServiceOptions
-	10, // 6: intentgate.v1.value:extendee -> google.protobuf.EnumValueOptions
-	2,  // 7: intentgate.v1.intent:type_name -> intentgate.v1.IntentOptions
-	3,  // 8: intentgate.v1.field:type_name -> intentgate.v1.ParameterOptions
-	4,  // 9: intentgate.v1.context:type_name -> intentgate.v1.ContextOptions
-	5,  // 10: intentgate.v1.value:type_name -> intentgate.v1.ValueOptions
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	7,  // [7:11] is the sub-list for extension type_name
-	3,  // [3:7] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	7,  // 0: intentgate.v1.IntentOptions.continue_for:type_name -> google.protobuf.Duration
+	0,  // 1: intentgate.v1.ParameterOptions.source:type_name -> intentgate.v1.ParameterOptions.Source
+	1,  // 2: intentgate.v1.ParameterOptions.from:type_name -> intentgate.v1.ParameterOptions.From
+	6,  // 3: intentgate.v1.ParameterOptions.reprompt:type_name -> intentgate.v1.ParameterOptions.RepromptEntry
+	8,  // 4: intentgate.v1.intent:extendee -> google.protobuf.MethodOptions
+	9,  // 5: intentgate.v1.field:extendee -> google.protobuf.FieldOptions
+	10, // 6: intentgate.v1.context:extendee -> google.protobuf.ServiceOptions
+	11, // 7: intentgate.v1.value:extendee -> google.protobuf.EnumValueOptions
+	2,  // 8: intentgate.v1.intent:type_name -> intentgate.v1.IntentOptions
+	3,  // 9: intentgate.v1.field:type_name -> intentgate.v1.ParameterOptions
+	4,  // 10: intentgate.v1.context:type_name -> intentgate.v1.ContextOptions
+	5,  // 11: intentgate.v1.value:type_name -> intentgate.v1.ValueOptions
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	8,  // [8:12] is the sub-list for extension type_name
+	4,  // [4:8] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_v1_annotations_proto_init() }

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fintentgate/v1/annotations.proto\x12\rintentgate.v1\x1a google/protobuf/descriptor.proto\"\x7f\n\rIntentOptions\x12!\n\x0c\x64isplay_name\x18\x01 \x03(\tR\x0b\x64isplayName\x12\x16\n\x06\x61\x63tion\x18\x02 \x03(\tR\x06\x61\x63tion\x12\x10\n\x03tag\x18\x03 \x03(\tR\x03tag\x12!\n\x0cslot_filling\x18\x04 \x01(\x08R\x0bslotFilling\"\xe1\x05\n\x10ParameterOptions\x12\x1c\n\tparameter\x18\x01 \x03(\tR\tparameter\x12\x12\n\x04join\x18\x02 \x03(\tR\x04join\x12>\n\x06source\x18\x03 \x01(\x0e\x32&.intentgate.v1.ParameterOptions.SourceR\x06source\x12\x38\n\x04\x66rom\x18\x04 \x03(\x0e\x32$.intentgate.v1.ParameterOptions.FromR\x04\x66rom\x12!\n\x0c\x66rom_context\x18\x05 \x03(\tR\x0b\x66romContext\x12\x18\n\x07payload\x18\x06 \x01(\tR\x07payload\x12\x12\n\x04text\x18\x07 \x01(\x08R\x04text\x12\x10\n\x03set\x18\x08 \x01(\tR\x03set\x12(\n\x10\x63lear_when_unset\x18\t \x01(\x08R\x0e\x63learWhenUnset\x12\x1c\n\tsensitive\x18\n \x01(\x08R\tsensitive\x12I\n\x08reprompt\x18\x0b \x03(\x0b\x32-.intentgate.v1.ParameterOptions.RepromptEntryR\x08reprompt\x1a;\n\rRepromptEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x9d\x01\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_LANGUAGE\x10\x01\x12\x15\n\x11SOURCE_QUERY_TEXT\x10\x02\x12\x12\n\x0eSOURCE_SESSION\x10\x03\x12\x10\n\x0cSOURCE_EVENT\x10\x04\x12\x12\n\x0eSOURCE_CHANNEL\x10\x05\x12\x15\n\x11SOURCE_CONFIDENCE\x10\x06\"N\n\x04\x46rom\x12\x14\n\x10\x46ROM_UNSPECIFIED\x10\x00\x12\r\n\tFROM_FORM\x10\x01\x12\x0f\n\x0b\x46ROM_INTENT\x10\x02\x12\x10\n\x0c\x46ROM_SESSION\x10\x03\"@\n\x0e\x43ontextOptions\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08lifespan\x18\x02 \x01(\x05R\x08lifespan\"(\n\x0cValueOptions\x12\x18\n\x07synonym\x18\x01 \x03(\tR\x07synonym:V\n\x06intent\x12\x1e.google.protobuf.MethodOptions\x18\xac\xaa\x05 \x01(\x0b\x32\x1c.intentgate.v1.IntentOptionsR\x06intent:V\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xad\xaa\x05 \x01(\x0b\x32\x1f.intentgate.v1.ParameterOptionsR\x05\x66ield:Z\n\x07\x63ontext\x12\x1f.google.protobuf.ServiceOptions\x18\xae\xaa\x05 \x01(\x0b\x32\x1d.intentgate.v1.ContextOptionsR\x07\x63ontext:V\n\x05value\x12!.google.protobuf.EnumValueOptions\x18\xaf\xaa\x05 \x01(\x0b\x32\x1b.intentgate.v1.ValueOptionsR\x05valueB_\n\x17io.github.intentgate.v1P\x01ZBgithub.com/intentgate/intentgate/gen/go/intentgate/v1;intentgatev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fintentgate/v1/annotations.proto\x12\rintentgate.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xbd\x01\n\rIntentOptions\x12!\n\x0c\x64isplay_name\x18\x01 \x03(\tR\x0b\x64isplayName\x12\x16\n\x06\x61\x63tion\x18\x02 \x03(\tR\x06\x61\x63tion\x12\x10\n\x03tag\x18\x03 \x03(\tR\x03tag\x12!\n\x0cslot_filling\x18\x04 \x01(\x08R\x0bslotFilling\x12<\n\x0c\x63ontinue_for\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0b\x63ontinueFor\"\xe1\x05\n\x10ParameterOptions\x12\x1c\n\tparameter\x18\x01 \x03(\tR\tparameter\x12\x12\n\x04join\x18\x02 \x03(\tR\x04join\x12>\n\x06source\x18\x03 \x01(\x0e\x32&.intentgate.v1.ParameterOptions.SourceR\x06source\x12\x38\n\x04\x66rom\x18\x04 \x03(\x0e\x32$.intentgate.v1.ParameterOptions.FromR\x04\x66rom\x12!\n\x0c\x66rom_context\x18\x05 \x03(\tR\x0b\x66romContext\x12\x18\n\x07payload\x18\x06 \x01(\tR\x07payload\x12\x12\n\x04text\x18\x07 \x01(\x08R\x04text\x12\x10\n\x03set\x18\x08 \x01(\tR\x03set\x12(\n\x10\x63lear_when_unset\x18\t \x01(\x08R\x0e\x63learWhenUnset\x12\x1c\n\tsensitive\x18\n \x01(\x08R\tsensitive\x12I\n\x08reprompt\x18\x0b \x03(\x0b\x32-.intentgate.v1.ParameterOptions.RepromptEntryR\x08reprompt\x1a;\n\rRepromptEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x9d\x01\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_LANGUAGE\x10\x01\x12\x15\n\x11SOURCE_QUERY_TEXT\x10\x02\x12\x12\n\x0eSOURCE_SESSION\x10\x03\x12\x10\n\x0cSOURCE_EVENT\x10\x04\x12\x12\n\x0eSOURCE_CHANNEL\x10\x05\x12\x15\n\x11SOURCE_CONFIDENCE\x10\x06\"N\n\x04\x46rom\x12\x14\n\x10\x46ROM_UNSPECIFIED\x10\x00\x12\r\n\tFROM_FORM\x10\x01\x12\x0f\n\x0b\x46ROM_INTENT\x10\x02\x12\x10\n\x0c\x46ROM_SESSION\x10\x03\"@\n\x0e\x43ontextOptions\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08lifespan\x18\x02 \x01(\x05R\x08lifespan\"(\n\x0cValueOptions\x12\x18\n\x07synonym\x18\x01 \x03(\tR\x07synonym:V\n\x06intent\x12\x1e.google.protobuf.MethodOptions\x18\xac\xaa\x05 \x01(\x0b\x32\x1c.intentgate.v1.IntentOptionsR\x06intent:V\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xad\xaa\x05 \x01(\x0b\x32\x1f.intentgate.v1.ParameterOptionsR\x05\x66ield:Z\n\x07\x63ontext\x12\x1f.google.protobuf.ServiceOptions\x18\xae\xaa\x05 \x01(\x0b\x32\x1d.intentgate.v1.ContextOptionsR\x07\x63ontext:V\n\x05value\x12!.google.protobuf.EnumValueOptions\x18\xaf\xaa\x05 \x01(\x0b\x32\x1b.intentgate.v1.ValueOptionsR\x05valueB_\n\x17io.github.intentgate.v1P\x01ZBgithub.com/intentgate/intentgate/gen/go/intentgate/v1;intentgatev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,18 +36,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\027io.github.intentgate.v1P\001ZBgithub.com/intentgate/intentgate/gen/go/intentgate/v1;intentgatev1'
   _globals['_PARAMETEROPTIONS_REPROMPTENTRY']._loaded_options = None
   _globals['_PARAMETEROPTIONS_REPROMPTENTRY']._serialized_options = b'8\001'
-  _globals['_INTENTOPTIONS']._serialized_start=84
-  _globals['_INTENTOPTIONS']._serialized_end=211
-  _globals['_PARAMETEROPTIONS']._serialized_start=214
-  _globals['_PARAMETEROPTIONS']._serialized_end=951
-  _globals['_PARAMETEROPTIONS_REPROMPTENTRY']._serialized_start=652
-  _globals['_PARAMETEROPTIONS_REPROMPTENTRY']._serialized_end=711
-  _globals['_PARAMETEROPTIONS_SOURCE']._serialized_start=714
-  _globals['_PARAMETEROPTIONS_SOURCE']._serialized_end=871
-  _globals['_PARAMETEROPTIONS_FROM']._serialized_start=873
-  _globals['_PARAMETEROPTIONS_FROM']._serialized_end=951
-  _globals['_CONTEXTOPTIONS']._serialized_start=953
-  _globals['_CONTEXTOPTIONS']._serialized_end=1017
-  _globals['_VALUEOPTIONS']._serialized_start=1019
-  _globals['_VALUEOPTIONS']._serialized_end=1059
+  _globals['_INTENTOPTIONS']._serialized_start=117
+  _globals['_INTENTOPTIONS']._serialized_end=306
+  _globals['_PARAMETEROPTIONS']._serialized_start=309
+  _globals['_PARAMETEROPTIONS']._serialized_end=1046
+  _globals['_PARAMETEROPTIONS_REPROMPTENTRY']._serialized_start=747
+  _globals['_PARAMETEROPTIONS_REPROMPTENTRY']._serialized_end=806
+  _globals['_PARAMETEROPTIONS_SOURCE']._serialized_start=809
+  _globals['_PARAMETEROPTIONS_SOURCE']._serialized_end=966
+  _globals['_PARAMETEROPTIONS_FROM']._serialized_start=968
+  _globals['_PARAMETEROPTIONS_FROM']._serialized_end=1046
+  _globals['_CONTEXTOPTIONS']._serialized_start=1048
+  _globals['_CONTEXTOPTIONS']._serialized_end=1112
+  _globals['_VALUEOPTIONS']._serialized_start=1114
+  _globals['_VALUEOPTIONS']._serialized_end=1154
 # @@protoc_insertion_point(module_scope)

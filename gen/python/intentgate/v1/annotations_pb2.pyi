@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -33,6 +34,7 @@ class IntentOptions(_message.Message):
     ACTION_FIELD_NUMBER: _builtins.int
     TAG_FIELD_NUMBER: _builtins.int
     SLOT_FILLING_FIELD_NUMBER: _builtins.int
+    CONTINUE_FOR_FIELD_NUMBER: _builtins.int
     slot_filling: _builtins.bool
     """ES: call the method while the agent is still collecting required parameters, too. By default it is not called then, and
     the agent asks for the next one in its own words.
@@ -49,6 +51,13 @@ class IntentOptions(_message.Message):
     def tag(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags of CX fulfilments."""
 
+    @_builtins.property
+    def continue_for(self) -> _duration_pb2.Duration:
+        """ES: how long the method may take in all, 1 s to 120 s, when that is longer than Dialogflow waits. The gateway then answers with the
+        follow-up event `intentgate-continue`, and fetches the answer when the agent calls the webhook with it: an intent of the
+        agent must listen to that event and have its fulfilment switched on. CX has longer timeouts instead.
+        """
+
     def __init__(
         self,
         *,
@@ -56,10 +65,11 @@ class IntentOptions(_message.Message):
         action: _abc.Iterable[_builtins.str] | None = ...,
         tag: _abc.Iterable[_builtins.str] | None = ...,
         slot_filling: _builtins.bool = ...,
+        continue_for: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["continue_for", b"continue_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "display_name", b"display_name", "slot_filling", b"slot_filling", "tag", b"tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "continue_for", b"continue_for", "display_name", b"display_name", "slot_filling", b"slot_filling", "tag", b"tag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { EnumValueOptions, FieldOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
+import type { Duration, EnumValueOptions, FieldOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file intentgate/v1/annotations.proto.
@@ -46,6 +46,15 @@ export declare type IntentOptions = Message<"intentgate.v1.IntentOptions"> & {
    * @generated from field: bool slot_filling = 4;
    */
   slotFilling: boolean;
+
+  /**
+   * ES: how long the method may take in all, 1 s to 120 s, when that is longer than Dialogflow waits. The gateway then answers with the
+   * follow-up event `intentgate-continue`, and fetches the answer when the agent calls the webhook with it: an intent of the
+   * agent must listen to that event and have its fulfilment switched on. CX has longer timeouts instead.
+   *
+   * @generated from field: google.protobuf.Duration continue_for = 5;
+   */
+  continueFor?: Duration | undefined;
 };
 
 /**

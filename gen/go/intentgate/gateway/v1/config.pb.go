@@ -326,7 +326,10 @@ type Edge struct {
 	// certificate at all, so this is off by default.
 	SendCaNames bool `protobuf:"varint,5,opt,name=send_ca_names,json=sendCaNames,proto3" json:"send_ca_names,omitempty"`
 	// The time that turns in flight get to finish at a stop; default 35s, more than Dialogflow's longest timeout.
-	Drain         *durationpb.Duration `protobuf:"bytes,6,opt,name=drain,proto3" json:"drain,omitempty"`
+	Drain *durationpb.Duration `protobuf:"bytes,6,opt,name=drain,proto3" json:"drain,omitempty"`
+	// The time from SIGTERM, when readiness ends, until no connection is accepted any more: whoever sends connections here has to
+	// notice first. Default 5s.
+	DrainDelay    *durationpb.Duration `protobuf:"bytes,7,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -399,6 +402,13 @@ func (x *Edge) GetSendCaNames() bool {
 func (x *Edge) GetDrain() *durationpb.Duration {
 	if x != nil {
 		return x.Drain
+	}
+	return nil
+}
+
+func (x *Edge) GetDrainDelay() *durationpb.Duration {
+	if x != nil {
+		return x.DrainDelay
 	}
 	return nil
 }
@@ -856,9 +866,17 @@ type Limits struct {
 	// Handshakes in flight; a further one waits for its turn. Default 256.
 	Handshakes uint32 `protobuf:"varint,7,opt,name=handshakes,proto3" json:"handshakes,omitempty"`
 	// Open connections; a further one waits to be accepted. Default 10000.
-	Connections   uint32 `protobuf:"varint,8,opt,name=connections,proto3" json:"connections,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Connections uint32 `protobuf:"varint,8,opt,name=connections,proto3" json:"connections,omitempty"`
+	// Turns in work at a time; a further one is answered with the fallback for `overloaded` before its body is read. Default 1000.
+	// Where several projects are configured, none of them has more than three quarters of it.
+	Turns uint32 `protobuf:"varint,9,opt,name=turns,proto3" json:"turns,omitempty"`
+	// The bytes of bodies that are held at a time, whatever the number of turns. Default 256 MiB.
+	HeldBytes uint64 `protobuf:"varint,10,opt,name=held_bytes,json=heldBytes,proto3" json:"held_bytes,omitempty"`
+	// Turns a second of one project, with room for those of one second at once; further ones are answered with the fallback for
+	// `overloaded`. Default: no such limit.
+	ProjectTurnsPerSecond uint32 `protobuf:"varint,11,opt,name=project_turns_per_second,json=projectTurnsPerSecond,proto3" json:"project_turns_per_second,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
@@ -943,6 +961,27 @@ func (x *Limits) GetHandshakes() uint32 {
 func (x *Limits) GetConnections() uint32 {
 	if x != nil {
 		return x.Connections
+	}
+	return 0
+}
+
+func (x *Limits) GetTurns() uint32 {
+	if x != nil {
+		return x.Turns
+	}
+	return 0
+}
+
+func (x *Limits) GetHeldBytes() uint64 {
+	if x != nil {
+		return x.HeldBytes
+	}
+	return 0
+}
+
+func (x *Limits) GetProjectTurnsPerSecond() uint32 {
+	if x != nil {
+		return x.ProjectTurnsPerSecond
 	}
 	return 0
 }
@@ -1517,7 +1556,11 @@ type Service struct {
 	// The intents that the service's own RPCs answer. Absent: it answers through intentgate.v1.IntentService only, by routes.
 	Intents *Intents `protobuf:"bytes,5,opt,name=intents,proto3" json:"intents,omitempty"`
 	// What is answered where it has no answer.
-	Fallback      *Fallback `protobuf:"bytes,6,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	Fallback *Fallback `protobuf:"bytes,6,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	// How often a call is tried. Only methods of idempotency_level NO_SIDE_EFFECTS or IDEMPOTENT are tried more than once.
+	Retries *Retries `protobuf:"bytes,7,opt,name=retries,proto3" json:"retries,omitempty"`
+	// How many calls the service gets at a time.
+	Concurrency   *Concurrency `protobuf:"bytes,8,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1594,6 +1637,143 @@ func (x *Service) GetFallback() *Fallback {
 	return nil
 }
 
+func (x *Service) GetRetries() *Retries {
+	if x != nil {
+		return x.Retries
+	}
+	return nil
+}
+
+func (x *Service) GetConcurrency() *Concurrency {
+	if x != nil {
+		return x.Concurrency
+	}
+	return nil
+}
+
+// Retries says how often a call is tried, within the time of the turn. It is tried again when the service is UNAVAILABLE, when a
+// try takes too long, and when the service says when to come back (google.rpc.RetryInfo); tries beyond the first are at most a
+// fifth of all calls to the service, beside the first few.
+type Retries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tries at most, the first included; default 3.
+	Tries uint32 `protobuf:"varint,1,opt,name=tries,proto3" json:"tries,omitempty"`
+	// The time for a try but the last; default: half of what is left.
+	TryTimeout    *durationpb.Duration `protobuf:"bytes,2,opt,name=try_timeout,json=tryTimeout,proto3" json:"try_timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retries) Reset() {
+	*x = Retries{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retries) ProtoMessage() {}
+
+func (x *Retries) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retries.ProtoReflect.Descriptor instead.
+func (*Retries) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Retries) GetTries() uint32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *Retries) GetTryTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.TryTimeout
+	}
+	return nil
+}
+
+// Concurrency bounds the calls that a service has in work. Within the bounds the limit follows the service: it grows while answers
+// come as quickly as ever, and shrinks when they take longer.
+type Concurrency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lowest limit; default 10.
+	Min uint32 `protobuf:"varint,1,opt,name=min,proto3" json:"min,omitempty"`
+	// The highest limit; default 1000.
+	Max uint32 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
+	// Calls that may wait for their turn, each for half of the time that it has left at most; default 100. A further one is answered
+	// with the fallback for `overloaded`.
+	Queue         *uint32 `protobuf:"varint,3,opt,name=queue,proto3,oneof" json:"queue,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Concurrency) Reset() {
+	*x = Concurrency{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Concurrency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Concurrency) ProtoMessage() {}
+
+func (x *Concurrency) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Concurrency.ProtoReflect.Descriptor instead.
+func (*Concurrency) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Concurrency) GetMin() uint32 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *Concurrency) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *Concurrency) GetQueue() uint32 {
+	if x != nil && x.Queue != nil {
+		return *x.Queue
+	}
+	return 0
+}
+
 // Intents says where a service's typed intents are learnt, and which of them it may claim.
 type Intents struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1614,7 +1794,7 @@ type Intents struct {
 
 func (x *Intents) Reset() {
 	*x = Intents{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1806,7 @@ func (x *Intents) String() string {
 func (*Intents) ProtoMessage() {}
 
 func (x *Intents) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +1819,7 @@ func (x *Intents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intents.ProtoReflect.Descriptor instead.
 func (*Intents) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Intents) GetDescriptorSet() string {
@@ -1691,7 +1871,7 @@ type Reprompt struct {
 
 func (x *Reprompt) Reset() {
 	*x = Reprompt{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +1883,7 @@ func (x *Reprompt) String() string {
 func (*Reprompt) ProtoMessage() {}
 
 func (x *Reprompt) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1896,7 @@ func (x *Reprompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reprompt.ProtoReflect.Descriptor instead.
 func (*Reprompt) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Reprompt) GetField() string {
@@ -1745,7 +1925,7 @@ type Reflection struct {
 
 func (x *Reflection) Reset() {
 	*x = Reflection{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1757,7 +1937,7 @@ func (x *Reflection) String() string {
 func (*Reflection) ProtoMessage() {}
 
 func (x *Reflection) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1770,7 +1950,7 @@ func (x *Reflection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reflection.ProtoReflect.Descriptor instead.
 func (*Reflection) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Reflection) GetRefresh() *durationpb.Duration {
@@ -1802,7 +1982,7 @@ type Allow struct {
 
 func (x *Allow) Reset() {
 	*x = Allow{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1814,7 +1994,7 @@ func (x *Allow) String() string {
 func (*Allow) ProtoMessage() {}
 
 func (x *Allow) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1827,7 +2007,7 @@ func (x *Allow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Allow.ProtoReflect.Descriptor instead.
 func (*Allow) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Allow) GetIntents() []string {
@@ -1886,14 +2066,16 @@ type MethodBinding struct {
 	// What annotations on fields would say.
 	Fields []*FieldBinding `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
 	// ES: call it while the agent is still collecting required parameters, too.
-	SlotFilling   bool `protobuf:"varint,6,opt,name=slot_filling,json=slotFilling,proto3" json:"slot_filling,omitempty"`
+	SlotFilling bool `protobuf:"varint,6,opt,name=slot_filling,json=slotFilling,proto3" json:"slot_filling,omitempty"`
+	// As intentgate.v1.IntentOptions.continue_for.
+	ContinueFor   *durationpb.Duration `protobuf:"bytes,7,opt,name=continue_for,json=continueFor,proto3" json:"continue_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MethodBinding) Reset() {
 	*x = MethodBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +2087,7 @@ func (x *MethodBinding) String() string {
 func (*MethodBinding) ProtoMessage() {}
 
 func (x *MethodBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +2100,7 @@ func (x *MethodBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodBinding.ProtoReflect.Descriptor instead.
 func (*MethodBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MethodBinding) GetMethod() string {
@@ -1963,6 +2145,13 @@ func (x *MethodBinding) GetSlotFilling() bool {
 	return false
 }
 
+func (x *MethodBinding) GetContinueFor() *durationpb.Duration {
+	if x != nil {
+		return x.ContinueFor
+	}
+	return nil
+}
+
 // FieldBinding says of a field what intentgate.v1.ParameterOptions would.
 type FieldBinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1976,7 +2165,7 @@ type FieldBinding struct {
 
 func (x *FieldBinding) Reset() {
 	*x = FieldBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2177,7 @@ func (x *FieldBinding) String() string {
 func (*FieldBinding) ProtoMessage() {}
 
 func (x *FieldBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2190,7 @@ func (x *FieldBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldBinding.ProtoReflect.Descriptor instead.
 func (*FieldBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FieldBinding) GetField() string {
@@ -2035,7 +2224,7 @@ type ServiceTLS struct {
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2236,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2249,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -2103,14 +2292,16 @@ type Route struct {
 	// ES: do not call the service while the agent is still collecting required parameters: the agent asks for the next one.
 	AfterSlotFilling bool `protobuf:"varint,4,opt,name=after_slot_filling,json=afterSlotFilling,proto3" json:"after_slot_filling,omitempty"`
 	// What is answered where the service has no answer.
-	Fallback      *Fallback `protobuf:"bytes,5,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	Fallback *Fallback `protobuf:"bytes,5,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	// As intentgate.v1.IntentOptions.continue_for, for the service's IntentService.
+	ContinueFor   *durationpb.Duration `protobuf:"bytes,6,opt,name=continue_for,json=continueFor,proto3" json:"continue_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2313,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2326,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -2173,6 +2364,13 @@ func (x *Route) GetFallback() *Fallback {
 	return nil
 }
 
+func (x *Route) GetContinueFor() *durationpb.Duration {
+	if x != nil {
+		return x.ContinueFor
+	}
+	return nil
+}
+
 // Match says which turns a route takes: all that is given must hold. In intent, action and tag `*` stands for any run
 // of characters; case matters.
 type Match struct {
@@ -2199,7 +2397,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2211,7 +2409,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2224,7 +2422,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Match) GetPlatform() string {
@@ -2294,7 +2492,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2504,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2517,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Status) GetListen() string {
@@ -2340,7 +2538,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2550,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2563,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Admin) GetListen() string {
@@ -2409,7 +2607,7 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\x05value:\x028\x01\"\x8f\x01\n" +
 	"\fTurnFallback\x12:\n" +
 	"\x05match\x18\x01 \x01(\v2\x1c.intentgate.gateway.v1.MatchB\x06\xbaH\x03\xc8\x01\x01R\x05match\x12C\n" +
-	"\bfallback\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackB\x06\xbaH\x03\xc8\x01\x01R\bfallback\"\xd0\x02\n" +
+	"\bfallback\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackB\x06\xbaH\x03\xc8\x01\x01R\bfallback\"\x9b\x03\n" +
 	"\x04Edge\x12\x1f\n" +
 	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listen\x12H\n" +
 	"\vcertificate\x18\x02 \x01(\v2\x1e.intentgate.gateway.v1.KeyPairB\x06\xbaH\x03\xc8\x01\x01R\vcertificate\x12B\n" +
@@ -2417,7 +2615,10 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x06limits\x18\x04 \x01(\v2\x1d.intentgate.gateway.v1.LimitsR\x06limits\x12\"\n" +
 	"\rsend_ca_names\x18\x05 \x01(\bR\vsendCaNames\x12>\n" +
 	"\x05drain\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
-	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\x05drain\"A\n" +
+	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\x05drain\x12I\n" +
+	"\vdrain_delay\x18\a \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\n" +
+	"drainDelay\"A\n" +
 	"\aKeyPair\x12\x1b\n" +
 	"\x04cert\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04cert\x12\x19\n" +
 	"\x03key\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03key\"\xd6\x03\n" +
@@ -2452,7 +2653,7 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"commonName\x12\"\n" +
 	"\forganization\x18\x02 \x01(\tR\forganization\x12\x10\n" +
 	"\x03dns\x18\x03 \x03(\tR\x03dns\x12\x10\n" +
-	"\x03uri\x18\x04 \x03(\tR\x03uri\"\xe7\x03\n" +
+	"\x03uri\x18\x04 \x03(\tR\x03uri\"\xf9\x04\n" +
 	"\x06Limits\x12,\n" +
 	"\fheader_bytes\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80@R\vheaderBytes\x12)\n" +
 	"\n" +
@@ -2465,7 +2666,12 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"handshakes\x18\a \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80\x04R\n" +
 	"handshakes\x12+\n" +
-	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\"\xce\x05\n" +
+	"\vconnections\x18\b \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\vconnections\x12\x1f\n" +
+	"\x05turns\x18\t \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x05turns\x12+\n" +
+	"\n" +
+	"held_bytes\x18\n" +
+	" \x01(\x04B\f\xbaH\t2\a\x18\x80\x80\x80\x80\x80 R\theldBytes\x12B\n" +
+	"\x18project_turns_per_second\x18\v \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x15projectTurnsPerSecond\"\xce\x05\n" +
 	"\aWebhook\x123\n" +
 	"\x04path\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^(/[A-Za-z0-9._~-]+)+/?$R\x04path\x12)\n" +
 	"\bplatform\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -2513,14 +2719,25 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x04file\x18\x03 \x01(\tR\x04file\"b\n" +
 	"\aProject\x126\n" +
 	"\x02id\x18\x01 \x01(\tB&\xbaH#r!2\x1f^[a-z0-9.:-]*[a-z][a-z0-9.:-]*$R\x02id\x12\x1f\n" +
-	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xad\x02\n" +
+	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xad\x03\n" +
 	"\aService\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1f\n" +
 	"\x06target\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06target\x12;\n" +
 	"\x03tls\x18\x03 \x01(\v2!.intentgate.gateway.v1.ServiceTLSB\x06\xbaH\x03\xc8\x01\x01R\x03tls\x12\x1a\n" +
 	"\brequired\x18\x04 \x01(\bR\brequired\x128\n" +
 	"\aintents\x18\x05 \x01(\v2\x1e.intentgate.gateway.v1.IntentsR\aintents\x12;\n" +
-	"\bfallback\x18\x06 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\"\xa6\x02\n" +
+	"\bfallback\x18\x06 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\x128\n" +
+	"\aretries\x18\a \x01(\v2\x1e.intentgate.gateway.v1.RetriesR\aretries\x12D\n" +
+	"\vconcurrency\x18\b \x01(\v2\".intentgate.gateway.v1.ConcurrencyR\vconcurrency\"n\n" +
+	"\aRetries\x12\x1d\n" +
+	"\x05tries\x18\x01 \x01(\rB\a\xbaH\x04*\x02\x18\x05R\x05tries\x12D\n" +
+	"\vtry_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\n" +
+	"tryTimeout\"w\n" +
+	"\vConcurrency\x12\x1b\n" +
+	"\x03min\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x03min\x12\x1b\n" +
+	"\x03max\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\x03max\x12$\n" +
+	"\x05queue\x18\x03 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=H\x00R\x05queue\x88\x01\x01B\b\n" +
+	"\x06_queue\"\xa6\x02\n" +
 	"\aIntents\x12%\n" +
 	"\x0edescriptor_set\x18\x01 \x01(\tR\rdescriptorSet\x12A\n" +
 	"\n" +
@@ -2545,14 +2762,15 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\aactions\x18\x03 \x03(\tR\aactions\x12\x1a\n" +
 	"\bservices\x18\x04 \x03(\tR\bservices\x12\x16\n" +
 	"\x06agents\x18\x05 \x03(\tR\x06agents\x12\"\n" +
-	"\fenvironments\x18\x06 \x03(\tR\fenvironments\"\x88\x02\n" +
+	"\fenvironments\x18\x06 \x03(\tR\fenvironments\"\xd6\x02\n" +
 	"\rMethodBinding\x12O\n" +
 	"\x06method\x18\x01 \x01(\tB7\xbaH4r220^[A-Za-z_][A-Za-z0-9_.]*/[A-Za-z_][A-Za-z0-9_]*$R\x06method\x12\x18\n" +
 	"\aintents\x18\x02 \x03(\tR\aintents\x12\x12\n" +
 	"\x04tags\x18\x03 \x03(\tR\x04tags\x12\x18\n" +
 	"\aactions\x18\x04 \x03(\tR\aactions\x12;\n" +
 	"\x06fields\x18\x05 \x03(\v2#.intentgate.gateway.v1.FieldBindingR\x06fields\x12!\n" +
-	"\fslot_filling\x18\x06 \x01(\bR\vslotFilling\"\x9f\x01\n" +
+	"\fslot_filling\x18\x06 \x01(\bR\vslotFilling\x12L\n" +
+	"\fcontinue_for\x18\a \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x02\bx2\x02\b\x01R\vcontinueFor\"\x9f\x01\n" +
 	"\fFieldBinding\x12L\n" +
 	"\x05field\x18\x01 \x01(\tB6\xbaH3r12/^(request|response)(\\.[A-Za-z_][A-Za-z0-9_]*)+$R\x05field\x12A\n" +
 	"\aoptions\x18\x02 \x01(\v2\x1f.intentgate.v1.ParameterOptionsB\x06\xbaH\x03\xc8\x01\x01R\aoptions\"~\n" +
@@ -2562,13 +2780,14 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x04cert\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04cert\x12\x19\n" +
 	"\x03key\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03key\x12\x1f\n" +
 	"\vserver_name\x18\x04 \x01(\tR\n" +
-	"serverName\"\xec\x01\n" +
+	"serverName\"\xba\x02\n" +
 	"\x05Route\x122\n" +
 	"\x05match\x18\x01 \x01(\v2\x1c.intentgate.gateway.v1.MatchR\x05match\x12!\n" +
 	"\aservice\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aservice\x12!\n" +
 	"\fwebhook_json\x18\x03 \x01(\bR\vwebhookJson\x12,\n" +
 	"\x12after_slot_filling\x18\x04 \x01(\bR\x10afterSlotFilling\x12;\n" +
-	"\bfallback\x18\x05 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\"\xe4\x01\n" +
+	"\bfallback\x18\x05 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\x12L\n" +
+	"\fcontinue_for\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x02\bx2\x02\b\x01R\vcontinueFor\"\xe4\x01\n" +
 	"\x05Match\x12+\n" +
 	"\bplatform\x18\x01 \x01(\tB\x0f\xbaH\fr\n" +
 	"R\x00R\x02ESR\x02CXR\bplatform\x12\x18\n" +
@@ -2597,7 +2816,7 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: intentgate.gateway.v1.Config
 	(*Fallback)(nil),              // 1: intentgate.gateway.v1.Fallback
@@ -2618,83 +2837,91 @@ var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*IdTokenKeys)(nil),           // 16: intentgate.gateway.v1.IdTokenKeys
 	(*Project)(nil),               // 17: intentgate.gateway.v1.Project
 	(*Service)(nil),               // 18: intentgate.gateway.v1.Service
-	(*Intents)(nil),               // 19: intentgate.gateway.v1.Intents
-	(*Reprompt)(nil),              // 20: intentgate.gateway.v1.Reprompt
-	(*Reflection)(nil),            // 21: intentgate.gateway.v1.Reflection
-	(*Allow)(nil),                 // 22: intentgate.gateway.v1.Allow
-	(*MethodBinding)(nil),         // 23: intentgate.gateway.v1.MethodBinding
-	(*FieldBinding)(nil),          // 24: intentgate.gateway.v1.FieldBinding
-	(*ServiceTLS)(nil),            // 25: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),                 // 26: intentgate.gateway.v1.Route
-	(*Match)(nil),                 // 27: intentgate.gateway.v1.Match
-	(*Status)(nil),                // 28: intentgate.gateway.v1.Status
-	(*Admin)(nil),                 // 29: intentgate.gateway.v1.Admin
-	nil,                           // 30: intentgate.gateway.v1.Fallback.TextEntry
-	nil,                           // 31: intentgate.gateway.v1.Fallback.CausesEntry
-	nil,                           // 32: intentgate.gateway.v1.Reprompt.TextEntry
-	(*structpb.Struct)(nil),       // 33: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
-	(*v1.ParameterOptions)(nil),   // 36: intentgate.v1.ParameterOptions
+	(*Retries)(nil),               // 19: intentgate.gateway.v1.Retries
+	(*Concurrency)(nil),           // 20: intentgate.gateway.v1.Concurrency
+	(*Intents)(nil),               // 21: intentgate.gateway.v1.Intents
+	(*Reprompt)(nil),              // 22: intentgate.gateway.v1.Reprompt
+	(*Reflection)(nil),            // 23: intentgate.gateway.v1.Reflection
+	(*Allow)(nil),                 // 24: intentgate.gateway.v1.Allow
+	(*MethodBinding)(nil),         // 25: intentgate.gateway.v1.MethodBinding
+	(*FieldBinding)(nil),          // 26: intentgate.gateway.v1.FieldBinding
+	(*ServiceTLS)(nil),            // 27: intentgate.gateway.v1.ServiceTLS
+	(*Route)(nil),                 // 28: intentgate.gateway.v1.Route
+	(*Match)(nil),                 // 29: intentgate.gateway.v1.Match
+	(*Status)(nil),                // 30: intentgate.gateway.v1.Status
+	(*Admin)(nil),                 // 31: intentgate.gateway.v1.Admin
+	nil,                           // 32: intentgate.gateway.v1.Fallback.TextEntry
+	nil,                           // 33: intentgate.gateway.v1.Fallback.CausesEntry
+	nil,                           // 34: intentgate.gateway.v1.Reprompt.TextEntry
+	(*structpb.Struct)(nil),       // 35: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 36: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(*v1.ParameterOptions)(nil),   // 38: intentgate.v1.ParameterOptions
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
 	3,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
 	11, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
 	18, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	26, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	28, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	29, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	28, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	30, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	31, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
 	16, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
 	1,  // 7: intentgate.gateway.v1.Config.fallback:type_name -> intentgate.gateway.v1.Fallback
 	2,  // 8: intentgate.gateway.v1.Config.fallbacks:type_name -> intentgate.gateway.v1.TurnFallback
-	30, // 9: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
-	33, // 10: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
-	31, // 11: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
-	27, // 12: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
+	32, // 9: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
+	35, // 10: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
+	33, // 11: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
+	29, // 12: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
 	1,  // 13: intentgate.gateway.v1.TurnFallback.fallback:type_name -> intentgate.gateway.v1.Fallback
 	4,  // 14: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
 	5,  // 15: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
 	10, // 16: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	34, // 17: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
-	8,  // 18: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
-	9,  // 19: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
-	6,  // 20: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
-	7,  // 21: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
-	35, // 22: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
-	35, // 23: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
-	34, // 24: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	34, // 25: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	34, // 26: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	34, // 27: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	34, // 28: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	34, // 29: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
-	17, // 30: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
-	15, // 31: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
-	12, // 32: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
-	1,  // 33: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
-	13, // 34: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
-	14, // 35: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
-	34, // 36: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	34, // 37: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	25, // 38: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	19, // 39: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
-	1,  // 40: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
-	21, // 41: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
-	22, // 42: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
-	23, // 43: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
-	20, // 44: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
-	32, // 45: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
-	34, // 46: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
-	24, // 47: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
-	36, // 48: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
-	27, // 49: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	1,  // 50: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
-	1,  // 51: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
-	52, // [52:52] is the sub-list for method output_type
-	52, // [52:52] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	36, // 17: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	36, // 18: intentgate.gateway.v1.Edge.drain_delay:type_name -> google.protobuf.Duration
+	8,  // 19: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
+	9,  // 20: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
+	6,  // 21: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
+	7,  // 22: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
+	37, // 23: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
+	37, // 24: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
+	36, // 25: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	36, // 26: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	36, // 27: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	36, // 28: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	36, // 29: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	36, // 30: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	17, // 31: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
+	15, // 32: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
+	12, // 33: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
+	1,  // 34: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
+	13, // 35: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
+	14, // 36: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
+	36, // 37: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	36, // 38: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	27, // 39: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	21, // 40: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
+	1,  // 41: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
+	19, // 42: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
+	20, // 43: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
+	36, // 44: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
+	23, // 45: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
+	24, // 46: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
+	25, // 47: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
+	22, // 48: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
+	34, // 49: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
+	36, // 50: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
+	26, // 51: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
+	36, // 52: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
+	38, // 53: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
+	29, // 54: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	1,  // 55: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
+	36, // 56: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
+	1,  // 57: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -2703,13 +2930,14 @@ func file_intentgate_gateway_v1_config_proto_init() {
 		return
 	}
 	file_intentgate_gateway_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -40,11 +40,24 @@ func (r *report) checks(config *gatewayv1.Config) {
 	unique(r, config.GetWebhooks(), "webhooks[%d].path", (*gatewayv1.Webhook).GetPath)
 	for i, service := range config.GetServices() {
 		r.target(fmt.Sprintf("services[%d]", i), service)
+		r.bounds(fmt.Sprintf("services[%d]", i), service)
 		r.intents(fmt.Sprintf("services[%d].intents", i), service.GetIntents())
 	}
 	unique(r, config.GetServices(), "services[%d].name", (*gatewayv1.Service).GetName)
 	r.routes(config)
 	r.fallbacks(config)
+}
+
+// bounds checks how a service is called.
+func (r *report) bounds(at string, service *gatewayv1.Service) {
+	for _, name := range []string{"retries.tries", "concurrency.min", "concurrency.max"} {
+		if at := at + "." + name; r.has(at) && strings.Trim(r.locate(at).Value, "0") == "" {
+			r.field(at, "0; want at least 1, remove the key for the default")
+		}
+	}
+	if c := service.GetConcurrency(); c.GetMin() > c.GetMax() {
+		r.field(at+".concurrency", "min is %d, max %d; want a min that is not above max", c.GetMin(), c.GetMax())
+	}
 }
 
 // target checks a service's target and fills in the name that is expected there.
@@ -67,7 +80,7 @@ func (r *report) target(at string, service *gatewayv1.Service) {
 
 // limits adds limits that are written as 0: it would read like "none" and mean the default.
 func (r *report) limits() {
-	for _, name := range []string{"header_bytes", "body_bytes", "handshakes", "connections"} {
+	for _, name := range []string{"header_bytes", "body_bytes", "handshakes", "connections", "turns", "held_bytes"} {
 		at := "edge.limits." + name
 		if r.has(at) && strings.Trim(r.locate(at).Value, "0") == "" {
 			r.field(at, "0; there is always a limit, remove the key for the default")
@@ -175,6 +188,9 @@ func (r *report) routes(config *gatewayv1.Config) {
 		}
 		if route.GetAfterSlotFilling() && !matchOf(route.GetMatch()).Takes(dialogflow.ES) {
 			r.field(fmt.Sprintf("routes[%d].after_slot_filling", i), "only ES fills slots before it calls, and here are turns of CX only; remove it")
+		}
+		if route.GetContinueFor() != nil && !matchOf(route.GetMatch()).Takes(dialogflow.ES) {
+			r.field(fmt.Sprintf("routes[%d].continue_for", i), "only ES is answered with follow-up events, and here are turns of CX only; remove it")
 		}
 	}
 	_, err := router.New(Routes(config))

@@ -163,9 +163,10 @@ func TestDefaults(t *testing.T) {
 			"listen": ":8443", "certificate": {"cert": "PEM", "key": "PEM"}, "clients": [{"name": "dialogflow"}],
 			"limits": {
 				"headerBytes": 32768, "bodyBytes": 1048576, "handshakeTimeout": "5s", "headerTimeout": "5s",
-				"readTimeout": "10s", "idleTimeout": "120s", "handshakes": 256, "connections": 10000
+				"readTimeout": "10s", "idleTimeout": "120s", "handshakes": 256, "connections": 10000,
+				"turns": 1000, "heldBytes": "268435456"
 			},
-			"drain": "35s"
+			"drain": "35s", "drainDelay": "5s"
 		},
 		"webhooks": [{
 			"path": "/dialogflow/es", "platform": "ES", "idToken": {"mode": "off", "allowAnyProject": true}, "profiles": ["dialogflow"], "api": "V2",
@@ -173,7 +174,8 @@ func TestDefaults(t *testing.T) {
 		}],
 		"services": [{
 			"name": "orders", "target": "dns:///orders.internal:8443",
-			"tls": {"ca": "PEM", "cert": "PEM", "key": "PEM", "serverName": "orders.internal"}
+			"tls": {"ca": "PEM", "cert": "PEM", "key": "PEM", "serverName": "orders.internal"},
+			"retries": {"tries": 3}, "concurrency": {"min": 10, "max": 1000, "queue": 100}
 		}],
 		"routes": [{"service": "orders"}]
 	}`

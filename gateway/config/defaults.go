@@ -13,6 +13,7 @@ import (
 func fillDefaults(config *gatewayv1.Config) {
 	if edge := config.GetEdge(); edge != nil {
 		fillDuration(&edge.Drain, 35*time.Second)
+		fillDuration(&edge.DrainDelay, 5*time.Second)
 		if edge.Limits == nil {
 			edge.Limits = &gatewayv1.Limits{}
 		}
@@ -25,10 +26,24 @@ func fillDefaults(config *gatewayv1.Config) {
 		fillDuration(&limits.IdleTimeout, 120*time.Second)
 		fill(&limits.Handshakes, 256)
 		fill(&limits.Connections, 10000)
+		fill(&limits.Turns, 1000)
+		fill(&limits.HeldBytes, 256<<20)
 	}
 	for _, service := range config.GetServices() {
 		if reflection := service.GetIntents().GetReflection(); reflection != nil {
 			fillDuration(&reflection.Refresh, 5*time.Minute)
+		}
+		if service.Retries == nil {
+			service.Retries = &gatewayv1.Retries{}
+		}
+		fill(&service.Retries.Tries, 3)
+		if service.Concurrency == nil {
+			service.Concurrency = &gatewayv1.Concurrency{}
+		}
+		fill(&service.Concurrency.Min, 10)
+		fill(&service.Concurrency.Max, 1000)
+		if service.Concurrency.Queue == nil {
+			service.Concurrency.Queue = proto.Uint32(100)
 		}
 	}
 	for _, webhook := range config.GetWebhooks() {

@@ -9,6 +9,8 @@ TOOL := $(GO) tool -modfile=tools.mod
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.lint-cache
 # A number of executions: Go's fuzzer now and then reports the end of a time as a failure.
 FUZZTIME ?= 3000x
+# One of how many shares of the mutations is tried; the commit chooses which.
+MUTATE_SHARE ?= 1
 
 include services/python/python.mk
 include services/java/java.mk
@@ -26,7 +28,14 @@ with = @if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(3); \
 test: test-go generated test-languages ## Pass all tests, of each language whose toolchain is there.
 
 .PHONY: test-go
-test-go: need protos lint generated-go go-test test-consumer bench-once fuzz mutate ## Pass the tests of the Go code: lint, generated code, go test -race, fuzzing, mutations.
+test-go: need protos lint generated-go go-test test-consumer bench-once ## Pass the tests of the Go code: lint, generated code, go test -race, some fuzzing and mutations.
+	$(MAKE) --no-print-directory fuzz FUZZTIME=300x
+	$(MAKE) --no-print-directory mutate MUTATE_SHARE=4
+
+.PHONY: thorough
+thorough: need protos ## Fuzz every target at length, and try all mutations: what make test does some of.
+	$(MAKE) --no-print-directory fuzz FUZZTIME=100000x
+	$(MAKE) --no-print-directory mutate
 
 .PHONY: test-languages
 test-languages: # Those whose toolchain is there.
@@ -98,7 +107,7 @@ fuzz: ## Run every fuzz target FUZZTIME (3000x, or 60s).
 
 .PHONY: mutate
 mutate: ## Remove each check in turn, and expect the tests to turn red (MUTATE='token: .*' for some).
-	$(GO) run .ci/mutate/*.go -run '$(MUTATE)'
+	$(GO) run .ci/mutate/*.go -run '$(MUTATE)' -share $(MUTATE_SHARE)
 
 .PHONY: bench
 bench: ## Run the benchmarks.

@@ -1,7 +1,9 @@
 // Command mutate proves that the tests notice when a check is gone: it removes one after the other, each in a copy of its
 // file that the compiler is handed instead, and expects the tests that the table names to turn red.
 //
-//	go run .ci/mutate/*.go [-run REGEXP] [-parallel N]
+//	go run .ci/mutate/*.go [-run REGEXP] [-share N] [-parallel N]
+//
+// With -share N it tries one of N shares of them, the one that the commit's hash says: another commit's is another.
 //
 // It fails for a mutation whose place is not found exactly once, that does not compile, that hangs, or that no test
 // notices. No file of the checkout is changed.
@@ -15,7 +17,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"hash/fnv"
 	"io"
+	"iter"
 	"maps"
 	"os"
 	"os/exec"
@@ -53,6 +57,7 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mutate", flag.ContinueOnError)
 	only := flags.String("run", "", "only mutations whose name this regular expression matches")
+	shares := flags.Int("share", 1, "only one of this many shares, which the commit chooses")
 	parallel := flags.Int("parallel", 3, "how many at once")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -62,6 +67,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	chosen := slices.DeleteFunc(slices.Clone(mutations), func(m mutation) bool { return !wanted.MatchString(m.name) })
+	if *shares > 1 {
+		share, err := shareOf(ctx, *shares)
+		if err != nil {
+			return err
+		}
+		all := len(chosen)
+		chosen = slices.Collect(every(chosen, *shares, share))
+		fmt.Fprintf(out, "share %d of %d: %d of %d mutations\n", share+1, *shares, len(chosen), all)
+	}
 	if len(chosen) == 0 {
 		return fmt.Errorf("no mutation is named like %q", *only)
 	}
@@ -90,6 +104,28 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("%d of %d mutations: nothing proves these checks, see above: %s", len(failed), len(chosen), strings.Join(failed, ", "))
 	}
 	return nil
+}
+
+// shareOf returns which of n shares is this commit's.
+func shareOf(ctx context.Context, n int) (int, error) {
+	commit, err := exec.CommandContext(ctx, "git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		return 0, fmt.Errorf("ask git for the commit, which chooses the share: %w", err)
+	}
+	hash := fnv.New32a()
+	_, _ = hash.Write(commit) // never fails
+	return int(hash.Sum32() % uint32(n)), nil //nolint:gosec // a small number
+}
+
+// every yields each n-th element from the first on.
+func every[T any](all []T, n, first int) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for i := first; i < len(all); i += n {
+			if !yield(all[i]) {
+				return
+			}
+		}
+	}
 }
 
 // inParallel does the same to all of them, n at a time.

@@ -113,7 +113,7 @@ func shareOf(ctx context.Context, n int) (int, error) {
 		return 0, fmt.Errorf("ask git for the commit, which chooses the share: %w", err)
 	}
 	hash := fnv.New32a()
-	_, _ = hash.Write(commit) // never fails
+	_, _ = hash.Write(commit)                 // never fails
 	return int(hash.Sum32() % uint32(n)), nil //nolint:gosec // a small number
 }
 

@@ -9,8 +9,9 @@ TOOL := $(GO) tool -modfile=tools.mod
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.lint-cache
 # A number of executions: Go's fuzzer now and then reports the end of a time as a failure.
 FUZZTIME ?= 3000x
-# One of how many shares of the mutations is tried; the commit chooses which.
-MUTATE_SHARE ?= 1
+# One of how many shares of the fuzz targets and of the mutations has its turn; the commit chooses which.
+SHARES ?= 1
+SHARE = $(shell git rev-parse HEAD | cksum | cut -d' ' -f1)
 
 include services/python/python.mk
 include services/java/java.mk
@@ -29,13 +30,11 @@ test: test-go generated test-languages ## Pass all tests, of each language whose
 
 .PHONY: test-go
 test-go: need protos lint generated-go go-test test-consumer bench-once ## Pass the tests of the Go code: lint, generated code, go test -race, some fuzzing and mutations.
-	$(MAKE) --no-print-directory fuzz FUZZTIME=300x
-	$(MAKE) --no-print-directory mutate MUTATE_SHARE=4
+	$(MAKE) --no-print-directory fuzz mutate SHARES=4
 
 .PHONY: thorough
 thorough: need protos ## Fuzz every target at length, and try all mutations: what make test does some of.
-	$(MAKE) --no-print-directory fuzz FUZZTIME=100000x
-	$(MAKE) --no-print-directory mutate
+	$(MAKE) --no-print-directory fuzz mutate FUZZTIME=100000x
 
 .PHONY: test-languages
 test-languages: # Those whose toolchain is there.
@@ -98,8 +97,9 @@ test-consumer: need ## Follow the guide of docs/typed.md in an empty folder, as 
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target FUZZTIME (3000x, or 60s).
-	@for file in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz'); do \
+	@count=0; for file in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz'); do \
 	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+	    count=$$((count + 1)); [ $$((count % $(SHARES))) -eq $$(($(SHARE) % $(SHARES))) ] || continue; \
 	    echo "fuzz $$(dirname $$file) $$target"; \
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./$$(dirname $$file) | grep -v '^fuzz: elapsed' ; \
 	  done; \
@@ -107,7 +107,7 @@ fuzz: ## Run every fuzz target FUZZTIME (3000x, or 60s).
 
 .PHONY: mutate
 mutate: ## Remove each check in turn, and expect the tests to turn red (MUTATE='token: .*' for some).
-	$(GO) run .ci/mutate/*.go -run '$(MUTATE)' -share $(MUTATE_SHARE)
+	$(GO) run .ci/mutate/*.go -run '$(MUTATE)' -shares $(SHARES) -share $(SHARE)
 
 .PHONY: bench
 bench: ## Run the benchmarks.

@@ -1,9 +1,7 @@
 // Command mutate proves that the tests notice when a check is gone: it removes one after the other, each in a copy of its
 // file that the compiler is handed instead, and expects the tests that the table names to turn red.
 //
-//	go run .ci/mutate/*.go [-run REGEXP] [-share N] [-parallel N]
-//
-// With -share N it tries one of N shares of them, the one that the commit's hash says: another commit's is another.
+//	go run .ci/mutate/*.go [-run REGEXP] [-shares N -share K] [-parallel N]
 //
 // It fails for a mutation whose place is not found exactly once, that does not compile, that hangs, or that no test
 // notices. No file of the checkout is changed.
@@ -17,7 +15,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"iter"
 	"maps"
@@ -57,7 +54,8 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mutate", flag.ContinueOnError)
 	only := flags.String("run", "", "only mutations whose name this regular expression matches")
-	shares := flags.Int("share", 1, "only one of this many shares, which the commit chooses")
+	shares := flags.Int("shares", 1, "try only one of this many shares of them")
+	share := flags.Int("share", 0, "which one, of any number: it counts modulo the shares")
 	parallel := flags.Int("parallel", 3, "how many at once")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -67,15 +65,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	chosen := slices.DeleteFunc(slices.Clone(mutations), func(m mutation) bool { return !wanted.MatchString(m.name) })
-	if *shares > 1 {
-		share, err := shareOf(ctx, *shares)
-		if err != nil {
-			return err
-		}
-		all := len(chosen)
-		chosen = slices.Collect(every(chosen, *shares, share))
-		fmt.Fprintf(out, "share %d of %d: %d of %d mutations\n", share+1, *shares, len(chosen), all)
+	if *shares < 1 || *share < 0 {
+		return fmt.Errorf("share %d of %d; want a share from 0 on, of at least 1", *share, *shares)
 	}
+	chosen = slices.Collect(every(chosen, *shares, *share%*shares))
 	if len(chosen) == 0 {
 		return fmt.Errorf("no mutation is named like %q", *only)
 	}
@@ -104,17 +97,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("%d of %d mutations: nothing proves these checks, see above: %s", len(failed), len(chosen), strings.Join(failed, ", "))
 	}
 	return nil
-}
-
-// shareOf returns which of n shares is this commit's.
-func shareOf(ctx context.Context, n int) (int, error) {
-	commit, err := exec.CommandContext(ctx, "git", "rev-parse", "HEAD").Output()
-	if err != nil {
-		return 0, fmt.Errorf("ask git for the commit, which chooses the share: %w", err)
-	}
-	hash := fnv.New32a()
-	_, _ = hash.Write(commit)                 // never fails
-	return int(hash.Sum32() % uint32(n)), nil //nolint:gosec // a small number
 }
 
 // every yields each n-th element from the first on.

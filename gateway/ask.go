@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -36,7 +37,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	if deadline, ok := ctx.Deadline(); ok {
 		t.event.BudgetLeft = deadline.Sub(start)
 	}
-	response, err := to.Invoke(out, call.Method, call.Request)
+	response, err := to.Invoke(out, &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent})
 	t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start), status.Code(err)
 	if err != nil {
 		if to.claimed() && status.Code(err) == codes.Unimplemented {

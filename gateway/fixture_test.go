@@ -23,6 +23,7 @@ import (
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -57,10 +58,11 @@ type service struct {
 }
 
 // Invoke notes the call.
-func (s *service) Invoke(ctx context.Context, method string, request []byte) ([]byte, error) {
+func (s *service) Invoke(ctx context.Context, call *backend.Call) ([]byte, error) {
 	md, _ := metadata.FromOutgoingContext(ctx)
 	deadline, _ := ctx.Deadline()
-	s.calls <- invocation{method, request, md, deadline}
+	call.Tries = 1
+	s.calls <- invocation{call.Method, call.Request, md, deadline}
 	return s.answer(ctx)
 }
 

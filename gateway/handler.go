@@ -12,6 +12,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/authn/secret"
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -53,9 +54,8 @@ func (w *Webhook) challenges() []string {
 
 // Service is an intent service that can be called. It is safe for concurrent use.
 type Service interface {
-	// Invoke calls a unary method with an encoded request, which stays unchanged for ever, and returns the encoded
-	// response. An error is a gRPC status.
-	Invoke(ctx context.Context, method string, request []byte) ([]byte, error)
+	// Invoke makes a call, notes in it what came of it, and returns the encoded response. An error is a gRPC status.
+	Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 }
 
 // Config names what a Handler is made of. All of it is needed, but for TimeZone and Fallbacks; Tokens only where the webhook asks for

@@ -159,11 +159,11 @@ type counting struct {
 	limit   time.Duration
 }
 
-func (c *counting) Invoke(ctx context.Context, method string, request []byte) ([]byte, error) {
+func (c *counting) Invoke(ctx context.Context, call *backend.Call) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	c.entered <- struct{}{}
-	return c.Service.Invoke(ctx, method, request)
+	return c.Service.Invoke(ctx, call)
 }
 
 const (

@@ -76,18 +76,17 @@ func Dial(c Config) (*Client, error) {
 	return client, nil
 }
 
-// Invoke calls a unary method, such as /intentgate.v1.IntentService/Fulfill, with an encoded request and returns the
-// encoded response. Deadline and outgoing metadata are the context's. The request must never be changed again, not
-// even after Invoke has returned: it may still be on its way out. The response is the caller's and never nil, unless
-// there is an error, which is always a gRPC status.
+// Invoke makes a call and returns the encoded response. Deadline and outgoing metadata are the context's. The response
+// is the caller's and never nil, unless there is an error: a gRPC status, and a *Refused where it is the gateway's own.
 //
 // A call waits for a connection that is just being made, within its deadline; when the last try failed it returns
 // UNAVAILABLE with the reason at once.
-func (c *Client) Invoke(ctx context.Context, method string, request []byte) ([]byte, error) {
+func (c *Client) Invoke(ctx context.Context, call *Call) ([]byte, error) {
+	call.Tries = 1
 	conn, release := c.hold()
 	defer release()
 	var response []byte
-	if err := conn.Invoke(ctx, method, request, &response, c.options...); err != nil {
+	if err := conn.Invoke(ctx, call.Method, call.Request, &response, c.options...); err != nil {
 		return nil, status.Convert(err).Err()
 	}
 	return response, nil

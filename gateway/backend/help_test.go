@@ -185,4 +185,7 @@ func (c client) await(t *testing.T, want connectivity.State) string {
 	}
 }
 
+// call is a call that is made once.
+func call(request []byte) *backend.Call { return &backend.Call{Method: method, Request: request} }
+
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -38,7 +38,7 @@ func TestInvokePassesBytesAndMetadata(t *testing.T) {
 
 	request := message(70_000)
 	ctx := metadata.NewOutgoingContext(t.Context(), metadata.Pairs("intentgate-caller-bin", "\x00\xff", "intentgate-request-id", "1.abc"))
-	response, err := client.Invoke(ctx, method, request)
+	response, err := client.Invoke(ctx, call(request))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestInvokePassesBytesAndMetadata(t *testing.T) {
 		t.Errorf("user-agent is %q, want one that begins with intentgate", agent)
 	}
 
-	empty, err := client.Invoke(t.Context(), method, nil)
+	empty, err := client.Invoke(t.Context(), call(nil))
 	if err != nil || empty == nil || len(empty) != 0 {
 		t.Errorf("an empty message came back as %v, %v; want an empty one that is not nil", empty, err)
 	}
@@ -108,7 +108,7 @@ func TestInvokeReturnsStatus(t *testing.T) {
 				cancel()
 			}
 			begin := time.Now()
-			response, err := client.Invoke(ctx, method, test.request)
+			response, err := client.Invoke(ctx, call(test.request))
 			if response != nil {
 				t.Errorf("response has %d bytes, want nil", len(response))
 			}
@@ -128,7 +128,7 @@ func TestInvokeFailsFast(t *testing.T) {
 	client := dial(t, backend.Config{Target: "127.0.0.1:" + closedPort(t), Credentials: hop.gateway.ClientCredentials})
 	client.await(t, connectivity.TransientFailure)
 	begin := time.Now()
-	_, err := client.Invoke(t.Context(), method, nil) // no deadline: it has to return by itself
+	_, err := client.Invoke(t.Context(), call(nil)) // no deadline: it has to return by itself
 	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("error is %v, want UNAVAILABLE because of a refused connection", err)
 	}
@@ -136,7 +136,7 @@ func TestInvokeFailsFast(t *testing.T) {
 		t.Errorf("failed after %s, want at once", took)
 	}
 	client.Close()
-	if _, err := client.Invoke(t.Context(), method, nil); status.Code(err) != codes.Canceled {
+	if _, err := client.Invoke(t.Context(), call(nil)); status.Code(err) != codes.Canceled {
 		t.Errorf("error after Close is %v, want CANCELED", err)
 	}
 	client.Close() // twice does no harm

@@ -182,7 +182,7 @@ func TestRotation(t *testing.T) {
 					return
 				default:
 				}
-				if _, err := client.Invoke(t.Context(), method, message(100)); err != nil && lost.Add(1) < 5 {
+				if _, err := client.Invoke(t.Context(), call(message(100))); err != nil && lost.Add(1) < 5 {
 					t.Errorf("a call was lost: %v", err)
 				}
 				calls.Add(1)
@@ -202,7 +202,7 @@ func TestRotation(t *testing.T) {
 		t.Errorf("%d calls are no load", n)
 	}
 
-	if _, err := client.Invoke(t.Context(), method, nil); err != nil {
+	if _, err := client.Invoke(t.Context(), call(nil)); err != nil {
 		t.Fatal(err)
 	}
 	if got := caller.Load(); !got.Equal(renewedGateway) {
@@ -248,12 +248,12 @@ func TestRedialLetsCallsFinish(t *testing.T) {
 			client, made := redialling(t, gateway, service.address)
 			slow := make(chan error, 1)
 			go func() {
-				_, err := client.Invoke(t.Context(), method, message(1))
+				_, err := client.Invoke(t.Context(), call(message(1)))
 				slow <- err
 			}()
 			first := <-addresses
 			client.Redial()
-			if _, err := client.Invoke(t.Context(), method, nil); err != nil {
+			if _, err := client.Invoke(t.Context(), call(nil)); err != nil {
 				t.Fatal(err)
 			}
 			if second := <-addresses; second == first {
@@ -294,11 +294,11 @@ func TestWithdrawnAuthority(t *testing.T) {
 			return request, nil
 		})
 	client, made := redialling(t, gateway, service.address)
-	if _, err := client.Invoke(t.Context(), method, nil); err != nil {
+	if _, err := client.Invoke(t.Context(), call(nil)); err != nil {
 		t.Fatal(err)
 	}
 	gateway.roots(t, other)
-	if _, err := client.Invoke(t.Context(), method, nil); status.Code(err) != codes.Unavailable || handled.Load() != 1 {
+	if _, err := client.Invoke(t.Context(), call(nil)); status.Code(err) != codes.Unavailable || handled.Load() != 1 {
 		t.Errorf("%v after %d calls, want UNAVAILABLE and none more than the first", err, handled.Load())
 	}
 	const reason = "signed by unknown authority"
@@ -312,7 +312,7 @@ func TestWithdrawnAuthority(t *testing.T) {
 
 	gateway.roots(t, ca)
 	client.await(t, connectivity.Ready)
-	if _, err := client.Invoke(t.Context(), method, nil); err != nil {
+	if _, err := client.Invoke(t.Context(), call(nil)); err != nil {
 		t.Error(err)
 	}
 }

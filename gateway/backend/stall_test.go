@@ -49,7 +49,7 @@ func TestStalledPeerReadsOnlyItsOwnRequest(t *testing.T) {
 	call := func(ctx context.Context, fill byte) <-chan error {
 		done := make(chan error, 1)
 		go func() {
-			_, err := client.Invoke(ctx, method, bytes.Repeat([]byte{fill}, size))
+			_, err := client.Invoke(ctx, &backend.Call{Method: method, Request: bytes.Repeat([]byte{fill}, size)})
 			done <- err
 		}()
 		return done

@@ -33,7 +33,7 @@ func TestServiceComesAndGoes(t *testing.T) {
 		if state, detail := client.State(); state != connectivity.Ready || detail != "" {
 			t.Errorf("state is %s, %q, want READY", state, detail)
 		}
-		if _, err := client.Invoke(t.Context(), method, nil); err != nil {
+		if _, err := client.Invoke(t.Context(), call(nil)); err != nil {
 			t.Error(err)
 		}
 		first.stop()
@@ -54,12 +54,12 @@ func TestHealth(t *testing.T) {
 	if reason := client.await(t, connectivity.TransientFailure); !strings.Contains(reason, "NOT_SERVING") {
 		t.Errorf("reason is %q, want NOT_SERVING", reason)
 	}
-	if _, err := client.Invoke(t.Context(), method, nil); status.Code(err) != codes.Unavailable {
+	if _, err := client.Invoke(t.Context(), call(nil)); status.Code(err) != codes.Unavailable {
 		t.Errorf("error is %v, want UNAVAILABLE", err)
 	}
 	service.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
 	client.await(t, connectivity.Ready)
-	if _, err := client.Invoke(t.Context(), method, nil); err != nil {
+	if _, err := client.Invoke(t.Context(), call(nil)); err != nil {
 		t.Error(err)
 	}
 }

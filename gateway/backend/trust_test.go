@@ -65,7 +65,7 @@ func TestTrust(t *testing.T) {
 			if reason := client.await(t, connectivity.TransientFailure); !strings.Contains(reason, test.want) {
 				t.Errorf("reason is %q, want …%s…", reason, test.want)
 			}
-			if _, err := client.Invoke(t.Context(), method, nil); status.Code(err) != codes.Unavailable {
+			if _, err := client.Invoke(t.Context(), call(nil)); status.Code(err) != codes.Unavailable {
 				t.Errorf("error is %v, want UNAVAILABLE", err)
 			}
 			if n := handled.Load(); n != 0 {
@@ -84,7 +84,7 @@ func TestUnixSocket(t *testing.T) {
 	}
 	serveOn(t, listener, hop.service.ServerCredentials(), health.NewServer(), echo)
 	client := dial(t, backend.Config{Target: "unix://" + path, Credentials: hop.gateway.ClientCredentials})
-	if _, err := client.Invoke(t.Context(), method, nil); err != nil {
+	if _, err := client.Invoke(t.Context(), call(nil)); err != nil {
 		t.Error(err)
 	}
 }

@@ -49,7 +49,7 @@ func (m *Method) canonicalCall(turn *dialogflow.Turn) (Call, error) {
 		return Call{}, &InvalidError{[]Violation{{Field: string(m.input.FullName()), Problem: "the body is none: " + err.Error()}}}
 	}
 	marshal := proto.MarshalOptions{Deterministic: true}
-	call := Call{Method: m.Name, Lost: lost(turn.Body, m.input)}
+	call := Call{Method: m.Name, Idempotent: m.idempotent, Lost: lost(turn.Body, m.input)}
 	var err error
 	if call.Request, err = marshal.Marshal(request); err != nil {
 		return Call{}, fmt.Errorf("marshalling a %s: %w", m.input.FullName(), err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/intentgate/intentgate/gateway/binding/rules"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
@@ -80,8 +81,8 @@ func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, er
 	m := &Method{
 		Name:     fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()),
 		Intent:   c.intent(method),
-		platform: options.Platform,
-		scratch:  sync.Pool{New: func() any { return new(binder) }},
+		platform: options.Platform, idempotent: idempotent(method),
+		scratch: sync.Pool{New: func() any { return new(binder) }},
 	}
 	m.context, m.lifespan = c.context(method.Parent())
 	if m.input, m.output = method.Input(), method.Output(); !c.canonical(m.input, "Request") {
@@ -98,6 +99,13 @@ func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, er
 		return nil, errors.Join(c.problems...)
 	}
 	return m, nil
+}
+
+// idempotent says whether a method may be called again. Whatever else binds it, only its own descriptor can say so.
+func idempotent(method protoreflect.MethodDescriptor) bool {
+	options, _ := method.Options().(*descriptorpb.MethodOptions)
+	level := options.GetIdempotencyLevel()
+	return level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS || level == descriptorpb.MethodOptions_IDEMPOTENT
 }
 
 // rules compiles those of a request.

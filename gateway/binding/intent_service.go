@@ -18,6 +18,8 @@ type Call struct {
 	// Hashed is Request without what differs between two tries of one turn, or only repeats it: the turn's id and the
 	// webhook's JSON. It goes into the request id.
 	Hashed []byte
+	// Idempotent says that the method may be called again with the same request: so says its idempotency_level.
+	Idempotent bool
 	// Lost names what of the webhook's JSON the request has no place for; only where that is Dialogflow's own message.
 	Lost []string
 }

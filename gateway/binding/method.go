@@ -22,6 +22,7 @@ type Method struct {
 	context       string // of ES, that keeps what the service remembers
 	lifespan      int32  // of that context, in turns
 	platform      dialogflow.Platform
+	idempotent    bool
 	input, output protoreflect.MessageDescriptor
 	request       *requestPlan // nil: it takes Dialogflow's own request
 	answer        *answerPlan  // nil: it answers with Dialogflow's own response
@@ -68,7 +69,7 @@ func (m *Method) call(turn *dialogflow.Turn) (Call, error) {
 	whole := m.request.turn
 	if whole == nil {
 		request := bytes.Clone(b.b)
-		return Call{Method: m.Name, Request: request, Hashed: request}, nil
+		return Call{Method: m.Name, Idempotent: m.idempotent, Request: request, Hashed: request}, nil
 	}
 	fields := len(b.b)
 	message := b.turn(turn, m.context)
@@ -79,7 +80,7 @@ func (m *Method) call(turn *dialogflow.Turn) (Call, error) {
 	if err != nil {
 		return Call{}, fmt.Errorf("marshalling a turn: %w", err)
 	}
-	call := Call{Method: m.Name, Hashed: withTurn(b.b[:fields], whole.Number(), inner)}
+	call := Call{Method: m.Name, Idempotent: m.idempotent, Hashed: withTurn(b.b[:fields], whole.Number(), inner)}
 	inner = appendTurnID(inner, turn)
 	call.Request = withTurn(b.b[:fields], whole.Number(), inner)
 	b.inner = inner

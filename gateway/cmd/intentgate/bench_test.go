@@ -199,7 +199,7 @@ func fixedCall(b *testing.B, dir, service string, method gateway.Binding) func(c
 	}
 	b.Cleanup(client.Close)
 	return func(ctx context.Context) error {
-		_, err := client.Invoke(ctx, call.Method, call.Request)
+		_, err := client.Invoke(ctx, &backend.Call{Method: call.Method, Request: call.Request})
 		return err
 	}
 }

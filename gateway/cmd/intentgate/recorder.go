@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/simulator"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
@@ -54,8 +55,8 @@ type observed struct {
 }
 
 // Invoke calls, and notes the call.
-func (o observed) Invoke(ctx context.Context, method string, request []byte) ([]byte, error) {
-	response, err := o.Service.Invoke(ctx, method, request)
+func (o observed) Invoke(ctx context.Context, made *backend.Call) ([]byte, error) {
+	response, err := o.Service.Invoke(ctx, made)
 	var from intentgatev1.Caller
 	var ref intentgatev1.CallRef
 	outgoing, _ := metadata.FromOutgoingContext(ctx)
@@ -64,9 +65,9 @@ func (o observed) Invoke(ctx context.Context, method string, request []byte) ([]
 			_ = proto.Unmarshal([]byte(value), message) // the gateway made it
 		}
 	}
-	call := simulator.Call{Method: strings.TrimPrefix(method, "/"), Caller: compact(&from), Ref: compact(&ref)}
+	call := simulator.Call{Method: strings.TrimPrefix(made.Method, "/"), Caller: compact(&from), Ref: compact(&ref)}
 	if known := o.by.method(call.Method); known != nil {
-		call.Request, call.Response = decoded(known.Input(), request), decoded(known.Output(), response)
+		call.Request, call.Response = decoded(known.Input(), made.Request), decoded(known.Output(), response)
 	}
 	if err != nil {
 		bare := status.Convert(err).Proto()

@@ -7,12 +7,14 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/intentgate/intentgate/gateway/backend"
 )
 
 // foreign is a service that says no with a detail that only its own program knows.
 type foreign struct{}
 
-func (foreign) Invoke(context.Context, string, []byte) ([]byte, error) {
+func (foreign) Invoke(context.Context, *backend.Call) ([]byte, error) {
 	return nil, status.FromProto(&spb.Status{Code: 9, Message: "no", Details: []*anypb.Any{{TypeUrl: "type.googleapis.com/foreign.Why", Value: []byte("x")}}}).Err()
 }
 
@@ -20,7 +22,7 @@ func (foreign) Invoke(context.Context, string, []byte) ([]byte, error) {
 func TestRecorder(t *testing.T) {
 	t.Parallel()
 	e := &embedded{assembly: &assembly{}}
-	if _, err := e.observed(foreign{}).Invoke(t.Context(), "/foreign.Service/Ask", []byte("x")); status.Code(err) != 9 {
+	if _, err := e.observed(foreign{}).Invoke(t.Context(), &backend.Call{Method: "/foreign.Service/Ask", Request: []byte("x")}); status.Code(err) != 9 {
 		t.Errorf("it returns %v", err)
 	}
 	calls := e.calls.take("")

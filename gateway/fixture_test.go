@@ -167,13 +167,14 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	f.ca = must(devca.New(devca.Options{CommonName: "CA", Now: clock}))(tb)
 	f.trust = must(authn.NewTrust(f.profile("dialogflow-like"), f.profile("agent", agentName)))(tb)
 	own := f.issue(devca.Leaf{DNS: []string{"edge.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	site := &edge.Site{Certificate: func() *tls.Certificate { return &own }, Trust: f.trust, Drain: patience, Handler: paths}
 	server := must(edge.New(edge.Config{
-		Listen: "127.0.0.1:0", Certificate: func() *tls.Certificate { return &own }, Trust: f.trust,
+		Listen: "127.0.0.1:0", Site: func() *edge.Site { return site },
 		Limits: edge.Limits{
 			HeaderBytes: 32 << 10, HandshakeTimeout: patience, HeaderTimeout: patience, ReadTimeout: patience, IdleTimeout: patience,
 			Handshakes: 64, Connections: 64,
 		},
-		Drain: patience, Handler: paths, Logger: logger, Now: clock,
+		Logger: logger, Now: clock,
 	}))(tb)
 	ctx, stop := context.WithCancel(tb.Context())
 	served := make(chan error, 1)

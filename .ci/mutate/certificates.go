@@ -116,7 +116,7 @@ var certificates = []mutation{
 	},
 	{
 		name:  "trust: the profiles of now",
-		edits: []edit{{trust, `if v.generation == current.number && `, `if `}},
+		edits: []edit{{trust, `if v.generation == current && `, `if `}},
 		red:   []check{{judgement, `TestVerdictEndsWithTrustAndTime`}, {"gateway/edge", `TestLiveConnectionsAreJudged`}, {e2e, `TestTrustThatEnds/root`}},
 	},
 	{

@@ -11,7 +11,7 @@ const (
 var connections = []mutation{
 	{
 		name:  "handshake: judged",
-		edits: []edit{{handshake, `config.VerifyConnection = c.judge`, ``}},
+		edits: []edit{{handshake, `config.VerifyConnection = func(state tls.ConnectionState) error { return c.judge(site, state) }`, ``}},
 		red:   []check{{edgeRoom, `TestHandshakes/TLS_1.3/unknown_CA|TestResumptionIsJudged`}},
 	},
 	{
@@ -26,7 +26,7 @@ var connections = []mutation{
 	},
 	{
 		name:  "handshake: TLS 1.2 at least",
-		edits: []edit{{handshake, `MinVersion:     tls.VersionTLS12,`, `MinVersion:     tls.VersionTLS10,`}},
+		edits: []edit{{handshake, `MinVersion: tls.VersionTLS12,`, `MinVersion: tls.VersionTLS10,`}},
 		red:   []check{{edgeRoom, `TestOldTLSIsRefused`}},
 	},
 	{
@@ -56,7 +56,7 @@ var connections = []mutation{
 	},
 	{
 		name:  "connection: trust of each request",
-		edits: []edit{{connection, `config.Trust.Current(before, config.Now())`, `before, (*authn.Refusal)(nil)`}, {connection, `if refusal == nil && verdict != before {`, `if config == nil {`}},
+		edits: []edit{{connection, `p.site.Trust.Current(before, p.conn.server.config.Now())`, `before, (*authn.Refusal)(nil)`}},
 		red:   []check{{edgeRoom, `TestLiveConnectionsAreJudged`}, {"gateway", `TestWithdrawnTrust`}},
 	},
 	{

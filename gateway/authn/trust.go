@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,15 +14,11 @@ import (
 
 // Trust holds the profiles that are in force. It may be used by many goroutines.
 type Trust struct {
-	replacing sync.Mutex
-	current   atomic.Pointer[generation]
+	current atomic.Pointer[generation]
 }
 
 // generation is the profiles of a time, never changed.
-type generation struct {
-	number   uint64
-	profiles []*Profile
-}
+type generation struct{ profiles []*Profile }
 
 // NewTrust returns a Trust of the given profiles; at least one, each name once.
 func NewTrust(profiles ...*Profile) (*Trust, error) {
@@ -44,13 +39,7 @@ func (t *Trust) Replace(profiles ...*Profile) error {
 		}
 		seen[p.Name] = true
 	}
-	t.replacing.Lock()
-	defer t.replacing.Unlock()
-	next := &generation{number: 1, profiles: profiles}
-	if old := t.current.Load(); old != nil {
-		next.number = old.number + 1
-	}
-	t.current.Store(next)
+	t.current.Store(&generation{profiles})
 	return nil
 }
 
@@ -64,11 +53,11 @@ func (t *Trust) Judge(certs []*x509.Certificate, now time.Time) (*Verdict, *Refu
 }
 
 // Current returns the verdict as it stands now: v itself while neither the profiles nor the time have moved on, else a
-// new one about the same certificates, or a refusal. It is cheap enough for every request, so that withdrawn trust and
+// new one about the same certificates, or a refusal. The verdict may be another Trust's. It is cheap enough for every request, so that withdrawn trust and
 // expiry end connections that live.
 func (t *Trust) Current(v *Verdict, now time.Time) (*Verdict, *Refusal) {
 	current := t.current.Load()
-	if v.generation == current.number && !now.Before(v.NotBefore) && !now.After(v.NotAfter) {
+	if v.generation == current && !now.Before(v.NotBefore) && !now.After(v.NotAfter) {
 		return v, nil
 	}
 	return current.judge(v.certs, now)
@@ -80,7 +69,7 @@ type Verdict struct {
 	NotBefore, NotAfter time.Time    // the span in which all certificates and enforced dates that were relied on hold
 
 	certs      []*x509.Certificate
-	generation uint64
+	generation *generation
 }
 
 // Acceptance is a profile that accepts, and its chain that does.
@@ -110,7 +99,7 @@ func (g *generation) judge(certs []*x509.Certificate, now time.Time) (*Verdict, 
 	if refusal := capped(certs); refusal != nil {
 		return nil, refusal
 	}
-	v := &Verdict{certs: certs, generation: g.number}
+	v := &Verdict{certs: certs, generation: g}
 	var refusal *Refusal
 	for _, profile := range g.profiles {
 		for i := range profile.Chains {

@@ -17,7 +17,7 @@ func TestStart(t *testing.T) {
 	pki := authntest.New(t)
 	starts := make(chan time.Time, 1)
 	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			peer, _ := edge.PeerFromContext(r.Context())
 			starts <- peer.Start
 			_, _ = edge.ReadBody(r.Context(), w, r, 100)
@@ -84,7 +84,7 @@ func TestStartOnHTTP2(t *testing.T) {
 	pki := authntest.New(t)
 	starts := make(chan time.Time, 1)
 	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c.Site().Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			peer, _ := edge.PeerFromContext(r.Context())
 			starts <- peer.Start
 		})

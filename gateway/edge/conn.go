@@ -116,6 +116,7 @@ type Peer struct {
 	Start time.Time
 
 	conn *conn
+	site *Site
 }
 
 type peerKey struct{}
@@ -129,9 +130,8 @@ func PeerFromContext(ctx context.Context) (*Peer, bool) {
 // Verdict returns who the peer is as of now: trust may have been withdrawn, and certificates may have expired, since
 // the handshake. After a refusal the connection should be closed.
 func (p *Peer) Verdict() (*authn.Verdict, *authn.Refusal) {
-	config := &p.conn.server.config
 	before := p.conn.verdict.Load()
-	verdict, refusal := config.Trust.Current(before, config.Now())
+	verdict, refusal := p.site.Trust.Current(before, p.conn.server.config.Now())
 	if refusal == nil && verdict != before {
 		p.conn.verdict.Store(verdict)
 	}
@@ -147,12 +147,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.turns.Add(1)
 	defer s.turns.Add(-1)
-	peer := &Peer{Addr: c.addr, Start: c.start(r), conn: c}
+	site := s.hold()
+	defer site.Release()
+	peer := &Peer{Addr: c.addr, Start: c.start(r), conn: c, site: site}
 	defer s.recovered(r.Context(), c)
 	r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer))
 	r.Trailer = nil
 	StripReserved(r.Header)
-	s.config.Handler.ServeHTTP(w, r)
+	site.Handler.ServeHTTP(w, r)
 }
 
 // recovered logs a handler's panic with its stack, and has net/http end the request without a word more.

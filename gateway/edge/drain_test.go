@@ -18,7 +18,7 @@ func TestDrain(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		entered, finish := make(chan struct{}), make(chan struct{})
 		f := start(t, pki, func(c *edge.Config) {
-			c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				close(entered)
 				<-finish
 				if r.Context().Err() != nil {
@@ -53,8 +53,8 @@ func TestDrainHasAnEnd(t *testing.T) {
 	for _, drain := range []time.Duration{0, 50 * time.Millisecond} {
 		entered := make(chan struct{})
 		f := start(t, pki, func(c *edge.Config) {
-			c.Drain = drain
-			c.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			c.Site().Drain = drain
+			c.Site().Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(entered)
 				<-r.Context().Done()
 			})
@@ -72,7 +72,7 @@ func TestDrainHasAnEnd(t *testing.T) {
 func TestDrainOfSpareConnections(t *testing.T) {
 	pki := authntest.New(t)
 	for _, drain := range []time.Duration{0, 4 * time.Second} {
-		f := start(t, pki, func(c *edge.Config) { c.Drain = drain })
+		f := start(t, pki, func(c *edge.Config) { c.Site().Drain = drain })
 		for _, protocol := range []string{"h2", "http/1.1"} {
 			config := f.clientConfig(pki.Client().TLS())
 			config.NextProtos = []string{protocol}
@@ -96,7 +96,9 @@ func TestNegativeDrain(t *testing.T) {
 	if _, err := edge.New(edge.Config{}); strings.Contains(err.Error(), "Drain") {
 		t.Errorf("no drain at all: %v", err)
 	}
-	if _, err := edge.New(edge.Config{Drain: -time.Second}); !strings.Contains(err.Error(), "Drain is -1s") {
+	site := nowhere(authntest.New(t))
+	site().Drain = -time.Second
+	if _, err := edge.New(edge.Config{Site: site}); !strings.Contains(err.Error(), "Drain is -1s") {
 		t.Errorf("error %v", err)
 	}
 }

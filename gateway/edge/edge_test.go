@@ -56,11 +56,9 @@ func start(t *testing.T, pki *authntest.PKI, change func(*edge.Config)) *fixture
 		t.Fatal(err)
 	}
 	certificate := issued.TLS()
-	config := edge.Config{
-		Listen:      "127.0.0.1:0",
+	site := &edge.Site{
 		Certificate: func() *tls.Certificate { return &certificate },
 		Trust:       f.trust,
-		Limits:      limits(),
 		Drain:       10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			peer, ok := edge.PeerFromContext(r.Context())
@@ -75,6 +73,11 @@ func start(t *testing.T, pki *authntest.PKI, change func(*edge.Config)) *fixture
 			}
 			_, _ = io.WriteString(w, strings.Join(verdict.Profiles(), ","))
 		}),
+	}
+	config := edge.Config{
+		Listen:  "127.0.0.1:0",
+		Site:    func() *edge.Site { return site },
+		Limits:  limits(),
 		Logger:  slog.New(slog.NewJSONHandler(f.log, nil)),
 		Now:     f.clock.Now,
 		Observe: func(h edge.Handshake) { f.handshakes <- h },
@@ -82,8 +85,8 @@ func start(t *testing.T, pki *authntest.PKI, change func(*edge.Config)) *fixture
 	if change != nil {
 		change(&config)
 	}
-	inner := config.Handler
-	config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	inner := site.Handler
+	site.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.hits.Add(1)
 		inner.ServeHTTP(w, r)
 	})

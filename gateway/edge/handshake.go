@@ -32,11 +32,10 @@ const httpsOnly = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConne
 // usage, and would not say what it saw.
 func (s *Server) tlsConfig() *tls.Config {
 	base := &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"h2", "http/1.1"},
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.config.Certificate(), nil },
-		ClientAuth:     tls.RequestClientCert,
-		Time:           s.config.Now,
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"h2", "http/1.1"},
+		ClientAuth: tls.RequestClientCert,
+		Time:       s.config.Now,
 	}
 	judging := base.Clone()
 	// The config of a connection knows that connection. Session tickets go by the keys of the config that is asked here.
@@ -46,10 +45,12 @@ func (s *Server) tlsConfig() *tls.Config {
 			return nil, errors.New("not a connection of this listener")
 		}
 		c.sni, c.versions = hello.ServerName, hello.SupportedVersions
+		site := s.config.Site()
 		config := base.Clone()
-		config.VerifyConnection = c.judge
-		if s.config.SendCANames {
-			config.ClientCAs = roots(s.config.Trust.Profiles())
+		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return site.Certificate(), nil }
+		config.VerifyConnection = func(state tls.ConnectionState) error { return c.judge(site, state) }
+		if site.SendCANames {
+			config.ClientCAs = roots(site.Trust.Profiles())
 		}
 		return config, nil
 	}
@@ -57,8 +58,8 @@ func (s *Server) tlsConfig() *tls.Config {
 }
 
 // judge is called in every handshake, resumed ones too, before possession of the key is proven.
-func (c *conn) judge(state tls.ConnectionState) error {
-	verdict, refusal := c.server.config.Trust.Judge(state.PeerCertificates, c.server.config.Now())
+func (c *conn) judge(site *Site, state tls.ConnectionState) error {
+	verdict, refusal := site.Trust.Judge(state.PeerCertificates, c.server.config.Now())
 	if refusal != nil {
 		c.refusal = refusal
 		return refusal

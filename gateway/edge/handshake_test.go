@@ -168,7 +168,7 @@ func TestHungUp(t *testing.T) {
 func TestCANames(t *testing.T) {
 	pki := authntest.New(t)
 	for _, send := range []bool{false, true} {
-		f := start(t, pki, func(c *edge.Config) { c.SendCANames = send })
+		f := start(t, pki, func(c *edge.Config) { c.Site().SendCANames = send })
 		config := f.clientConfig(pki.Client().TLS())
 		var names [][]byte
 		present := config.GetClientCertificate

@@ -18,8 +18,8 @@ func TestHandshakePanics(t *testing.T) {
 	var calm atomic.Bool
 	f := start(t, pki, func(c *edge.Config) {
 		c.Limits.Connections, c.Limits.Handshakes = 1, 1
-		certificate := c.Certificate
-		c.Certificate = func() *tls.Certificate {
+		certificate := c.Site().Certificate
+		c.Site().Certificate = func() *tls.Certificate {
 			if !calm.Load() {
 				panic("oops")
 			}
@@ -46,7 +46,7 @@ func TestHandshakePanics(t *testing.T) {
 func TestHandlerPanicIsLoggedOnce(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oops") })
+		c.Site().Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oops") })
 	})
 	if status, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), false)); err == nil {
 		t.Errorf("answer %d %q", status, body)

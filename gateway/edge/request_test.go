@@ -66,7 +66,7 @@ func TestReadBody(t *testing.T) {
 	const limit = 1000
 	f := start(t, pki, func(c *edge.Config) {
 		c.Limits.ReadTimeout = 200 * time.Millisecond
-		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := edge.ReadBody(r.Context(), w, r, limit)
 			if err != nil {
 				copyAnswer(w, write(t, err))
@@ -117,7 +117,7 @@ func TestReadBodyInTime(t *testing.T) {
 	} {
 		f := start(t, pki, func(config *edge.Config) {
 			config.Limits.ReadTimeout = c.read
-			config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			config.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				ctx, cancel := context.WithTimeout(r.Context(), c.turn)
 				defer cancel()
 				_, err := edge.ReadBody(ctx, w, r, 1000)

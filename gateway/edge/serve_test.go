@@ -16,7 +16,7 @@ import (
 func TestProtocols(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, map[int]string{1: "HTTP/1.1", 2: "HTTP/2.0"}[r.ProtoMajor])
 		})
 	})
@@ -73,7 +73,7 @@ func TestReservedHeadersAreDropped(t *testing.T) {
 	pki := authntest.New(t)
 	seen := make(chan http.Header, 1)
 	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := edge.ReadBody(r.Context(), w, r, 100); err != nil {
 				t.Error(err)
 			}
@@ -118,7 +118,7 @@ func TestReadTimeoutEndsWithTheBody(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		f := start(t, pki, func(c *edge.Config) {
 			c.Limits.ReadTimeout = 100 * time.Millisecond
-			c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if _, err := edge.ReadBody(r.Context(), w, r, 100); err != nil {
 					t.Error(err)
 				}
@@ -163,10 +163,13 @@ func TestNewRefusesGaps(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, name := range []string{"Listen", "Certificate", "Trust", "Handler", "Logger", "Now", "Limits.Handshakes"} {
+	for _, name := range []string{"Listen", "Site", "Logger", "Now", "Limits.Handshakes"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("nothing about %s in %v", name, err)
 		}
+	}
+	if _, err := edge.New(edge.Config{Site: func() *edge.Site { return nil }}); !strings.Contains(err.Error(), "Trust") {
+		t.Errorf("a site that is not there: %v", err)
 	}
 }
 
@@ -174,19 +177,23 @@ func TestPortInUse(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, nil)
 	_, err := edge.New(edge.Config{
-		Listen: f.Addr().String(), Certificate: func() *tls.Certificate { return nil }, Trust: pki.Trust(), Limits: limits(),
-		Drain: time.Second, Handler: http.NotFoundHandler(), Logger: discard(), Now: time.Now,
+		Listen: f.Addr().String(), Site: nowhere(pki), Limits: limits(), Logger: discard(), Now: time.Now,
 	})
 	if err == nil || !strings.Contains(err.Error(), f.Addr().String()) {
 		t.Errorf("error %v", err)
 	}
 }
 
+// nowhere is a site that nobody calls.
+func nowhere(pki *authntest.PKI) func() *edge.Site {
+	site := &edge.Site{Certificate: func() *tls.Certificate { return nil }, Trust: pki.Trust(), Drain: time.Second, Handler: http.NotFoundHandler()}
+	return func() *edge.Site { return site }
+}
+
 func TestCloseWithoutServe(t *testing.T) {
 	pki := authntest.New(t)
 	s, err := edge.New(edge.Config{
-		Listen: "127.0.0.1:0", Certificate: func() *tls.Certificate { return nil }, Trust: pki.Trust(), Limits: limits(),
-		Drain: time.Second, Handler: http.NotFoundHandler(), Logger: discard(), Now: time.Now,
+		Listen: "127.0.0.1:0", Site: nowhere(pki), Limits: limits(), Logger: discard(), Now: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/intentgate/intentgate/gateway/authn"
 )
 
 const (
@@ -37,18 +35,14 @@ type Limits struct {
 	Connections      int           // a further one waits to be accepted
 }
 
-// Config names what the listener is made of. Everything but SendCANames, Drain and Observe is required.
+// Config names what the listener is made of. Everything but Observe is required.
 type Config struct {
-	Listen      string                  // TCP address; port 0 chooses a free one
-	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain
-	Trust       *authn.Trust
-	SendCANames bool // tell clients which roots are trusted: a hint, which makes some send nothing at all
-	Limits      Limits
-	Drain       time.Duration // what turns in flight get at a stop; 0: nothing
-	Handler     http.Handler
-	Logger      *slog.Logger
-	Now         func() time.Time
-	Observe     func(Handshake) // called once for each handshake, by many goroutines
+	Listen  string       // TCP address; port 0 chooses a free one
+	Site    func() *Site // that of the moment
+	Limits  Limits
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Observe func(Handshake) // called once for each handshake, by many goroutines
 }
 
 // Server is the listener with what serves it.
@@ -121,12 +115,9 @@ func (c *Config) check() error {
 		}
 	}
 	gap(c.Listen == "", "Listen")
-	gap(c.Certificate == nil, "Certificate")
-	gap(c.Trust == nil, "Trust")
-	if c.Drain < 0 {
-		gaps = append(gaps, fmt.Errorf("edge: Drain is %s, want 0 or more", c.Drain))
+	if gap(c.Site == nil, "Site"); c.Site != nil {
+		gaps = append(gaps, c.Site().check())
 	}
-	gap(c.Handler == nil, "Handler")
 	gap(c.Logger == nil, "Logger")
 	gap(c.Now == nil, "Now")
 	gap(c.Limits.HeaderBytes <= 0, "Limits.HeaderBytes")
@@ -156,11 +147,12 @@ func (s *Server) Serve(ctx context.Context) error {
 	stop()
 	_ = s.Close()
 	s.closeFresh()
-	draining, cancel := context.WithTimeout(turns, s.config.Drain)
+	drain := s.config.Site().Drain
+	draining, cancel := context.WithTimeout(turns, drain)
 	defer cancel()
 	if s.http.Shutdown(draining) != nil {
 		if cut := s.turns.Load(); cut > 0 {
-			err = fmt.Errorf("edge: turns in flight were cut off after %s: %d", s.config.Drain, cut)
+			err = fmt.Errorf("edge: turns in flight were cut off after %s: %d", drain, cut)
 		}
 		_ = s.http.Close()
 	}

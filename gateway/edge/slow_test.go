@@ -72,7 +72,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 func TestStatedSize(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, func(c *edge.Config) {
-		c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, err := edge.ReadBody(r.Context(), w, r, 1000)
 			copyAnswer(w, write(t, err))
 		})

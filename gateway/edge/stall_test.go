@@ -29,12 +29,8 @@ func TestStalledPeerLosesItsSlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := issued.TLS()
-	s, err := New(Config{
-		Listen: "127.0.0.1:0", Certificate: func() *tls.Certificate { return &own }, Trust: pki.Trust(),
-		Limits: Limits{
-			HeaderBytes: 32 << 10, HandshakeTimeout: time.Minute, HeaderTimeout: time.Minute, ReadTimeout: time.Minute,
-			IdleTimeout: time.Minute, Handshakes: 4, Connections: 1,
-		},
+	site := &Site{
+		Certificate: func() *tls.Certificate { return &own }, Trust: pki.Trust(),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			for b := make([]byte, 1<<20); ; {
 				if _, err := w.Write(b); err != nil {
@@ -42,6 +38,13 @@ func TestStalledPeerLosesItsSlot(t *testing.T) {
 				}
 			}
 		}),
+	}
+	s, err := New(Config{
+		Listen: "127.0.0.1:0", Site: func() *Site { return site },
+		Limits: Limits{
+			HeaderBytes: 32 << 10, HandshakeTimeout: time.Minute, HeaderTimeout: time.Minute, ReadTimeout: time.Minute,
+			IdleTimeout: time.Minute, Handshakes: 4, Connections: 1,
+		},
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return authntest.Now },
 	})
 	if err != nil {

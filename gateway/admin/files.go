@@ -8,39 +8,39 @@ import (
 	"time"
 )
 
-// badFiles are watched files that are no good, by name: what was read before is in force instead.
-type badFiles struct {
+// File is what came of the last reading of watched files.
+type File struct {
+	Name  string    `json:"name"`  // of the setting that names the files
+	Since time.Time `json:"since"` // when the fault was seen first
+	Error string    `json:"error"` // what is wrong; empty: nothing. What was read before is in force then
+}
+
+// Files are watched files by name. The zero value knows of none. It is safe for concurrent use.
+type Files struct {
 	mu     sync.Mutex
-	byName map[string]badFile
+	byName map[string]File
 }
 
-type badFile struct {
-	Name  string    `json:"name"` // of the setting that names the files
-	Since time.Time `json:"since"`
-	Error string    `json:"error"`
-}
-
-// FilesRead says what was wrong with watched files when they were read; nil: nothing. The name is that of the setting
-// which names them.
-func (h *Health) FilesRead(name string, err error, now time.Time) {
-	b := &h.files
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err == nil {
-		delete(b.byName, name)
-		return
+// Read says what was wrong with files when they were read; nil: nothing.
+func (f *Files) Read(name string, err error, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byName == nil {
+		f.byName = map[string]File{}
 	}
-	since := now.UTC()
-	if before, ok := b.byName[name]; ok {
-		since = before.Since
-	} else if b.byName == nil {
-		b.byName = map[string]badFile{}
+	file := File{Name: name}
+	if err != nil {
+		file.Error, file.Since = err.Error(), now.UTC()
+		if before := f.byName[name]; before.Error != "" {
+			file.Since = before.Since
+		}
 	}
-	b.byName[name] = badFile{name, since, err.Error()}
+	f.byName[name] = file
 }
 
-func (b *badFiles) list() []badFile {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.SortedFunc(maps.Values(b.byName), func(a, b badFile) int { return cmp.Compare(a.Name, b.Name) })
+// All returns them in the order of their names.
+func (f *Files) All() []File {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.SortedFunc(maps.Values(f.byName), func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 }

@@ -14,7 +14,8 @@ import (
 // TestBadFilesShow proves that readiness tells of bad files, since when, and no longer once they are good, and that a gateway
 // that goes on with what it has is ready all the same.
 func TestBadFilesShow(t *testing.T) {
-	health, err := admin.NewHealth(func() []admin.Service { return nil }, nil, nil, nil)
+	var files admin.Files
+	health, err := admin.NewHealth(admin.Sources{Services: func() []admin.Service { return nil }, Files: files.All})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,14 +30,14 @@ func TestBadFilesShow(t *testing.T) {
 			t.Errorf("%d %s, want 200 …%s}", w.Code, w.Body, want)
 		}
 	}
-	health.FilesRead("edge.clients", nil, noon)
+	files.Read("edge.clients", nil, noon)
 	shows(``)
-	health.FilesRead("services.orders", errors.New("ca.pem: empty"), noon)
-	health.FilesRead("edge.clients", errors.New("roots.pem: no PEM block"), noon.Add(time.Minute))
-	health.FilesRead("services.orders", errors.New("orders.key: gone"), noon.Add(time.Hour)) // still bad, in another way
+	files.Read("services.orders", errors.New("ca.pem: empty"), noon)
+	files.Read("edge.clients", errors.New("roots.pem: no PEM block"), noon.Add(time.Minute))
+	files.Read("services.orders", errors.New("orders.key: gone"), noon.Add(time.Hour)) // still bad, in another way
 	shows(`,"bad_files":[{"name":"edge.clients","since":"2026-11-22T12:01:00Z","error":"roots.pem: no PEM block"},` +
 		`{"name":"services.orders","since":"2026-11-22T12:00:00Z","error":"orders.key: gone"}]`)
-	health.FilesRead("services.orders", nil, noon.Add(2*time.Hour))
-	health.FilesRead("edge.clients", nil, noon.Add(2*time.Hour))
+	files.Read("services.orders", nil, noon.Add(2*time.Hour))
+	files.Read("edge.clients", nil, noon.Add(2*time.Hour))
 	shows(``)
 }

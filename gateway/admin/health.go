@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,21 +18,25 @@ import (
 // required can be reached and has told its intents once. That the configuration is loaded is implied, since without it there is no Health. It is safe
 // for concurrent use.
 type Health struct {
-	services            func() []Service
-	notAfter            func() time.Time
-	keys                func() idtoken.Status
-	expiring            func() []expiry.End
+	sources             Sources
 	listening, draining atomic.Bool
-	files               badFiles
 }
 
-// NewHealth returns a Health that is not ready yet. notAfter tells when the edge's certificate expires, keys how those of ID
-// tokens are, expiring what ends soon; they only inform and may be nil.
-func NewHealth(services func() []Service, notAfter func() time.Time, keys func() idtoken.Status, expiring func() []expiry.End) (*Health, error) {
-	if services == nil {
+// Sources are what a Health asks each time. All but Services only inform, and may be nil.
+type Sources struct {
+	Services func() []Service
+	NotAfter func() time.Time      // when the edge's certificate expires
+	Keys     func() idtoken.Status // how those of ID tokens are; without a Source: there are none
+	Expiring func() []expiry.End   // what ends soon
+	Files    func() []File         // that are watched
+}
+
+// NewHealth returns a Health that is not ready yet.
+func NewHealth(sources Sources) (*Health, error) {
+	if sources.Services == nil {
 		return nil, errors.New("admin: Health needs the services")
 	}
-	return &Health{services: services, notAfter: notAfter, keys: keys, expiring: expiring}, nil
+	return &Health{sources: sources}, nil
 }
 
 // Listening says that the edge accepts connections from now on.
@@ -49,7 +54,7 @@ type readiness struct {
 	Certificate *certificate       `json:"certificate,omitempty"`
 	IDTokenKeys *keys              `json:"id_token_keys,omitempty"`
 	Expiring    []expiry.End       `json:"expiring,omitempty"`
-	BadFiles    []badFile          `json:"bad_files,omitempty"` // they only inform: what was good is still in force
+	BadFiles    []File             `json:"bad_files,omitempty"` // they only inform: what was good is still in force
 }
 
 type serviceReadiness struct {
@@ -82,11 +87,9 @@ type keys struct {
 
 // check looks at everything now.
 func (h *Health) check() readiness {
-	result := readiness{
-		Listening: h.listening.Load(), Draining: h.draining.Load(), Services: []serviceReadiness{}, BadFiles: h.files.list(),
-	}
+	result := readiness{Listening: h.listening.Load(), Draining: h.draining.Load(), Services: []serviceReadiness{}}
 	result.Ready = result.Listening && !result.Draining
-	for _, service := range h.services() {
+	for _, service := range h.sources.Services() {
 		state, detail := service.State()
 		ready := serviceReadiness{service.Name, state.String(), service.Required, detail, nil}
 		learnt := true
@@ -103,18 +106,22 @@ func (h *Health) check() readiness {
 			result.Ready = false
 		}
 	}
-	if h.notAfter != nil {
-		result.Certificate = &certificate{h.notAfter().UTC()}
+	if h.sources.NotAfter != nil {
+		result.Certificate = &certificate{h.sources.NotAfter().UTC()}
 	}
-	if h.keys != nil {
-		status := h.keys()
-		result.IDTokenKeys = &keys{Source: status.Source, Keys: status.Keys, Expires: status.Expires.UTC()}
-		if status.Err != nil {
-			result.IDTokenKeys.Detail = status.Err.Error()
+	if h.sources.Keys != nil {
+		if status := h.sources.Keys(); status.Source != "" {
+			result.IDTokenKeys = &keys{Source: status.Source, Keys: status.Keys, Expires: status.Expires.UTC()}
+			if status.Err != nil {
+				result.IDTokenKeys.Detail = status.Err.Error()
+			}
 		}
 	}
-	if h.expiring != nil {
-		result.Expiring = h.expiring()
+	if h.sources.Expiring != nil {
+		result.Expiring = h.sources.Expiring()
+	}
+	if h.sources.Files != nil {
+		result.BadFiles = slices.DeleteFunc(h.sources.Files(), func(f File) bool { return f.Error == "" })
 	}
 	return result
 }

@@ -25,12 +25,16 @@ func TestStatus(t *testing.T) {
 			{Name: "faq", State: fixed(connectivity.TransientFailure, "connection refused")},
 		}
 	}
-	health, err := admin.NewHealth(services, func() time.Time { return time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)) },
-		func() idtoken.Status {
+	health, err := admin.NewHealth(admin.Sources{
+		Services: services,
+		NotAfter: func() time.Time { return time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)) },
+		Keys: func() idtoken.Status {
 			return idtoken.Status{Source: "https://keys.example", Err: errors.New("no route to host")}
-		}, func() []expiry.End {
+		},
+		Expiring: func() []expiry.End {
 			return []expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}}
-		})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +99,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusRefusesGaps(t *testing.T) {
-	if _, err := admin.NewHealth(nil, nil, nil, nil); err == nil {
+	if _, err := admin.NewHealth(admin.Sources{}); err == nil {
 		t.Error("a Health without services")
 	}
 	if _, err := admin.NewStatus(t.Context(), admin.StatusConfig{Listen: "127.0.0.1:0"}); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -13,34 +14,53 @@ import (
 
 // fileInstruments tell of files that are read again when they change.
 type fileInstruments struct {
-	good    metric.Int64Gauge
-	reloads metric.Int64Counter
+	good          metric.Int64ObservableGauge
+	reloads       metric.Int64Counter
+	configReloads metric.Int64Counter
 }
 
 func newFileInstruments(meter metric.Meter) (i fileInstruments, err error) {
-	var problems [2]error
-	i.good, problems[0] = meter.Int64Gauge("intentgate.files.good",
+	var problems [3]error
+	i.good, problems[0] = meter.Int64ObservableGauge("intentgate.files.good",
 		metric.WithDescription("1 while the files are in force as they are, 0 while older ones are because these are no good."))
 	i.reloads, problems[1] = meter.Int64Counter("intentgate.file.reloads",
 		metric.WithDescription("Readings of files that put something new in force, or failed."), metric.WithUnit("{reading}"))
+	i.configReloads, problems[2] = meter.Int64Counter("intentgate.config.reloads",
+		metric.WithDescription("New configurations that were put in force, or were no good."), metric.WithUnit("{reload}"))
 	return i, errors.Join(problems[:]...)
 }
 
 // FilesRead counts what came of reading watched files: whether something new is in force, and what is wrong. The name is
 // one out of the configuration.
 func (t *Telemetry) FilesRead(ctx context.Context, name string, changed bool, err error) {
-	label, good := attribute.String("name", name), int64(1)
+	label := attribute.String("name", name)
 	if changed {
 		t.files.reloads.Add(ctx, 1, metric.WithAttributes(label, attribute.String("result", "reloaded")))
 	}
 	if err != nil {
-		good = 0
 		t.files.reloads.Add(ctx, 1, metric.WithAttributes(label, attribute.String("result", "failed")))
 	}
-	t.files.good.Record(ctx, good, metric.WithAttributes(label))
 }
 
-// ObserveKeys has the state of the keys of ID tokens exported, as it is at every scrape.
+// ObserveFiles has it exported whether watched files are good, by name. The sequence is asked for at every scrape.
+func (t *Telemetry) ObserveFiles(files iter.Seq2[string, bool]) error {
+	_, err := t.meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
+		for name, good := range files {
+			value := int64(0)
+			if good {
+				value = 1
+			}
+			observer.ObserveInt64(t.files.good, value, metric.WithAttributes(attribute.String("name", name)))
+		}
+		return nil
+	}, t.files.good)
+	if err != nil {
+		return fmt.Errorf("observe the files: %w", err)
+	}
+	return nil
+}
+
+// ObserveKeys has the state of the keys of ID tokens exported, as it is at every scrape; without a Source there are none.
 func (t *Telemetry) ObserveKeys(status func() idtoken.Status) error {
 	var problems [5]error
 	keys, err := t.meter.Int64ObservableGauge("intentgate.id.token.keys",
@@ -57,6 +77,9 @@ func (t *Telemetry) ObserveKeys(status func() idtoken.Status) error {
 	problems[3] = err
 	_, problems[4] = t.meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
 		now := status()
+		if now.Source == "" {
+			return nil
+		}
 		observer.ObserveInt64(keys, int64(now.Keys))
 		observer.ObserveInt64(failures, int64(now.Failures))
 		if !now.Fetched.IsZero() {

@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -12,29 +13,38 @@ import (
 
 func TestFilesRead(t *testing.T) {
 	telemetry := newTelemetry(t, io.Discard)
+	files := map[string]bool{"edge.certificate": true, "edge.clients": false}
+	if err := telemetry.ObserveFiles(maps.All(files)); err != nil {
+		t.Fatal(err)
+	}
 	const name = `{name="edge.certificate"`
 	telemetry.FilesRead(t.Context(), "edge.certificate", false, nil)
-	has(t, scrape(t, telemetry), `intentgate_files_good`+name+`} 1`)
 	telemetry.FilesRead(t.Context(), "edge.certificate", false, errors.New("no PEM block"))
 	telemetry.FilesRead(t.Context(), "edge.certificate", true, errors.New("the other one is good")) // both
 	has(t, scrape(t, telemetry),
-		`intentgate_files_good`+name+`} 0`,
+		`intentgate_files_good`+name+`} 1`,
+		`intentgate_files_good{name="edge.clients"} 0`,
 		`intentgate_file_reloads_total`+name+`,result="failed"} 2`,
 		`intentgate_file_reloads_total`+name+`,result="reloaded"} 1`,
 	)
+	files["edge.certificate"] = false
+	delete(files, "edge.clients")
 	telemetry.FilesRead(t.Context(), "edge.certificate", true, nil)
-	telemetry.FilesRead(t.Context(), "edge.certificate", false, nil)
-	telemetry.FilesRead(t.Context(), "edge.clients", false, errors.New("empty"))
-	has(t, scrape(t, telemetry),
-		`intentgate_files_good`+name+`} 1`,
-		`intentgate_files_good{name="edge.clients"} 0`,
+	lines := scrape(t, telemetry)
+	has(t, lines,
+		`intentgate_files_good`+name+`} 0`,
 		`intentgate_file_reloads_total`+name+`,result="reloaded"} 2`,
 	)
+	for _, line := range lines {
+		if strings.Contains(line, "edge.clients") {
+			t.Errorf("nobody watches them any more: %s", line)
+		}
+	}
 }
 
 func TestObserveKeys(t *testing.T) {
 	telemetry := newTelemetry(t, io.Discard)
-	status := idtoken.Status{Failures: 3}
+	status := idtoken.Status{Source: "a file", Failures: 3}
 	if err := telemetry.ObserveKeys(func() idtoken.Status { return status }); err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +55,17 @@ func TestObserveKeys(t *testing.T) {
 			t.Errorf("never fetched, but %s", line)
 		}
 	}
-	status = idtoken.Status{Keys: 2, Fetched: time.Unix(1_796_083_200, 0), Expires: time.Unix(1_796_086_800, 5e8), Failures: 4}
+	status = idtoken.Status{Source: "a file", Keys: 2, Fetched: time.Unix(1_796_083_200, 0), Expires: time.Unix(1_796_086_800, 5e8), Failures: 4}
 	has(t, scrape(t, telemetry),
 		`intentgate_id_token_keys 2`,
 		`intentgate_id_token_keys_fetched_timestamp_seconds 1.7960832e+09`,
 		`intentgate_id_token_keys_expiry_timestamp_seconds 1.7960868005e+09`,
 		`intentgate_id_token_keys_failures_total 4`,
 	)
+	status = idtoken.Status{}
+	for _, line := range scrape(t, telemetry) {
+		if strings.HasPrefix(line, "intentgate_id_token_keys") {
+			t.Errorf("there are no keys any more: %s", line)
+		}
+	}
 }

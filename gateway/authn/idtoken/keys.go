@@ -36,6 +36,7 @@ type KeysConfig struct {
 	URL     string                // of a JWK set, https
 	RootCAs func() *x509.CertPool // for URL, those of the time; nil: the system's
 	File    string                // of a JWK set
+	Known   *Keys                 // of the same URL and RootCAs: what they have is used until the first fetch; or nil
 	Logger  *slog.Logger
 	Now     func() time.Time
 }
@@ -96,6 +97,9 @@ func NewKeys(config KeysConfig) (*Keys, error) {
 	}
 	var err error
 	k.load, err = urlLoader(config.URL, config.RootCAs)
+	if config.Known != nil {
+		k.current.Store(config.Known.current.Load())
+	}
 	return k, err
 }
 

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/intents"
@@ -20,74 +18,60 @@ import (
 )
 
 // intents begins to learn what services claim: from files now, and from the services themselves once the gateway runs.
-func (a *assembly) intents(ctx context.Context) error {
-	settings := intents.Config{Views: views(a.settings), Logger: a.logger, Now: a.now}
-	for _, service := range a.settings.GetServices() {
+func (g *generation) intents(ctx context.Context) error {
+	settings := intents.Config{Views: views(g.settings), Logger: g.logger, Now: g.now}
+	for _, service := range g.settings.GetServices() {
 		if service.GetIntents() != nil {
-			settings.Services = append(settings.Services, claimant(service, a.describe))
+			settings.Services = append(settings.Services, claimant(service, g.describe))
 		}
 	}
 	if len(settings.Services) == 0 {
 		return nil
 	}
 	var err error
-	if a.catalog, err = intents.New(settings); err != nil {
+	if g.catalog, err = intents.New(settings); err != nil {
 		return err
 	}
-	problems := []error{a.telemetry.ObserveIntents(a.catalog.Report)}
-	for _, service := range a.settings.GetServices() {
+	var problems []error
+	for _, service := range g.settings.GetServices() {
 		name, setting := service.GetName(), service.GetIntents()
 		switch {
 		case setting.GetDescriptorSet() != "":
-			_, err := a.catalog.Load(ctx, name)
+			_, err := g.catalog.Load(ctx, name)
 			problems = append(problems, err)
-			a.watch("services."+name+".intents", []string{setting.GetDescriptorSet()}, func() (bool, error) { //nolint:contextcheck // read again as long as the gateway runs
-				return a.catalog.Load(context.Background(), name) // a file
+			g.watch("services."+name+".intents", []string{setting.GetDescriptorSet()}, func() (bool, error) { //nolint:contextcheck // read again as long as the gateway runs
+				return g.catalog.Load(context.Background(), name) // a file
 			})
 		case setting.GetReflection() != nil:
 			every := setting.GetReflection().GetRefresh().AsDuration()
-			a.beside = append(a.beside, func(ctx context.Context) error { return a.catalog.Follow(ctx, name, every) })
+			g.running = append(g.running, func(ctx context.Context) error { return g.catalog.Follow(ctx, name, every) })
 		}
 	}
 	return errors.Join(problems...)
 }
 
 // connected returns what is to be done after each connection to a service: it may be a new build that claims other intents.
-func (a *assembly) connected(service string) func() {
-	if a.catalog == nil {
+func (g *generation) connected(service string) func() {
+	if g.catalog == nil {
 		return nil
 	}
-	return func() { a.catalog.Refresh(service) }
+	return func() { g.catalog.Refresh(service) }
 }
 
 // learnt returns what operators see of a service's intents; nil: it may have none.
-func (a *assembly) learnt(service *gatewayv1.Service) func() intents.Report {
+func (g *generation) learnt(service *gatewayv1.Service) func() intents.Report {
 	if service.GetIntents() == nil {
 		return nil
 	}
 	return func() intents.Report {
-		report, _ := a.catalog.ReportOf(service.GetName())
+		report, _ := g.catalog.ReportOf(service.GetName())
 		return report
 	}
 }
 
-// claimed lists the claims of services; those that several webhooks serve once.
-func (a *assembly) claimed() (routes []admin.Route) {
-	if a.catalog == nil {
-		return nil
-	}
-	for _, claim := range a.catalog.Claims() {
-		route := admin.Route{Match: claim.String(), Service: claim.Method.Service, Method: claim.Method.Method.Name, Claimed: true}
-		if !slices.Contains(routes, route) {
-			routes = append(routes, route)
-		}
-	}
-	return routes
-}
-
 // describe asks a service of this gateway what it serves.
-func (a *assembly) describe(ctx context.Context, service string) ([]byte, error) {
-	return a.describers[service](ctx)
+func (g *generation) describe(ctx context.Context, service string) ([]byte, error) {
+	return g.describers[service](ctx)
 }
 
 // views returns what the plans of methods depend on, of all webhooks.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/conversation"
+	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/intents/contract"
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/gateway/simulator"
@@ -42,13 +43,13 @@ const (
 
 // embedded is a gateway that is run for conversations, with throw-away certificates in a folder of its own.
 type embedded struct {
-	assembly *assembly
-	calls    recorder
-	dir      string
-	group    *errgroup.Group
-	stop     context.CancelFunc
-	agent    string // of CX, that the configuration names; empty: any
-	ended    <-chan struct{}
+	gateway *process
+	calls   recorder
+	dir     string
+	group   *errgroup.Group
+	stop    context.CancelFunc
+	agent   string // of CX, that the configuration names; empty: any
+	ended   <-chan struct{}
 }
 
 // startEmbedded makes the folder and has the gateway started.
@@ -86,7 +87,7 @@ func (e *embedded) serve(ctx context.Context, path string, logger *slog.Logger, 
 	if err != nil {
 		return err
 	}
-	process, err := assemble(ctx, settings, logger.With("process", "gateway"), nil, time.Now, func(a *assembly) { e.assembly, a.observe = a, e.observed })
+	process, err := assemble(ctx, settings, logger.With("process", "gateway"), nil, time.Now, func(p *process) { e.gateway, p.observe = p, e.observed })
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (e *embedded) serve(ctx context.Context, path string, logger *slog.Logger, 
 		if service.GetIntents().GetReflection() == nil {
 			continue
 		}
-		if _, err := e.assembly.catalog.Load(ctx, service.GetName()); err != nil {
+		if _, err := e.catalog().Load(ctx, service.GetName()); err != nil {
 			_, _ = fmt.Fprintln(warnings, "Warning:", err) // nobody reads it then
 		}
 	}
@@ -125,14 +126,14 @@ func (e *embedded) standIn(settings *gatewayv1.Config) {
 
 // play plays a conversation: on ES with a certificate of the SSL.com chain, and on CX with one of the GTS chain.
 func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
-	at := slices.IndexFunc(e.assembly.settings.GetWebhooks(), func(w *gatewayv1.Webhook) bool {
+	at := slices.IndexFunc(e.gateway.current.Load().settings.GetWebhooks(), func(w *gatewayv1.Webhook) bool {
 		return w.GetPlatform() == platform && (c.GetWebhook() == "" || c.GetWebhook() == w.GetPath())
 	})
 	if at < 0 {
 		return c.Skipped(platform, "the gateway has no such webhook for "+platform)
 	}
-	webhook := e.assembly.settings.GetWebhooks()[at]
-	as := agentOptions{url: e.assembly.addresses.Edge + webhook.GetPath(), dev: filepath.Join(e.dir, certsFolder), name: e.agent}
+	webhook := e.gateway.current.Load().settings.GetWebhooks()[at]
+	as := agentOptions{url: e.gateway.addresses.Edge + webhook.GetPath(), dev: filepath.Join(e.dir, certsFolder), name: e.agent}
 	if platform == conversation.CX {
 		as.cert, as.key = e.cert(pki.GTSCert), e.cert(pki.GTSKey)
 	}
@@ -145,14 +146,22 @@ func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platf
 	return c.Play(ctx, client, agent)
 }
 
+// catalog is what is known of typed intents; nil where there are none.
+func (e *embedded) catalog() *intents.Catalog {
+	if current := e.gateway.current.Load(); current != nil {
+		return current.catalog
+	}
+	return nil
+}
+
 // caller is who plays, with what is known of typed intents, and the calls seen.
 func (e *embedded) caller(as *agentOptions) (client *simulator.Client, agent simulator.Agent, err error) {
 	if err := as.settle(); err != nil {
 		return nil, agent, err
 	}
 	var known lexicon
-	if e.assembly.catalog != nil {
-		known = contract.Of(e.assembly.catalog.Report())
+	if catalog := e.catalog(); catalog != nil {
+		known = contract.Of(catalog.Report())
 	}
 	agent = as.agent()
 	agent.Calls = e.calls.take

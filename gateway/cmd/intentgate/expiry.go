@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"iter"
@@ -17,22 +16,14 @@ type ownCertificate struct {
 	current    func() *tls.Certificate
 }
 
-// expiry has it told when things end, before they do.
-func (a *assembly) expiry(context.Context) error {
-	a.beside = append(a.beside, func(ctx context.Context) error {
-		return expiry.Warn(ctx, expiry.Config{Ends: a.ends, Logger: a.logger, Now: a.now})
-	})
-	return a.telemetry.ObserveEnds(a.ends)
-}
-
 // ends yields everything that ends one day, as it is now.
-func (a *assembly) ends(yield func(expiry.End) bool) {
-	for _, own := range a.own {
+func (g *generation) ends(yield func(expiry.End) bool) {
+	for _, own := range g.own {
 		if !yield(expiry.End{Kind: own.kind, Name: own.name, NotAfter: own.current().Leaf.NotAfter}) {
 			return
 		}
 	}
-	profileEnds(a.profiles.Profiles())(yield)
+	profileEnds(g.profiles.Profiles())(yield)
 }
 
 // profileEnds yields when roots and dates of profiles end.

@@ -5,23 +5,32 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
-// process is a gateway whose listeners are open: it serves once, or is closed.
+// process is a gateway whose listeners are open: it serves once, or is closed. It holds what lives as long as the gateway
+// runs. What a configuration makes is a generation, of which one is in force at a time.
 type process struct {
 	addresses addresses
 	edge      *edge.Server
 	health    *admin.Health
-	// beside are what runs as long as the edge does and a little longer: listeners, watchers of files.
+	telemetry *telemetry.Telemetry
+	logger    *slog.Logger
+	now       func() time.Time
+	observe   func(gateway.Service) gateway.Service // has somebody see the calls of services; nil: nobody does
+	current   atomic.Pointer[generation]
+	// beside are what runs as long as the edge does and a little longer.
 	beside []func(context.Context) error
 	// closers undo what assemble did, the last first.
 	closers []func()
-	logger  *slog.Logger
 }
 
 func (p *process) addBeside(server *admin.Server) {
@@ -39,6 +48,9 @@ func (p *process) serve(ctx context.Context) error {
 	for _, run := range p.beside {
 		group.Go(func() error { return run(beside) })
 	}
+	first := p.current.Load()
+	first.start(beside)
+	group.Go(first.group.Wait)
 	// Whatever runs beside the edge ends early only by failing, which ends the gateway.
 	serving, fail := context.WithCancel(ctx)
 	defer fail()
@@ -59,4 +71,7 @@ func (p *process) close() {
 		undo()
 	}
 	p.closers = nil
+	if current := p.current.Load(); current != nil {
+		current.end()
+	}
 }

@@ -21,7 +21,7 @@ func (foreign) Invoke(context.Context, *backend.Call) ([]byte, error) {
 // TestRecorder has a call seen of which next to nothing is known, once.
 func TestRecorder(t *testing.T) {
 	t.Parallel()
-	e := &embedded{assembly: &assembly{}}
+	e := &embedded{gateway: &process{}}
 	if _, err := e.observed(foreign{}).Invoke(t.Context(), &backend.Call{Method: "/foreign.Service/Ask", Request: []byte("x")}); status.Code(err) != 9 {
 		t.Errorf("it returns %v", err)
 	}

@@ -8,9 +8,9 @@ import (
 )
 
 // secrets reads the secrets of each webhook's credentials, and again when their files change.
-func (a *assembly) secrets(context.Context) error {
-	a.credentials = make([]*secret.Set, len(a.settings.GetWebhooks()))
-	for i, webhook := range a.settings.GetWebhooks() {
+func (g *generation) secrets(context.Context) error {
+	g.credentials = make([]*secret.Set, len(g.settings.GetWebhooks()))
+	for i, webhook := range g.settings.GetWebhooks() {
 		if len(webhook.GetCredentials()) == 0 {
 			continue
 		}
@@ -18,8 +18,8 @@ func (a *assembly) secrets(context.Context) error {
 		if err != nil {
 			return err
 		}
-		a.credentials[i] = set
-		a.watch("webhooks."+webhook.GetPath()+".credentials", set.Files(), set.Reload)
+		g.credentials[i] = set
+		g.watch("webhooks."+webhook.GetPath()+".credentials", set.Files(), set.Reload)
 	}
 	return nil
 }

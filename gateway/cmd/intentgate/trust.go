@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"errors"
 	"path/filepath"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
@@ -15,17 +16,17 @@ import (
 
 // trust puts the profiles of the edge in force, and anew when the files of their roots change: also for connections that
 // live, since every request is judged by the trust of its time.
-func (a *assembly) trust(context.Context) error {
-	settings := a.settings.GetEdge().GetClients()
+func (g *generation) trust(context.Context) error {
+	settings := g.settings.GetEdge().GetClients()
 	profiles, err := trustProfiles(settings)
 	if err != nil {
 		return err
 	}
-	if a.profiles, err = authn.NewTrust(profiles...); err != nil {
+	if g.profiles, err = authn.NewTrust(profiles...); err != nil {
 		return err
 	}
 	if files := rootFiles(settings); len(files) > 0 {
-		a.watch("edge.clients", files, func() (bool, error) { return reloadTrust(settings, a.profiles) })
+		g.watch("edge.clients", files, func() (bool, error) { return reloadTrust(settings, g.profiles) })
 	}
 	return nil
 }
@@ -69,41 +70,44 @@ func rootFiles(settings []*gatewayv1.Profile) []string {
 }
 
 // idTokens begins to fetch the keys that ID tokens are verified with, if any webhook asks for one.
-func (a *assembly) idTokens(context.Context) error {
+func (g *generation) idTokens(context.Context) error {
 	asked := false
-	for _, webhook := range a.settings.GetWebhooks() {
+	for _, webhook := range g.settings.GetWebhooks() {
 		if webhook.GetIdToken().GetMode() != "off" {
 			asked = true
 			continue
 		}
 		if len(webhook.GetCredentials()) == 0 {
-			a.logger.Warn("ID tokens are not verified: projects are what requests state", "webhook", webhook.GetPath())
+			g.logger.Warn("ID tokens are not verified: projects are what requests state", "webhook", webhook.GetPath())
 		}
 	}
 	if !asked {
 		return nil
 	}
-	source, roots, err := keySource(a.settings.GetIdTokenKeys(), a.watched("id_token_keys.ca"))
+	source, roots, err := keySource(g.settings.GetIdTokenKeys(), g.watched("id_token_keys.ca"))
 	if err != nil {
 		return err
 	}
 	if roots != nil {
-		a.beside = append(a.beside, roots.Watch)
+		g.running = append(g.running, roots.Watch)
 	}
-	source.Logger, source.Now = a.logger, a.now
+	source.Logger, source.Now = g.logger, g.now
+	if before := g.current.Load(); before != nil && proto.Equal(before.settings.GetIdTokenKeys(), g.settings.GetIdTokenKeys()) {
+		source.Known = before.keys
+	}
 	keys, err := idtoken.NewKeys(source) //nolint:contextcheck // a file is read at once
 	if err != nil {
 		return err
 	}
-	a.keys = keys.Status
+	g.keys = keys
 	if source.File != "" {
-		a.watch("id_token_keys", []string{source.File}, func() (bool, error) { return keys.Reload(context.Background()) }) //nolint:contextcheck // a file
+		g.watch("id_token_keys", []string{source.File}, func() (bool, error) { return keys.Reload(context.Background()) }) //nolint:contextcheck // a file
 	} else {
-		a.beside = append(a.beside, func(ctx context.Context) error {
+		g.running = append(g.running, func(ctx context.Context) error {
 			keys.Run(ctx)
 			return nil
 		})
 	}
-	a.tokens, err = idtoken.New(idtoken.Config{Keys: keys, Now: a.now})
-	return errors.Join(err, a.telemetry.ObserveKeys(keys.Status))
+	g.tokens, err = idtoken.New(idtoken.Config{Keys: keys, Now: g.now})
+	return err
 }

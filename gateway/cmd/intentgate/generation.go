@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/admin"
+	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/authn/secret"
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/expiry"
+	"github.com/intentgate/intentgate/gateway/intents"
+	"github.com/intentgate/intentgate/gateway/mux"
+	"github.com/intentgate/intentgate/gateway/router"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+	"github.com/intentgate/intentgate/services/mtls"
+)
+
+// generation is all that one configuration makes. A turn belongs to one generation from its beginning to its end.
+type generation struct {
+	*process
+
+	settings *gatewayv1.Config
+	site     edge.Site
+	files    admin.Files
+	// running is what runs until the generation ends or another one is in force: watchers of files, mostly.
+	running []func(context.Context) error
+	// undo undoes what the steps did, the last first.
+	undo []func()
+	// group runs what is running, until stop; ended ends when a part of it fails.
+	group *errgroup.Group
+	ended context.Context
+	stop  context.CancelFunc
+
+	// What the steps hand on to each other.
+	router      *router.Router
+	tokens      *idtoken.Verifier // nil where no webhook asks for a token
+	keys        *idtoken.Keys     // likewise
+	credentials []*secret.Set     // by the index of the webhook; nil where it has none
+	catalog     *intents.Catalog  // nil where no service claims anything
+	clients     map[string]gateway.Service
+	describers  map[string]func(context.Context) ([]byte, error) // services, asked for their descriptors
+	states      []admin.Service
+	profiles    *authn.Trust
+	own         []ownCertificate
+}
+
+// generate makes what the settings describe, and begins to connect to the services. Where it fails nothing is left of it.
+func (p *process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
+	g := &generation{process: p, settings: settings}
+	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.webhooks} {
+		if err := step(ctx); err != nil {
+			g.end()
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// start has run what is running, until ctx ends or the generation does.
+func (g *generation) start(ctx context.Context) {
+	ctx, g.stop = context.WithCancel(ctx)
+	g.group, g.ended = errgroup.WithContext(ctx)
+	for _, run := range g.running {
+		g.group.Go(func() error { return run(g.ended) })
+	}
+}
+
+// end gives back what the generation took. Calls in flight are cut off.
+func (g *generation) end() {
+	if g.stop != nil {
+		g.stop()
+		_ = g.group.Wait() // whoever waits for it, too, tells of its error
+	}
+	for _, undo := range slices.Backward(g.undo) {
+		undo()
+	}
+	g.undo = nil
+}
+
+func (g *generation) routes(context.Context) (err error) {
+	g.router, err = router.New(config.Routes(g.settings))
+	return err
+}
+
+// services begins to connect to each service. One that is not there is tried again and holds up nothing.
+func (g *generation) services(context.Context) error {
+	g.clients = map[string]gateway.Service{}
+	g.describers = map[string]func(context.Context) ([]byte, error){}
+	var problems []error
+	for _, service := range g.settings.GetServices() {
+		var client *backend.Client
+		options := g.watched("services."+service.GetName(), func() { client.Redial() })           //nolint:contextcheck // as for dial
+		client, identity, err := dial(service, options, g.logger, g.connected(service.GetName())) //nolint:contextcheck // it lives until it is closed
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		g.running = append(g.running, identity.Watch)
+		g.undo = append(g.undo, client.Close)
+		g.own = append(g.own, ownCertificate{expiry.Service, service.GetName(), identity.Certificate})
+		g.clients[service.GetName()] = holding{client, &g.site}
+		if g.observe != nil {
+			g.clients[service.GetName()] = g.observe(g.clients[service.GetName()])
+		}
+		g.describers[service.GetName()] = client.Descriptors
+		g.states = append(g.states, admin.Service{
+			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
+			Intents: g.learnt(service),
+		})
+	}
+	return errors.Join(problems...)
+}
+
+// dial begins to connect to a service, with the gateway's certificate for it.
+func dial(service *gatewayv1.Service, options mtls.Options, logger *slog.Logger, connected func()) (*backend.Client, *mtls.Identity, error) {
+	files := service.GetTls()
+	identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := backend.Dial(backend.Config{
+		Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
+		Credentials: identity.ClientCredentials, Logger: logger, Connected: connected,
+	})
+	return client, identity, err
+}
+
+// holding is a service whose calls keep the generation in use: a call may outlive its turn.
+type holding struct {
+	gateway.Service
+
+	site *edge.Site
+}
+
+// Invoke calls, unless the generation has ended.
+func (h holding) Invoke(ctx context.Context, call *backend.Call) ([]byte, error) {
+	if !h.site.Hold() {
+		return nil, status.Error(codes.Unavailable, "another configuration has been in force for too long")
+	}
+	defer h.site.Release()
+	return h.Service.Invoke(ctx, call)
+}
+
+// webhooks makes what is served at the edge.
+func (g *generation) webhooks(context.Context) error {
+	settings := g.settings.GetEdge()
+	certificate, err := mtls.OpenKeyPair(settings.GetCertificate().GetCert(), settings.GetCertificate().GetKey(), g.watched("edge.certificate"))
+	if err != nil {
+		return err
+	}
+	g.running = append(g.running, certificate.Watch)
+	g.own = append(g.own, ownCertificate{expiry.Edge, expiry.Edge, certificate.Certificate})
+	fallbacks, err := config.Fallbacks(g.settings)
+	if err != nil {
+		return err // the loader would have told
+	}
+	paths := mux.New(http.MethodPost, gateway.Unrouted(g.telemetry))
+	for i, webhook := range g.settings.GetWebhooks() {
+		handler, err := gateway.NewHandler(gateway.Config{
+			Webhook: webhookOf(webhook, g.credentials[i]), Tokens: g.tokens, Router: g.router, Services: g.clients,
+			Intents: g.catalog, Fallbacks: fallbacks, TimeZone: webhook.GetTimeZone(), BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Now: g.now,
+		})
+		if err != nil {
+			return err
+		}
+		if err := mux.Handle(paths, http.MethodPost, webhook.GetPath(), handler.ServeHTTP); err != nil {
+			return err
+		}
+	}
+	g.site.Certificate, g.site.Trust, g.site.SendCANames = certificate.Certificate, g.profiles, settings.GetSendCaNames()
+	g.site.Drain, g.site.Handler = settings.GetDrain().AsDuration(), paths
+	return nil
+}
+
+// activeRoutes lists the claims of services before the first route that gives way to them.
+func (g *generation) activeRoutes() []admin.Route {
+	var routes []admin.Route
+	claims := g.claimed()
+	for _, route := range g.router.Routes() {
+		if route.General() {
+			routes, claims = append(routes, claims...), nil
+		}
+		routes = append(routes, admin.Route{
+			Match: route.Match.String(), Service: route.Service, Method: intentgatev1.IntentService_Fulfill_FullMethodName,
+		})
+	}
+	return append(routes, claims...)
+}
+
+// claimed lists the claims of services; those that several webhooks serve once.
+func (g *generation) claimed() (routes []admin.Route) {
+	if g.catalog == nil {
+		return nil
+	}
+	for _, claim := range g.catalog.Claims() {
+		route := admin.Route{Match: claim.String(), Service: claim.Method.Service, Method: claim.Method.Method.Name, Claimed: true}
+		if !slices.Contains(routes, route) {
+			routes = append(routes, route)
+		}
+	}
+	return routes
+}

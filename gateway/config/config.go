@@ -31,6 +31,15 @@ const maxSize = 1 << 20
 // the folder of the configuration file; environment variables are not expanded. Certificates are to be valid now. A file with problems gives an *Error that
 // holds all of them. Replacements are made once what stands in the file is found to make sense, before files are looked at.
 func Load(path string, now time.Time, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
+	return load(path, now, nil, replacements...)
+}
+
+// Reload is Load for a gateway that runs by another configuration: what it cannot change while it runs is a problem, too.
+func Reload(path string, now time.Time, inForce *gatewayv1.Config) (*gatewayv1.Config, error) {
+	return load(path, now, inForce)
+}
+
+func load(path string, now time.Time, inForce *gatewayv1.Config, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, err
@@ -39,11 +48,11 @@ func Load(path string, now time.Time, replacements ...func(*gatewayv1.Config)) (
 	if err != nil {
 		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
 	}
-	return parse(path, folder, data, now, replacements...)
+	return parse(path, folder, data, now, inForce, replacements...)
 }
 
-// parse is Load after reading: name is the file's name in problems, folder the start of relative paths.
-func parse(name, folder string, data []byte, now time.Time, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
+// parse is load after reading: name is the file's name in problems, folder the start of relative paths.
+func parse(name, folder string, data []byte, now time.Time, inForce *gatewayv1.Config, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
 	report := newReport(name, Schema{Keys: "edge, webhooks, services, routes", Wants: wants})
 	config := &gatewayv1.Config{}
 	if root := report.document(data); root != nil {
@@ -53,6 +62,9 @@ func parse(name, folder string, data []byte, now time.Time, replacements ...func
 		}
 		fillDefaults(config)
 		report.checks(config)
+		if inForce != nil {
+			report.unchanged(config, inForce)
+		}
 		for _, replace := range replacements {
 			replace(config)
 		}

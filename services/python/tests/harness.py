@@ -57,6 +57,12 @@ class Harness(logging.Handler):
         async with Server(self.config(register, **changes)) as server:
             yield server
 
+    async def serving(self, register: Register, **changes: Any) -> Server:
+        """Returns a server that the test stops."""
+        server = Server(self.config(register, **changes))
+        await server.start()
+        return server
+
     def channel(
         self,
         server: Server,

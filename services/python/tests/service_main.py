@@ -1,7 +1,8 @@
-"""A service that answers after a while, for tests of the command line."""
+"""A service that answers once there is a file, for tests of the command line."""
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -12,7 +13,8 @@ from intentgate.v1 import intent_service_pb2, intent_service_pb2_grpc
 
 class Service(intent_service_pb2_grpc.IntentServiceServicer):
     async def Fulfill(self, request: Any, context: Any) -> Any:
-        await asyncio.sleep(float(request.webhook_json or 0))
+        while request.webhook_json and not Path(request.webhook_json.decode()).exists():
+            await asyncio.sleep(0.01)
         return intent_service_pb2.FulfillResponse()
 
 

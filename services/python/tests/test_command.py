@@ -111,17 +111,24 @@ class Process:
         return self.harness.channel(SimpleNamespace(address=self.address), REPORTS)  # type: ignore[arg-type]
 
 
+def waiting_for(file: Path, channel: grpc.aio.Channel) -> asyncio.Future[Any]:
+    stub = intent_service_pb2_grpc.IntentServiceStub(channel)
+    request = intent_service_pb2.FulfillRequest(webhook_json=bytes(file))
+    return asyncio.ensure_future(stub.Fulfill(request, timeout=20))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops_gracefully(number: signal.Signals, harness: Harness, run: Any) -> None:
     async def case() -> None:
         async with Process(harness) as service, service.channel() as channel:
             await fulfil(channel)
             assert (await service.line("Call"))["code"] == "OK"
-            stub = intent_service_pb2_grpc.IntentServiceStub(channel)
-            call = asyncio.ensure_future(stub.Fulfill(intent_service_pb2.FulfillRequest(webhook_json=b"0.5"), timeout=10))
+            file = harness.folder / "go"
+            call = waiting_for(file, channel)
             await fulfil(channel)  # the one before has been sent by now
             service.process.send_signal(number)
             await service.line("Draining")
+            file.touch()
             await call
             assert (await service.line("Call"))["code"] == "OK"
             assert await service.process.wait() == 0
@@ -129,16 +136,16 @@ def test_stops_gracefully(number: signal.Signals, harness: Harness, run: Any) ->
     run(case())
 
 
-def test_second_signal_ends_it_at_once(harness: Harness, run: Any) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_second_signal_ends_it_at_once(number: signal.Signals, harness: Harness, run: Any) -> None:
     async def case() -> None:
         async with Process(harness) as service, service.channel() as channel:
-            stub = intent_service_pb2_grpc.IntentServiceStub(channel)
-            call = asyncio.ensure_future(stub.Fulfill(intent_service_pb2.FulfillRequest(webhook_json=b"60"), timeout=20))
+            call = waiting_for(harness.folder / "never", channel)
             await fulfil(channel)
-            service.process.terminate()
+            service.process.send_signal(number)
             await service.line("Draining")
-            service.process.terminate()
-            assert await service.process.wait() == -signal.SIGTERM
+            service.process.send_signal(number)
+            assert await service.process.wait() == -number
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
 

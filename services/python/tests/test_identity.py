@@ -52,6 +52,12 @@ CASES: dict[str, tuple[Any, str]] = {
         lambda files, _: Path(files.key).write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
         "tls.key: is no private key",
     ),
+    "unknown kind of key": (
+        lambda files, _: Path(files.key).write_text(
+            "-----BEGIN PRIVATE KEY-----\nMA4CAQAwBQYDKgMEBAKquw==\n-----END PRIVATE KEY-----\n"
+        ),
+        "tls.key: UnsupportedAlgorithm: Unknown key type",
+    ),
     "protected": (protected, "protected by a password"),
     "swapped": (swapped, "private key where a certificate is wanted"),
     "cut off": (cut_off, "cut off"),

@@ -64,3 +64,8 @@ def test_duration(nanoseconds: int, want: str) -> None:
 def test_code_names_are_those_of_all_languages() -> None:
     assert [code_name(code) for code in grpc.StatusCode][:3] == ["OK", "Canceled", "Unknown"]
     assert code_name(grpc.StatusCode.FAILED_PRECONDITION) == "FailedPrecondition"
+
+
+def test_data_of_others_is_theirs() -> None:
+    record = logging.makeLogRecord({"msg": "Pinged", "levelname": "INFO", "data": b"ping"})
+    assert Formatter().format(record).endswith("level=INFO msg=Pinged")

@@ -77,3 +77,17 @@ def test_memory_is_bounded(run: Callable[[Any], Any]) -> None:
         assert got == [1, 2, 3, 2, 4]
 
     run(case())
+
+
+class Forgetful(MemoryStore):
+    async def put(self, key: str, answer: bytes) -> None:
+        raise OSError("disk full")
+
+
+def test_what_is_done_is_answered_though_it_cannot_be_kept(run: Callable[[Any], Any], caplog: pytest.LogCaptureFixture) -> None:
+    async def case() -> None:
+        with of("a"):
+            assert (await Once(Forgetful())(OnceResponse, Counter())).count == 1
+
+    run(case())
+    assert [record.levelname for record in caplog.records] == ["ERROR"]

@@ -71,6 +71,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return folder
 
 
+def test_the_page_of_all_languages_says_the_same() -> None:
+    page = (ROOT / "docs/first-service.md").read_text()
+    assert block("python", "class Greeter(") in page
+    for commands in (
+        block("sh", "python3 -m venv"),
+        block("sh", "grpc_tools.protoc"),
+        block("sh", "python greeter.py --listen 127"),
+    ):
+        assert commands in page
+
+
 def test_the_library_is_that_of_the_wheel(folder: Folder) -> None:
     assert folder.run("python -c 'import intentgate; print(intentgate.__file__)'").startswith(str(folder.path / ".venv"))
 

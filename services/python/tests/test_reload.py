@@ -156,3 +156,27 @@ def test_calls_in_flight_outlive_the_change_of_a_channel(harness: Harness, run: 
             assert await code_of(channel) == "OK"
 
     run(case())
+
+
+def test_closing_a_channel_ends_what_older_files_carry(harness: Harness, run: Any) -> None:
+    begun = asyncio.Event()
+
+    async def endless(_request: object, _context: object) -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def case() -> None:
+        files = harness.authority.files(harness.folder / "client", REPORTS)
+        async with harness.serve(fulfilling(endless)) as server:
+            channel = Channel(server.address, files, server_name="service.internal")
+            call = asyncio.ensure_future(fulfil(channel, timeout=None))
+            await begun.wait()
+            write(harness.folder / "client", harness.authority.issue(REPORTS), harness.authority.pem)
+            channel.current()
+            await asyncio.sleep(0)
+            await channel.close()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+    run(case())
+    assert [line["code"] for line in harness.lines()] == ["Canceled"]

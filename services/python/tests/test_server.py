@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from harness import CALLER, GATEWAY, REPORTS, RESPONSE, Harness, fulfil, fulfilling, ref
-from intentgate import CutOffError, current_call, outgoing_metadata, refuse
+from intentgate import CutOffError, Once, current_call, outgoing_metadata, refuse
 from intentgate.conformance.v1 import probe_service_pb2, probe_service_pb2_grpc
 from intentgate.descriptors import descriptor_set, services
 from intentgate.probe import beside
@@ -104,7 +104,13 @@ async def returning_nothing(_request: object, _context: object) -> Any:
     return None
 
 
-@pytest.mark.parametrize("method", [crashing, crashing_in_a_thread, returning_nothing])
+async def waiting_for_what_is_cancelled(_request: object, _context: object) -> Any:
+    other = asyncio.ensure_future(asyncio.sleep(60))
+    asyncio.get_running_loop().call_soon(other.cancel)
+    await other
+
+
+@pytest.mark.parametrize("method", [crashing, crashing_in_a_thread, returning_nothing, waiting_for_what_is_cancelled])
 def test_what_a_method_did_not_foresee(method: Any, harness: Harness, run: Any) -> None:
     async def case() -> None:
         async with harness.serve(fulfilling(method)) as server, harness.channel(server, REPORTS) as channel:
@@ -146,7 +152,7 @@ def test_abort_and_set_code_of_the_context(harness: Harness, run: Any) -> None:
         if context.time_remaining() is None:
             context.set_code(grpc.StatusCode.OUT_OF_RANGE)
             context.set_details("far")
-            return RESPONSE
+            return None
         await context.abort(grpc.StatusCode.ABORTED, "again", (("k", "v"),))
 
     async def case() -> None:
@@ -184,7 +190,8 @@ def test_method_that_is_not_written(harness: Harness, run: Any) -> None:
 
     async def case() -> None:
         async with harness.serve(register) as server, harness.channel(server, REPORTS) as channel:
-            assert (await ended(fulfil(channel))).code() is grpc.StatusCode.UNIMPLEMENTED
+            error = await ended(fulfil(channel))
+            assert (error.code(), error.details()) == (grpc.StatusCode.UNIMPLEMENTED, "Method not implemented!")
 
     run(case())
     assert harness.lines()[0]["code"] == "Unimplemented"
@@ -352,6 +359,93 @@ def test_cuts_off_what_does_not_end(harness: Harness, run: Any) -> None:
             with pytest.raises(CutOffError, match="cut off: not done within"):
                 await server.stop()
             assert (await ended(call)).code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+    run(case())
+
+
+def test_cuts_off_what_takes_no_notice(harness: Harness, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("intentgate.server._UNWINDING", 0.01)
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(_request: object, _context: object) -> Any:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await finish.wait()
+        await finish.wait()
+
+    async def case() -> None:
+        async with harness.channel(server := await harness.serving(fulfilling(stubborn), drain=0.1), REPORTS) as channel:
+            call = asyncio.ensure_future(fulfil(channel))
+            await begun.wait()
+            with pytest.raises(CutOffError):
+                await server.stop()
+            finish.set()
+            await ended(call)
+
+    run(case())
+
+
+def test_stop_waits_for_what_callers_wait_for_no_longer(harness: Harness, run: Any) -> None:
+    begun, finish, done = threading.Event(), threading.Event(), []
+
+    def plain(_request: object, _context: object) -> Any:
+        begun.set()
+        assert finish.wait(10)
+        done.append("plain")
+        return RESPONSE
+
+    once = Once()
+
+    async def shared(_request: object, _context: object) -> Any:
+        return await once(intent_service_pb2.FulfillResponse, in_time)
+
+    async def in_time() -> Any:
+        begun.set()
+        await asyncio.to_thread(finish.wait, 10)
+        done.append("once")
+        return RESPONSE
+
+    async def case(method: Any) -> None:
+        begun.clear()
+        finish.clear()
+        server = await harness.serving(fulfilling(method))
+        async with harness.channel(server, GATEWAY) as channel:
+            call = asyncio.ensure_future(fulfil(channel, metadata=outgoing_metadata(CALLER, ref("1.a"))))
+            await asyncio.to_thread(begun.wait, 10)
+            call.cancel()
+            while not harness.lines():
+                await asyncio.sleep(0.01)
+            stopping = asyncio.ensure_future(server.stop())
+            await asyncio.wait((stopping,), timeout=0.1)
+            assert not stopping.done()
+            finish.set()
+            await stopping
+        assert harness.lines().pop()["code"] == "Canceled"
+        harness.records.clear()
+
+    run(case(plain))
+    run(case(shared))
+    assert done == ["plain", "once"]
+
+
+def test_stop_gives_up_what_callers_wait_for_no_longer(harness: Harness, run: Any) -> None:
+    begun, finish = threading.Event(), threading.Event()
+
+    def plain(_request: object, _context: object) -> Any:
+        begun.set()
+        assert finish.wait(10)
+
+    async def case() -> None:
+        server = await harness.serving(fulfilling(plain), drain=0.1)
+        async with harness.channel(server, REPORTS) as channel:
+            call = asyncio.ensure_future(fulfil(channel))
+            await asyncio.to_thread(begun.wait, 10)
+            call.cancel()
+            while not harness.lines():
+                await asyncio.sleep(0.01)
+            with pytest.raises(CutOffError):
+                await server.stop()
+            finish.set()
 
     run(case())
 

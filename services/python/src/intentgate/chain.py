@@ -5,22 +5,19 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
 from intentgate import names
 from intentgate.caller import Call, Peer, Policy, Refusal, calling
 from intentgate.line import Duration, Log
+from intentgate.methods import Context, Continuation, Handler, behaviour, handler_of, leaving_behind
 from intentgate.status import StatusError
 from intentgate.trust import Trust
 from intentgate.v1 import caller_pb2, platform_pb2
 
-_THREADS = 32  # methods at one time that are no coroutines
-
-_Context = grpc.aio.ServicerContext[Any, Any]
+_End = tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]  # as abort takes it
 _Codes = {code.value[0]: code for code in grpc.StatusCode}
 
 # How much attention the outcome of a call wants: a bug here, or something to look at; all else is business.
@@ -40,71 +37,55 @@ _LEVELS = {
 class Chain(grpc.aio.ServerInterceptor):
     """Stands before everything that a server registers, health and reflection too.
 
-    Each call leaves one line, the refused and the failed ones as well; nothing of what is asked or answered goes into it. No
-    method runs, and no request is decoded, for somebody who is not on the lists. An exception that a method did not foresee is
-    INTERNAL for the caller, and told to the log alone.
+    Each call leaves one line, the refused and the failed ones as well; nothing of what is asked or answered goes into it, but
+    for what the message of a status says. No method runs, and no request is decoded, for somebody who is not on the lists. An
+    exception that a method did not foresee is INTERNAL for the caller, and told to the log alone.
     """
 
     def __init__(self, policy: Policy, trust: Trust, log: Log) -> None:
         """Makes the chain of a server."""
         self._policy, self._trust, self._log = policy, trust, log
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="intentgate")
+        self.left_behind: set[asyncio.Future[Any]] = set()
+        """What goes on though its call has ended."""
         self.answering = asyncio.Event()
         """While it is not set, answers are held back."""
         self.answering.set()
 
-    def close(self) -> None:
-        """Lets threads end that do nothing."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def intercept_service(
-        self,
-        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any]":
+    async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Handler:
         """Returns a handler that judges a call before it hands it on."""
         method = handler_call_details.method
         # None: a method that is not there goes through the chain, too, so that strangers learn nothing, and the log does.
         handler = await continuation(handler_call_details)
         if handler is None:
             return grpc.stream_stream_rpc_method_handler(self._handler(method, _unknown(method)))
-        behaviour: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
-        if handler.response_streaming:
-            behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
-        decode = None if handler.request_streaming else handler.request_deserializer
-        encode = None if handler.response_streaming else handler.response_serializer
-        made = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, False): grpc.stream_unary_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }[handler.request_streaming, handler.response_streaming]
-        return made(
-            self._handler(method, behaviour, decode, encode, streams=handler.response_streaming),
-            request_deserializer=handler.request_deserializer if handler.request_streaming else None,
-            response_serializer=handler.response_serializer if handler.response_streaming else None,
-        )
+        # Messages are decoded and encoded within the chain, those of streams excepted.
+        decode, encode = handler.request_deserializer, handler.response_serializer
+        takes, gives = handler.request_streaming, handler.response_streaming
+        inner = self._handler(method, behaviour(handler), None if takes else decode, None if gives else encode, streams=gives)
+        return handler_of(handler, inner, decode if takes else None, encode if gives else None)
 
     def _handler(
         self,
         method: str,
-        behaviour: Callable[..., Any],
+        function: Callable[..., Any],
         decode: Callable[[bytes], Any] | None = None,
         encode: Callable[[Any], bytes] | None = None,
         *,
         streams: bool = True,
-    ) -> Callable[[Any, _Context], Awaitable[Any]]:
-        async def answer(request: Any, context: _Context) -> Any:  # noqa: ANN401 # of any method
+    ) -> Callable[[Any, Context], Awaitable[Any]]:
+        async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401 # of any method
             line = _Line(method, context)
-            end: tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]] | None = None
+            end: _End | None = None
             response: Any = None
             try:
                 peer = line.peer = self._trust.peer(context.auth_context())
                 call = line.call = self._policy.judge(peer, context.invocation_metadata() or ())
+                leaving_behind(self.left_behind)
                 with calling(call):
                     request = decode(request) if decode else request
-                    response = await self._run(behaviour, request, context, streams=streams)
-                    response = encode(response) if encode else response
+                    response = await (_stream if streams else _single)(function, request, context)
+                    if encode and _code(context) is grpc.StatusCode.OK:  # else it is not sent
+                        response = encode(response)
             except Refusal as refusal:
                 line.refused(refusal)
                 end = refusal.code, refusal.public, ()
@@ -114,19 +95,15 @@ class Chain(grpc.aio.ServerInterceptor):
             except grpc.aio.AbortError:  # by the method itself
                 line.ended(_code(context), context.details())
                 raise
-            except asyncio.CancelledError:
-                left = context.time_remaining()
-                late = left is not None and left <= 0
-                line.ended(
-                    grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED, "the caller waits no longer"
-                )
-                raise
-            except Exception as error:  # whatever a method did not foresee
-                if isinstance(error, NotImplementedError) and _code(context) is grpc.StatusCode.UNIMPLEMENTED:
-                    line.ended(grpc.StatusCode.UNIMPLEMENTED, context.details())  # by generated code
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task and task.cancelling():  # by gRPC
+                    line.ended(_given_up(context), "the caller waits no longer")
                     raise
-                line.failed(error)
-                end = grpc.StatusCode.INTERNAL, "internal error", ()
+                # Something that the method waited for was, and the caller waits for an answer still.
+                end = line.failed(error)
+            except Exception as error:  # noqa: BLE001 # whatever a method did not foresee
+                end = line.failed(error)
             finally:
                 line.write(self._log)
             await self.answering.wait()
@@ -136,48 +113,27 @@ class Chain(grpc.aio.ServerInterceptor):
 
         return answer
 
-    async def _run(self, behaviour: Callable[..., Any], request: Any, context: _Context, *, streams: bool) -> Any:  # noqa: ANN401
-        if streams:
-            result = behaviour(request, context)
-            if inspect.isawaitable(result):
-                return await result
-            if not hasattr(result, "__aiter__"):
-                raise TypeError("a method that streams its responses has to be asynchronous: write it with async def")
-            async for response in result:
-                await context.write(response)
-            return None
-        if inspect.iscoroutinefunction(behaviour):
-            return await behaviour(request, context)
-        # A plain function may block, so that it has a thread; what it returns may still be something to wait for.
-        run = copy_context().run
-        result = await asyncio.get_running_loop().run_in_executor(
-            self._threads, run, behaviour, request, _ThreadContext(context)
-        )
-        return await result if inspect.isawaitable(result) else result
+
+async def _single(function: Callable[..., Any], request: Any, context: Context) -> Any:  # noqa: ANN401 # of any method
+    result = function(request, context)
+    return await result if inspect.isawaitable(result) else result
 
 
-class _ThreadContext:
-    """The context of a method that is a plain function, whose abort has to end it, as in grpc's server of threads."""
-
-    def __init__(self, context: _Context) -> None:
-        self._context = context
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # whatever a context has
-        return getattr(self._context, name)
-
-    def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Any = ()) -> NoReturn:  # noqa: ANN401
-        if trailing_metadata:
-            self._context.set_trailing_metadata(trailing_metadata)
-        raise StatusError(code, details)
-
-    def abort_with_status(self, status: grpc.Status) -> NoReturn:
-        self.abort(status.code, status.details, status.trailing_metadata)
+async def _stream(function: Callable[..., Any], request: Any, context: Context) -> None:  # noqa: ANN401
+    result = function(request, context)
+    if inspect.isawaitable(result):
+        await result
+        return
+    if not hasattr(result, "__aiter__"):
+        raise TypeError("a method that streams its responses has to be asynchronous: write it with async def")
+    async for response in result:
+        await context.write(response)
 
 
 class _Line:
     """What becomes of a call, for the log."""
 
-    def __init__(self, method: str, context: _Context) -> None:
+    def __init__(self, method: str, context: Context) -> None:
         self._method, self._context = method, context
         self._start = time.perf_counter_ns()
         self._code: grpc.StatusCode | None = None
@@ -193,9 +149,14 @@ class _Line:
     def ended(self, code: grpc.StatusCode, message: str) -> None:
         self._code, self._more = code, {"error": message}
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> _End:
+        if isinstance(error, NotImplementedError) and _code(self._context) is grpc.StatusCode.UNIMPLEMENTED:
+            # By generated code, for a method that is not written.
+            self.ended(grpc.StatusCode.UNIMPLEMENTED, self._context.details())
+            return grpc.StatusCode.UNIMPLEMENTED, self._context.details(), ()
         self.ended(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
         self._stack = error
+        return grpc.StatusCode.INTERNAL, "internal error", ()
 
     def write(self, log: Log) -> None:
         code = self._code or _code(self._context)
@@ -219,10 +180,16 @@ class _Line:
         log.write(level, "Call", data | self._more, error=self._stack)
 
 
-def _code(context: _Context) -> grpc.StatusCode:
+def _code(context: Context) -> grpc.StatusCode:
     """Returns the code that a method has set, which the context has as a number."""
     code: Any = context.code()
     return code if isinstance(code, grpc.StatusCode) else _Codes.get(code or 0, grpc.StatusCode.UNKNOWN)
+
+
+def _given_up(context: Context) -> grpc.StatusCode:
+    left = context.time_remaining()
+    late = left is not None and left <= 0
+    return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
 
 
 def code_name(code: grpc.StatusCode) -> str:
@@ -239,8 +206,8 @@ def _value(kind: Any, number: int) -> str:  # noqa: ANN401 # the wrapper of an e
     return kind.Name(number).partition("_")[2] if number in kind.values() else str(number)
 
 
-def _unknown(method: str) -> Callable[[Any, _Context], Awaitable[None]]:
-    async def unknown(_request: object, _context: _Context) -> None:
+def _unknown(method: str) -> Callable[[Any, Context], Awaitable[None]]:
+    async def unknown(_request: object, _context: Context) -> None:
         raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"unknown method {method}")
 
     return unknown

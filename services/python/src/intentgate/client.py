@@ -61,7 +61,7 @@ class Channel(grpc.aio.Channel):
             self._options.append(("grpc.ssl_target_name_override", server_name))
         self._looked = time.monotonic()
         self._channel = self._open()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._older: dict[grpc.aio.Channel, asyncio.Task[None]] = {}  # whose calls are to end
 
     def _open(self) -> grpc.aio.Channel:
         credentials = self._identity.channel_credentials()
@@ -72,11 +72,14 @@ class Channel(grpc.aio.Channel):
         if time.monotonic() - self._looked >= _AGAIN:
             self._looked = time.monotonic()
             if self._identity.reload():
-                closing = asyncio.get_running_loop().create_task(self._channel.close(_GRACE))
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
-                self._channel = self._open()
+                older, self._channel = self._channel, self._open()
+                self._older[older] = asyncio.get_running_loop().create_task(self._retire(older))
         return self._channel
+
+    async def _retire(self, older: grpc.aio.Channel) -> None:
+        await asyncio.sleep(_GRACE)
+        del self._older[older]
+        await older.close()
 
     def unary_unary(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, D102 # as in grpc.aio.Channel
         return _Method(self, lambda channel: channel.unary_unary(*args, **kwargs))
@@ -101,9 +104,9 @@ class Channel(grpc.aio.Channel):
 
     async def close(self, grace: float | None = None) -> None:
         """Closes it, once calls in flight are done or their grace has passed."""
-        for closing in self._closing:
-            closing.cancel()
-        await self._channel.close(grace)
+        for retiring in self._older.values():
+            retiring.cancel()
+        await asyncio.gather(*(channel.close(grace) for channel in (self._channel, *self._older)))
 
     async def __aenter__(self) -> Self:
         """Returns the channel."""

@@ -74,10 +74,6 @@ def main(
         except ValueError as problem:
             flags.error(str(problem))
         asyncio.run(_serve(config))
-    except CutOffError as error:
-        sys.stderr.write(f"{name}: {error}\n")
-        sys.stderr.flush()
-        os._exit(1)  # no method that still runs in a thread of its own is waited for
     except (ValueError, OSError) as error:
         sys.stderr.write(f"{name}: {error}\n")
         return 1
@@ -162,9 +158,15 @@ async def _serve(config: Config) -> None:
     def stop() -> None:
         told.set()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # the second one ends the process at once
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)  # the second one ends the process at once
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    async with Server(config):
-        await told.wait()
+    try:
+        async with Server(config):
+            await told.wait()
+    except CutOffError as error:
+        sys.stderr.write(f"{config.name}: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)  # nothing that goes on, in a thread or in spite of being cancelled, is waited for

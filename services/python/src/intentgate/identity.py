@@ -57,16 +57,24 @@ class _Reloading(Generic[_T]):
     def __init__(self, paths: tuple[Path, ...], make: Callable[..., _T]) -> None:
         self.paths, self._make = paths, make
         self._contents = self._read()
-        self.value = make(*self._contents)
+        self.value = self._made(self._contents)
 
     def reload(self) -> bool:
         """Reads the files, and tells whether the value is new. Where they are no good it stays."""
         contents = self._read()
         if contents == self._contents:
             return False
-        self.value = self._make(*contents)
+        self.value = self._made(contents)
         self._contents = contents
         return True
+
+    def _made(self, contents: tuple[bytes, ...]) -> _T:
+        try:
+            return self._make(*contents)
+        except ValueError:
+            raise
+        except Exception as error:  # cryptography knows more ways in which a file is no good
+            raise ValueError(f"{', '.join(map(str, self.paths))}: {type(error).__name__}: {error}") from error
 
     def _read(self) -> tuple[bytes, ...]:
         return tuple(map(_read_file, self.paths))

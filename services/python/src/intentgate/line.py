@@ -61,11 +61,12 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line."""
+        data = getattr(record, "data", None)
         fields: dict[str, Any] = {
             "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03d}Z",
             "level": {"WARNING": "WARN", "CRITICAL": "ERROR"}.get(record.levelname, record.levelname),
             "msg": record.getMessage(),
-            **getattr(record, "data", {}),
+            **(data if isinstance(data, Mapping) else {}),  # others may mean something else by it
         }
         if record.exc_info:
             fields["stack"] = self.formatException(record.exc_info)

@@ -1,6 +1,7 @@
 """Things that are done once, however often they are tried."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
@@ -8,7 +9,9 @@ from typing import Protocol, TypeVar
 from google.protobuf.message import Message
 
 from intentgate.caller import current_call
+from intentgate.methods import goes_on
 
+_log = logging.getLogger("intentgate")
 _M = TypeVar("_M", bound=Message)
 
 
@@ -48,9 +51,9 @@ class Once:
         ...
         return await self.once(RedeemResponse, lambda: self.redeem(request))
 
-    What is under way goes on when the caller gives up, since its next try wants to hear how it ended. Only answers are
-    remembered: what failed is tried again. Two processes with one Store may still do a thing twice at the same moment; what
-    must not happen even then belongs into a transaction, with the key in a unique column.
+    What is under way goes on when the caller gives up, since its next try wants to hear how it ended, and a server that stops
+    waits for it. Only answers are remembered: what failed is tried again. Two processes with one Store may still do a thing
+    twice at the same moment; what must not happen even then belongs into a transaction, with the key in a unique column.
 
     It belongs to one event loop.
     """
@@ -75,6 +78,7 @@ class Once:
         running = self._running.get(key)
         if running is None:
             running = asyncio.create_task(self._answer(key, answer))
+            goes_on(running)
             self._running[key] = running
             running.add_done_callback(lambda task: self._ended(key, task))
         return response.FromString(await asyncio.shield(running))
@@ -83,7 +87,11 @@ class Once:
         earlier = await self._store.get(key)
         if earlier is None:
             earlier = (await answer()).SerializeToString()
-            await self._store.put(key, earlier)
+            try:
+                await self._store.put(key, earlier)
+            except Exception:  # noqa: BLE001 # whatever a store raises
+                # It is done: the caller is not to believe that it is not, and to try again.
+                _log.exception("Answer was not kept, a further try would do it again")
         return earlier
 
     def _ended(self, key: str, task: asyncio.Task[bytes]) -> None:

@@ -19,6 +19,7 @@ from intentgate.chain import Chain
 from intentgate.descriptors import Register, file_of, services
 from intentgate.identity import Files, Identity
 from intentgate.line import Log
+from intentgate.methods import Methods
 from intentgate.status import StatusError
 from intentgate.trust import Trust
 
@@ -37,6 +38,7 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 _REST = 0.1  # seconds, many round trips to a caller
+_UNWINDING = 1.0  # seconds that methods may take to end once they are cancelled
 
 
 @dataclass(kw_only=True)
@@ -101,8 +103,9 @@ class Server:
         self._identity = Identity(config.files, self._log, config.now)
         trust = Trust(lambda: self._identity.authorities, config.now)
         self._chain = Chain(policy, trust, self._log)
+        self._methods = Methods()
         self._server = grpc.aio.server(
-            interceptors=[self._chain, *config.interceptors],
+            interceptors=[self._chain, *config.interceptors, self._methods],
             options=[
                 *_OPTIONS,
                 ("grpc.max_connection_age_ms", round(config.max_connection_age * 1000)),
@@ -134,7 +137,7 @@ class Server:
         self._log.info("Listening", address=self.address)
 
     async def stop(self) -> None:
-        """Says NOT_SERVING, takes no more calls, and returns when those in flight are done.
+        """Says NOT_SERVING, takes no more calls, and returns when those in flight are done, and what they left behind.
 
         Raises:
             CutOffError: they were not done in time.
@@ -147,17 +150,22 @@ class Server:
         # goes out around that moment: those who wait for one send nothing, and read first that they are to go away.
         self._chain.answering.clear()
         await asyncio.sleep(_REST)
-        start = time.monotonic()
+        end = time.monotonic() + drain
         stopping = asyncio.create_task(self._server.stop(drain))
         await asyncio.wait((stopping,), timeout=_REST)
         self._chain.answering.set()
-        await stopping
+        # A method may take no notice that it is cancelled, and gRPC would wait for it for ever.
+        stopped, _ = await asyncio.wait((stopping,), timeout=drain + _UNWINDING)
+        cut_off = not stopped or (drain > 0 and time.monotonic() >= end)
+        if self._chain.left_behind:
+            _, going_on = await asyncio.wait(self._chain.left_behind, timeout=max(end - time.monotonic(), 0))
+            cut_off = cut_off or bool(going_on)
         if self._watching:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watching
-        self._chain.close()
-        if drain and time.monotonic() - start >= drain:
+        self._methods.close()
+        if cut_off:
             raise CutOffError(f"calls in flight were cut off: not done within {drain:g}s")
 
     async def __aenter__(self) -> Self:

@@ -57,7 +57,8 @@ def refuse(
     Args:
         code: not OK.
         say: what the user hears, by language; the gateway takes the one of the turn.
-        message: for developers; the English words, or the first, where it is empty.
+        message: for developers, in logs and in the caller's error; the English words, or the first, where it is empty. Give one
+            where those repeat what the user has said.
         violations: what is wrong with which field of the request, for developers: the agent asks for these again.
         reply: what else becomes of the conversation, such as alternatives to choose from.
         details: any others.

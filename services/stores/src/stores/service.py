@@ -120,6 +120,7 @@ class Stores(pb_grpc.StoreServiceServicer):
                 language: words.format(city=city.strip(), cities=", ".join(cities))
                 for language, words in texts.UNKNOWN_TOWN.items()
             },
+            message="no town that is known",  # what the user said is not for logs
             violations={"city": "no town that is known"},
             reply=offer,
         )
@@ -146,7 +147,7 @@ def _day(day: Date) -> date:
     try:
         return date(day.year, day.month, day.day)
     except ValueError as error:
-        raise refuse(grpc.StatusCode.INVALID_ARGUMENT, texts.BAD_REQUEST, message=f"{error}: {day}") from error
+        raise refuse(grpc.StatusCode.INVALID_ARGUMENT, texts.BAD_REQUEST, message=str(error)) from error
 
 
 def _store(branch: Branch) -> pb.Store:

@@ -88,7 +88,7 @@ test-demo: languages ## Play the conversations of the demo and of the examples, 
 
 .PHONY: go-test
 go-test: need ## Run the Go tests with the race detector.
-	$(GO) test -race ./...
+	$(GO) test -race ./... ./.ci/soak
 	$(GO) test -run TestSieges ./gateway/cmd/intentgate # at full strength, which the race detector does not leave room for
 
 .PHONY: test-consumer
@@ -104,6 +104,13 @@ fuzz: ## Run every fuzz target FUZZTIME (3000x, or 60s).
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x ./$$(dirname $$file) | grep -v '^fuzz: elapsed' ; \
 	  done; \
 	done
+
+# How long things go wrong around the gateway, in rounds of all of them.
+SOAK ?= 5m
+
+.PHONY: soak
+soak: ## Run the gateway for SOAK (5m, or 4h) while one thing after the other goes wrong around it.
+	$(GO) run ./.ci/soak --for $(SOAK)
 
 .PHONY: mutate
 mutate: ## Remove each check in turn, and expect the tests to turn red (MUTATE='token: .*' for some).
@@ -121,7 +128,7 @@ bench-once: ## Run every benchmark once, so that they keep working.
 lint: protos ## Lint the Go code and the protos.
 	$(TOOL) buf format proto --diff --exit-code
 	$(TOOL) buf lint
-	$(TOOL) golangci-lint run
+	$(TOOL) golangci-lint run ./... ./.ci/soak
 
 .PHONY: fmt
 fmt: protos ## Format the Go code and the protos.

@@ -37,6 +37,9 @@ func Start(dir string, log io.Writer, program string, args ...string) (*Process,
 	return p, nil
 }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 

@@ -35,7 +35,9 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 
 	start := t.Now()
 	if deadline, ok := ctx.Deadline(); ok {
-		t.event.BudgetLeft = deadline.Sub(start)
+		if t.event.BudgetLeft = deadline.Sub(start); t.event.BudgetLeft < leastCall {
+			return nil, tooLate(t.event.BudgetLeft)
+		}
 	}
 	response, err := to.Invoke(out, &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent})
 	t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start), status.Code(err)

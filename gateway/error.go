@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/binding"
@@ -55,10 +57,24 @@ func (e *Error) httpStatus() int {
 
 // fallbackCause is what the configuration calls the failure. A turn that nobody takes is the gateway's own, not a refusal.
 func (e *Error) fallbackCause() fallback.Cause {
-	if e.Reason == unrouted {
+	switch {
+	case e.Reason == unrouted:
 		return fallback.Internal
+	case e.overloaded():
+		return fallback.Overloaded
+	default:
+		return fallback.CauseOf(e.Code)
 	}
-	return fallback.CauseOf(e.Code)
+}
+
+// overloaded says that the gateway has no place for the turn.
+func (e *Error) overloaded() bool {
+	switch admission.Reason(e.Reason) {
+	case admission.Turns, admission.Bytes, admission.Share, admission.Rate:
+		return true
+	default:
+		return false
+	}
 }
 
 // write answers with the public part, and returns the HTTP status.
@@ -127,6 +143,32 @@ func unfit(err error) *Error {
 func tooLong(err error) *Error {
 	return &Error{
 		Code: codes.InvalidArgument, Reason: badRequest, Public: "the session or the turn's id is too long to be passed on", cause: err,
+	}
+}
+
+// overloaded is a turn that finds no place. Whose project has too much of it hears so: others are served.
+func overloaded(reason admission.Reason) *Error {
+	if reason == admission.Share || reason == admission.Rate {
+		return &Error{Code: codes.ResourceExhausted, Reason: string(reason), Public: "the project has too many turns"}
+	}
+	return &Error{Code: codes.Unavailable, Reason: string(reason), Public: "the gateway is overloaded"}
+}
+
+// leastCall is the time in which a call can have an answer. With less left, the service is not troubled.
+const leastCall = 20 * time.Millisecond
+
+// tooLate is a turn that came to its call when Dialogflow's time was over, or nearly.
+func tooLate(left time.Duration) *Error {
+	return &Error{
+		Code: codes.DeadlineExceeded, Reason: "too_late", Public: sentence(codes.DeadlineExceeded),
+		cause: fmt.Errorf("%s of Dialogflow's time were left for the call, and %s is the least", max(left, 0), leastCall),
+	}
+}
+
+// panicked is a turn in which the gateway, or what it calls, has a fault.
+func panicked() *Error {
+	return &Error{
+		Code: codes.Internal, Reason: "panic", Public: sentence(codes.Internal), cause: errors.New("something panicked; the log has the stack"),
 	}
 }
 

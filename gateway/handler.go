@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/authn/secret"
@@ -58,8 +59,8 @@ type Service interface {
 	Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed, but for TimeZone and Fallbacks; Tokens only where the webhook asks for
-// one, and Intents where services claim any.
+// Config names what a Handler is made of. All of it is needed, but for TimeZone, Fallbacks and Admission; Tokens only where the webhook
+// asks for one, and Intents where services claim any.
 type Config struct {
 	Webhook   Webhook
 	Tokens    *idtoken.Verifier
@@ -68,6 +69,7 @@ type Config struct {
 	Intents   *intents.Catalog   // what services claim; nil: nothing
 	Fallbacks *fallback.Set      // what is answered where services do not; nil: HTTP statuses
 	TimeZone  string             // of the agent's users, by its name in the IANA database; empty: not known
+	Admission *admission.Control // of all webhooks; nil: as many turns as come
 	BodyLimit int64              // bytes
 	Telemetry *telemetry.Telemetry
 	Now       func() time.Time
@@ -175,15 +177,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithDeadline(r.Context(), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
 	defer cancel()
 	turn := turn{Handler: h, event: event, peer: peer}
+	defer turn.place.Leave()
 	body, failure := turn.play(ctx, w, r)
 	if failure != nil {
 		event.Code, event.Reason, event.Err, event.FailureStatus = failure.Code, failure.Reason, failure, failure.httpStatus()
 	}
+	peer.Answering(w.Header())
 	if body == nil {
 		event.HTTPStatus = failure.write(w)
-		return
+	} else {
+		event.HTTPStatus, event.BytesOut = http.StatusOK, len(body)
+		w.Header().Set("Content-Type", "application/json")
+		_, event.WriteError = w.Write(body) //nolint:gosec // JSON, for a program
 	}
-	event.HTTPStatus, event.BytesOut = http.StatusOK, len(body)
-	w.Header().Set("Content-Type", "application/json")
-	_, event.WriteError = w.Write(body) //nolint:gosec // JSON, for a program
+	if r.Context().Err() != nil { // nothing else ends it before its handler
+		event.CallerLeft(r.Context(), h.Webhook.Timeout)
+	}
 }

@@ -2,23 +2,34 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// receive reads what is asked, and finds out who asks. No body is read before certificate and credentials are judged.
+// receive reads what is asked, and finds out who asks. No body is read before certificate and credentials are judged, and then
+// the turn has its place: strangers take none, and nobody takes more by being slow. A turn that is turned away for its project's
+// sake stays known.
 func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Request) (*dialogflow.Turn, *intentgatev1.Caller, *Error) {
 	proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
 		return nil, nil, failure
 	}
-	body, failure := readRequest(ctx, w, r, t.BodyLimit)
+	project := t.projectOf(proof)
+	var reason admission.Reason
+	if t.place, reason = t.Admission.Enter(project); reason != admission.None {
+		return nil, nil, overloaded(reason)
+	}
+	body, failure := t.readRequest(ctx, w, r)
 	if failure != nil {
 		return nil, nil, failure
 	}
@@ -33,7 +44,43 @@ func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return nil, nil, refused(refusal)
 	}
 	t.noteCaller(who)
+	if project != "" {
+		return asked, who, nil
+	}
+	if reason := t.place.Claim(provenProject(who)); reason != admission.None {
+		t.asked = asked
+		return nil, nil, overloaded(reason)
+	}
 	return asked, who, nil
+}
+
+// projectOf names the project that a proof is of, where that is known before the session is: by its ID if that is configured, else
+// by its number.
+func (t *turn) projectOf(proof authn.Proof) string {
+	switch proof := proof.(type) {
+	case *idtoken.Token:
+		for _, project := range t.Webhook.Projects {
+			if project.Number == proof.ProjectNumber {
+				return project.ID
+			}
+		}
+		return strconv.FormatUint(proof.ProjectNumber, 10)
+	case *secret.Credential:
+		if len(proof.Projects) == 1 {
+			return proof.Projects[0]
+		}
+	}
+	return ""
+}
+
+// provenProject names the caller's project, empty where nothing proves it: whoever states another's would take its share.
+func provenProject(who *intentgatev1.Caller) string {
+	for _, name := range []*intentgatev1.Caller_Value{who.GetProjectId(), who.GetProjectNumber()} {
+		if name != nil && name.GetProof() != intentgatev1.Caller_PROOF_STATED {
+			return name.GetValue()
+		}
+	}
+	return ""
 }
 
 // admit judges the connection's certificate as of now, and the request's credentials; the proof is nil where the webhook
@@ -95,13 +142,16 @@ func (t *turn) authenticate(ctx context.Context, header http.Header) (authn.Proo
 
 // readRequest reads the body of what can be a webhook request at all, in the turn's time. A body that takes longer is
 // not for the services to answer for.
-func readRequest(ctx context.Context, w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Error) {
+func (t *turn) readRequest(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
 	if err := edge.Admit(r); err != nil {
 		return nil, unreadable(err)
 	}
-	body, err := edge.ReadBody(ctx, w, r, limit)
+	body, err := edge.ReadBody(ctx, w, r, t.BodyLimit, t.place.Hold)
 	if err == nil {
 		return body, nil
+	}
+	if errors.Is(err, edge.ErrNoRoom) {
+		return nil, overloaded(admission.Bytes)
 	}
 	failure := unreadable(err)
 	if failure.httpStatus() == http.StatusRequestTimeout {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/fallback"
@@ -16,30 +17,75 @@ type turn struct {
 
 	event *telemetry.TurnEvent
 	peer  *edge.Peer
+	place admission.Place
+
+	// How far it has come.
+	asked *dialogflow.Turn // nil: not known, or not whose it is
+	to    destination
 }
 
 // play takes the turn from its request to its answer. Where there are words for a failure, it returns both, the words and the failure,
-// unless the failure was an answer itself.
-func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, *Error) {
+// unless the failure was an answer itself. A panic is a failure of the gateway's own.
+func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request) (body []byte, failure *Error) {
+	defer func() {
+		if v := recover(); v != nil {
+			body, failure = t.recovered(ctx, v)
+		}
+	}()
 	asked, who, failure := t.receive(ctx, w, r)
 	if failure != nil {
+		if failure.overloaded() {
+			return t.unserved(failure)
+		}
 		return nil, failure
 	}
-	to, failure := t.find(asked)
-	t.event.Service = to.name
-	var body []byte
-	if asked.FillingSlots && to.leavesSlots() {
+	t.asked = asked
+	t.to, failure = t.find(asked)
+	t.event.Service = t.to.name
+	if asked.FillingSlots && t.to.leavesSlots() {
 		t.event.Answered = telemetry.BySlots
 		return []byte("{}"), nil // the agent asks for the next parameter in its own words
 	}
 	if failure == nil {
-		body, failure = t.ask(ctx, asked, who, to)
+		body, failure = t.ask(ctx, asked, who, t.to)
 	}
 	if failure != nil {
-		return t.inWords(asked, to, failure)
+		return t.inWords(asked, t.to, failure)
 	}
 	t.event.Answered = telemetry.ByService
 	return body, nil
+}
+
+// unserved looks for words for a turn that the gateway does not serve: those of the turn, or what stands there for all of the webhook.
+func (t *turn) unserved(failure *Error) ([]byte, *Error) {
+	if t.asked != nil {
+		t.to, _ = t.find(t.asked)
+		t.event.Service = t.to.name
+		return t.fallback(t.asked, t.to, failure)
+	}
+	answer, found := t.Fallbacks.Unread(t.Webhook.Platform, t.Webhook.Path, failure.fallbackCause())
+	if !found {
+		return nil, failure
+	}
+	return t.instead(&dialogflow.Turn{Platform: t.Webhook.Platform}, destination{}, answer, failure)
+}
+
+// recovered answers a turn in which something panicked, in words if these do not panic themselves.
+func (t *turn) recovered(ctx context.Context, v any) (body []byte, failure *Error) {
+	if v == http.ErrAbortHandler { //nolint:errorlint // a panic's value, compared as net/http does
+		panic(v)
+	}
+	t.Telemetry.Panicked(ctx, v, t.event)
+	failure = panicked()
+	defer func() {
+		if recover() != nil {
+			body = nil
+		}
+	}()
+	if t.asked == nil {
+		return nil, failure
+	}
+	return t.fallback(t.asked, t.to, failure)
 }
 
 // find returns what answers the turn: the first declared route, unless that is a general one and a service claims the turn,

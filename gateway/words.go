@@ -52,6 +52,11 @@ func (t *turn) fallback(asked *dialogflow.Turn, to destination, failure *Error) 
 	if !found || failure.Reason == badRequest || failure.Reason == callerLeft {
 		return nil, failure
 	}
+	return t.instead(asked, to, answer, failure)
+}
+
+// instead answers what the configuration says for a failure.
+func (t *turn) instead(asked *dialogflow.Turn, to destination, answer fallback.Answer, failure *Error) ([]byte, *Error) {
 	t.event.Fallback = answer.At
 	if answer.Reply == nil {
 		failure.instead = answer.Status

@@ -20,7 +20,7 @@ func TestStart(t *testing.T) {
 		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			peer, _ := edge.PeerFromContext(r.Context())
 			starts <- peer.Start
-			_, _ = edge.ReadBody(r.Context(), w, r, 100)
+			_, _ = edge.ReadBody(r.Context(), w, r, 100, nil)
 			_, _ = io.WriteString(w, "ok")
 		})
 	})

@@ -33,10 +33,16 @@ type conn struct {
 
 	verdict atomic.Pointer[authn.Verdict]
 
+	http2   bool        // likewise
+	started atomic.Bool // net/http has read something of it
+
 	// The clock of the next request, as time since accepted.
 	used     atomic.Bool
 	awaiting atomic.Bool // no byte of the next request has been read yet
 	first    atomic.Int64
+
+	mu     sync.Mutex // makes what follows one with the end of awaiting
+	ending bool       // reading has no more time
 }
 
 // prompt is how soon after the handshake a request is the one that the connection was opened for. Clients also open
@@ -46,8 +52,8 @@ const prompt = time.Second
 // Read notes when the first byte of a request comes in.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if n > 0 && c.awaiting.CompareAndSwap(true, false) {
-		c.first.Store(int64(c.server.config.Now().Sub(c.accepted)))
+	if n > 0 && c.awaiting.Load() {
+		c.begun(c.server.config.Now().Sub(c.accepted))
 	}
 	return n, err
 }
@@ -71,14 +77,20 @@ func (s *Server) track(nc net.Conn, state http.ConnState) {
 	if c == nil {
 		return
 	}
-	if state == http.StateNew {
-		s.fresh.Store(nc, c)
+	switch state {
+	case http.StateNew:
+		s.live.Store(nc, c)
 		return
-	}
-	s.fresh.Delete(nc)
-	if state == http.StateIdle {
+	case http.StateActive:
+		if c.awaiting.Load() { // its bytes had come before the last answer
+			c.begun(time.Duration(c.first.Load()))
+		}
+	case http.StateIdle:
 		c.await(s.config.Now())
+	case http.StateClosed, http.StateHijacked:
+		s.live.Delete(nc)
 	}
+	c.started.Store(true)
 }
 
 // start is when Dialogflow's clock began to run for a request that has just arrived.
@@ -119,6 +131,13 @@ type Peer struct {
 	site *Site
 }
 
+// Answering is called before an answer is written: while the gateway stops, it ends the connection.
+func (p *Peer) Answering(header http.Header) {
+	if p.conn.server.draining.Load() {
+		header.Set("Connection", "close")
+	}
+}
+
 type peerKey struct{}
 
 // PeerFromContext returns the peer of the request that the context belongs to, and false where it is none of the edge.
@@ -154,6 +173,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer))
 	r.Trailer = nil
 	StripReserved(r.Header)
+	peer.Answering(w.Header())
 	site.Handler.ServeHTTP(w, r)
 }
 

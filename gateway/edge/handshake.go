@@ -80,12 +80,12 @@ func roots(profiles []*authn.Profile) *x509.CertPool {
 	return pool
 }
 
-// accept accepts connections until ctx ends.
+// accept accepts connections until the listener is closed; ctx ends their handshakes.
 func (s *Server) accept(ctx context.Context) {
 	for {
 		select {
 		case s.slots <- struct{}{}:
-		case <-ctx.Done():
+		case <-s.stopping:
 			return
 		}
 		tcp, err := s.tcp.Accept()
@@ -99,7 +99,7 @@ func (s *Server) accept(ctx context.Context) {
 			select {
 			case <-time.After(100 * time.Millisecond):
 				continue
-			case <-ctx.Done():
+			case <-s.stopping:
 				return
 			}
 		}
@@ -124,6 +124,7 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 	c.shaken = s.config.Now()
 	c.await(c.shaken)
 	state := secured.ConnectionState()
+	c.http2 = state.NegotiatedProtocol == "h2"
 	report := Handshake{
 		Time: c.accepted, Took: c.shaken.Sub(c.accepted), Peer: c.addr, SNI: authn.Printable(c.sni),
 		Version: state.Version, Resumed: state.DidResume, Verdict: c.verdict.Load(), Err: err,
@@ -137,7 +138,7 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 	s.report(ctx, report)
 	select {
 	case s.ready <- secured:
-	case <-s.stopping:
+	case <-ctx.Done():
 		_ = c.Close()
 	}
 }

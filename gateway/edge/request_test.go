@@ -67,7 +67,7 @@ func TestReadBody(t *testing.T) {
 	f := start(t, pki, func(c *edge.Config) {
 		c.Limits.ReadTimeout = 200 * time.Millisecond
 		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, err := edge.ReadBody(r.Context(), w, r, limit)
+			body, err := edge.ReadBody(r.Context(), w, r, limit, nil)
 			if err != nil {
 				copyAnswer(w, write(t, err))
 				return
@@ -120,7 +120,7 @@ func TestReadBodyInTime(t *testing.T) {
 			config.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				ctx, cancel := context.WithTimeout(r.Context(), c.turn)
 				defer cancel()
-				_, err := edge.ReadBody(ctx, w, r, 1000)
+				_, err := edge.ReadBody(ctx, w, r, 1000, nil)
 				copyAnswer(w, write(t, err))
 			})
 		})

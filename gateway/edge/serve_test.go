@@ -74,7 +74,7 @@ func TestReservedHeadersAreDropped(t *testing.T) {
 	seen := make(chan http.Header, 1)
 	f := start(t, pki, func(c *edge.Config) {
 		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := edge.ReadBody(r.Context(), w, r, 100); err != nil {
+			if _, err := edge.ReadBody(r.Context(), w, r, 100, nil); err != nil {
 				t.Error(err)
 			}
 			header := r.Header.Clone()
@@ -119,7 +119,7 @@ func TestReadTimeoutEndsWithTheBody(t *testing.T) {
 		f := start(t, pki, func(c *edge.Config) {
 			c.Limits.ReadTimeout = 100 * time.Millisecond
 			c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if _, err := edge.ReadBody(r.Context(), w, r, 100); err != nil {
+				if _, err := edge.ReadBody(r.Context(), w, r, 100, nil); err != nil {
 					t.Error(err)
 				}
 				select {

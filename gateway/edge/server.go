@@ -57,10 +57,12 @@ type Server struct {
 
 	shaking  sync.WaitGroup
 	ready    chan *tls.Conn // handshake done, identity accepted
-	stopping chan struct{}
+	draining atomic.Bool    // answers end their connections
+	stopping chan struct{}  // closed with the listener
+	over     chan struct{}  // closed when nothing is handed over any more
 	stop     sync.Once
 
-	fresh sync.Map     // net.Conn → *conn: those that have not brought a request yet
+	live  sync.Map     // net.Conn → *conn: those that net/http has
 	turns atomic.Int64 // in flight
 }
 
@@ -76,6 +78,7 @@ func New(config Config) (*Server, error) {
 		failures: newLimiter(config.Now),
 		ready:    make(chan *tls.Conn),
 		stopping: make(chan struct{}),
+		over:     make(chan struct{}),
 	}
 	s.tls = s.tlsConfig()
 	protocols := &http.Protocols{}
@@ -132,69 +135,3 @@ func (c *Config) check() error {
 
 // Addr returns the address that is listened on.
 func (s *Server) Addr() net.Addr { return s.tcp.Addr() }
-
-// Serve accepts and serves connections until ctx ends. Then it stops accepting, lets turns in flight finish, and closes
-// everything. It returns an error if turns had to be cut off. A Server serves once.
-func (s *Server) Serve(ctx context.Context) error {
-	accepting, stop := context.WithCancel(ctx)
-	defer stop()
-	s.shaking.Go(func() { s.accept(accepting) })
-	// Turns in flight outlive ctx.
-	turns := context.WithoutCancel(ctx)
-	s.http.BaseContext = func(net.Listener) context.Context { return turns }
-	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
-	err := s.http.Serve(handover{s})
-	stop()
-	_ = s.Close()
-	s.closeFresh()
-	drain := s.config.Site().Drain
-	draining, cancel := context.WithTimeout(turns, drain)
-	defer cancel()
-	if s.http.Shutdown(draining) != nil {
-		if cut := s.turns.Load(); cut > 0 {
-			err = fmt.Errorf("edge: turns in flight were cut off after %s: %d", drain, cut)
-		}
-		_ = s.http.Close()
-	}
-	s.shaking.Wait()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
-// closeFresh closes the connections to spare, which net/http would wait for: to it, a request may be on its way.
-func (s *Server) closeFresh() {
-	s.fresh.Range(func(key, value any) bool {
-		nc, _ := key.(net.Conn)
-		if c, _ := value.(*conn); c.awaiting.Load() {
-			_ = nc.Close()
-		}
-		return true
-	})
-}
-
-// Close closes the listener. It may be called more than once.
-func (s *Server) Close() error {
-	var err error
-	s.stop.Do(func() {
-		close(s.stopping)
-		err = s.tcp.Close()
-	})
-	return err
-}
-
-// handover is the listener that http.Server knows: what it accepts has been judged.
-type handover struct{ s *Server }
-
-func (h handover) Accept() (net.Conn, error) {
-	select {
-	case conn := <-h.s.ready:
-		return conn, nil
-	case <-h.s.stopping:
-		return nil, net.ErrClosed
-	}
-}
-
-func (h handover) Close() error   { return h.s.Close() }
-func (h handover) Addr() net.Addr { return h.s.Addr() }

@@ -3,6 +3,7 @@ package edge
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -11,12 +12,14 @@ import (
 )
 
 // Site is what is served by the configuration of a time, and whom. Another one may take its place while the Server runs: each
-// handshake and each request goes by one Site from its beginning to its end. All but SendCANames and Drain is required.
+// handshake and each request goes by one Site from its beginning to its end. All but SendCANames, DrainDelay
+// and Drain is required.
 type Site struct {
 	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain
 	Trust       *authn.Trust
 	SendCANames bool          // tell clients which roots are trusted: a hint, which makes some send nothing at all
-	Drain       time.Duration // what turns in flight get at a stop; 0: nothing
+	DrainDelay  time.Duration // how long connections are accepted at a stop; 0: no longer
+	Drain       time.Duration // what turns in flight get then; 0: nothing
 	Handler     http.Handler
 
 	users   atomic.Int64 // gone: nobody will ever use it again
@@ -65,8 +68,8 @@ func (s *Site) check() error {
 	switch {
 	case s == nil || s.Certificate == nil || s.Trust == nil || s.Handler == nil:
 		return errors.New("edge: a Site needs Certificate, Trust and Handler")
-	case s.Drain < 0:
-		return errors.New("edge: Drain is " + s.Drain.String() + ", want 0 or more")
+	case s.Drain < 0 || s.DrainDelay < 0:
+		return fmt.Errorf("edge: Drain is %s and DrainDelay %s, want 0 or more", s.Drain, s.DrainDelay)
 	}
 	return nil
 }

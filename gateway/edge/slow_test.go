@@ -73,7 +73,7 @@ func TestStatedSize(t *testing.T) {
 	pki := authntest.New(t)
 	f := start(t, pki, func(c *edge.Config) {
 		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, err := edge.ReadBody(r.Context(), w, r, 1000)
+			_, err := edge.ReadBody(r.Context(), w, r, 1000, nil)
 			copyAnswer(w, write(t, err))
 		})
 	})

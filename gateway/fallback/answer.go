@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
@@ -45,6 +46,20 @@ func (a *answer) to(turn *dialogflow.Turn) (Answer, bool) {
 		reply.Texts, found = []string{text}, true
 	}
 	return Answer{At: a.at, Reply: reply}, found
+}
+
+// unread returns what is answered to a turn that nobody has read. There is nothing to remember on ES then: a context is replaced as
+// a whole, with what others keep in it.
+func (a *answer) unread(platform dialogflow.Platform) (Answer, bool) {
+	if a == nil {
+		return Answer{}, false
+	}
+	known := *a
+	if platform == dialogflow.ES {
+		known.remember = nil
+	}
+	found, ok := known.to(&dialogflow.Turn{Platform: platform, Language: a.text.Only()})
+	return found, ok && (known.onPurpose || !proto.Equal(found.Reply, &intentgatev1.Reply{}))
 }
 
 // final says that the answer is one to every turn of a platform, whatever its language.

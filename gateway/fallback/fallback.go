@@ -71,6 +71,30 @@ func (s *Set) Find(turn *dialogflow.Turn, at Place, cause Cause) (Answer, bool) 
 	return Answer{}, false
 }
 
+// Unread returns what is answered to a call of a webhook that fails before anything of its turn is read: what the webhook's
+// fallback says or, on ES, the global one, as far as that does not depend on the turn. The words are those for all languages, or of the
+// only one that there is. Find's other rules hold.
+func (s *Set) Unread(platform dialogflow.Platform, webhook string, cause Cause) (Answer, bool) {
+	if s == nil {
+		return Answer{}, false
+	}
+	levels := []*level{s.webhooks[webhook], s.global}
+	if platform != dialogflow.ES {
+		levels = levels[:1]
+	}
+	for _, level := range levels {
+		if level == nil {
+			continue
+		}
+		for _, a := range [...]*answer{level.causes[cause], level.general} {
+			if found, ok := a.unread(platform); ok {
+				return found, true
+			}
+		}
+	}
+	return Answer{}, false
+}
+
 // levels yields the fallbacks that a turn has, best first.
 func (s *Set) levels(turn *dialogflow.Turn, at Place) func(yield func(*level) bool) {
 	return func(yield func(*level) bool) {

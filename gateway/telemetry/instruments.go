@@ -18,13 +18,16 @@ type instruments struct {
 	dropped      metric.Int64Counter
 	serviceState metric.Int64ObservableGauge
 	notAfter     metric.Int64ObservableGauge
+	left         metric.Int64Counter
+	inWork       metric.Int64ObservableGauge
+	held         metric.Int64ObservableGauge
 }
 
 // buckets of durations, in seconds: fine where a turn should be, and with bounds at the timeouts that Dialogflow has.
 var buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 20, 30}
 
 func newInstruments(meter metric.Meter) (i instruments, err error) {
-	var problems [9]error
+	var problems [12]error
 	i.turns, problems[0] = meter.Int64Counter("intentgate.turns",
 		metric.WithDescription("Webhook calls that were answered or refused."), metric.WithUnit("{turn}"))
 	i.turnDuration, problems[1] = meter.Float64Histogram("intentgate.turn.duration",
@@ -45,5 +48,11 @@ func newInstruments(meter metric.Meter) (i instruments, err error) {
 		metric.WithDescription("1 for the state that the service's connection is in."))
 	i.notAfter, problems[8] = meter.Int64ObservableGauge("intentgate.certificate.not_after.timestamp",
 		metric.WithDescription("When a certificate, the first root of a trust profile's chain or its dates end, as Unix time."), metric.WithUnit("s"))
+	i.left, problems[9] = meter.Int64Counter("intentgate.callers.left",
+		metric.WithDescription("Callers that hung up before their webhook's timeout was over."), metric.WithUnit("{turn}"))
+	i.inWork, problems[10] = meter.Int64ObservableGauge("intentgate.turns.in.work",
+		metric.WithDescription("Turns in work."), metric.WithUnit("{turn}"))
+	i.held, problems[11] = meter.Int64ObservableGauge("intentgate.held",
+		metric.WithDescription("Bytes of bodies that are held for turns in work."), metric.WithUnit("By"))
 	return i, errors.Join(problems[:]...)
 }

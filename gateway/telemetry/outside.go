@@ -9,18 +9,17 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn"
 )
 
-// outside remembers when it was told last that a chain of a profile accepted outside of its dates. Both names are out of
-// the configuration, so that it does not grow.
-type outside struct {
+// hourly remembers when something was told last. Its names are out of the configuration, so that it does not grow.
+type hourly struct {
 	mu   sync.Mutex
 	told map[[2]string]time.Time
 }
 
 // due says whether to tell it, once an hour.
-func (o *outside) due(profile, chain string, now time.Time) bool {
+func (o *hourly) due(of, what string, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	key := [2]string{profile, chain}
+	key := [2]string{of, what}
 	if last, ok := o.told[key]; ok && now.Sub(last) < time.Hour {
 		return false
 	}
@@ -35,7 +34,7 @@ func (o *outside) due(profile, chain string, now time.Time) bool {
 func (t *Telemetry) warnOutside(ctx context.Context, verdict *authn.Verdict) {
 	for i := range verdict.Accepted {
 		accepted := &verdict.Accepted[i]
-		if accepted.OutsideDates == "" || !t.outside.due(accepted.Profile.Name, accepted.Chain, t.now()) {
+		if accepted.OutsideDates == "" || !t.told.due(accepted.Profile.Name, accepted.Chain, t.now()) {
 			continue
 		}
 		t.logger.LogAttrs(ctx, slog.LevelWarn, "Certificate accepted outside of its profile's dates",

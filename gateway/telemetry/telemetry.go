@@ -51,7 +51,7 @@ type Telemetry struct {
 	files    fileInstruments
 	instruments
 
-	outside outside
+	told hourly
 
 	turnSeries    *bounded[turnKey, turnSeries]
 	handshakes    *bounded[handshakeKey, []metric.AddOption]
@@ -122,6 +122,20 @@ func (t *Telemetry) ObserveServices(services iter.Seq2[string, connectivity.Stat
 	}, t.serviceState)
 	if err != nil {
 		return fmt.Errorf("observe the services: %w", err)
+	}
+	return nil
+}
+
+// ObserveAdmission has it exported how many turns are in work, and how many bytes are held for them. It is asked at every scrape.
+func (t *Telemetry) ObserveAdmission(inUse func() (turns, bytes int64)) error {
+	_, err := t.meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
+		turns, bytes := inUse()
+		observer.ObserveInt64(t.inWork, turns)
+		observer.ObserveInt64(t.held, bytes)
+		return nil
+	}, t.inWork, t.held)
+	if err != nil {
+		return fmt.Errorf("observe the turns in work: %w", err)
 	}
 	return nil
 }

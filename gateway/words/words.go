@@ -69,6 +69,18 @@ func (t *Texts) In(name string) (string, bool) {
 	return t.fallback, t.fallback != ""
 }
 
+// Only returns the language whose text is that of a user of whom nothing is known: empty, for Default's, unless there is one text
+// alone.
+func (t *Texts) Only() string {
+	if t == nil || t.fallback != "" || len(t.exact) != 1 {
+		return ""
+	}
+	for name := range t.exact {
+		return name
+	}
+	return ""
+}
+
 // maxName is longer, in bytes, than any language's name.
 const maxName = 64
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/intentgate/intentgate/gateway/admin"
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/expiry"
@@ -33,6 +34,12 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 	if p.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
 		return nil, err
 	}
+	if p.admission, err = admission.New(admissionLimits(settings), now); err != nil {
+		return nil, err
+	}
+	if err := p.telemetry.ObserveAdmission(p.admission.InUse); err != nil {
+		return nil, err
+	}
 	first, err := p.generate(ctx, settings)
 	if err != nil {
 		return nil, err
@@ -45,6 +52,20 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 	}
 	p.health.Listening() // connections are taken from now on, and served a moment later
 	return p, nil
+}
+
+// admissionLimits are those of a configuration.
+func admissionLimits(settings *gatewayv1.Config) admission.Limits {
+	limits, projects := settings.GetEdge().GetLimits(), map[string]bool{}
+	for _, webhook := range settings.GetWebhooks() {
+		for _, project := range webhook.GetProjects() {
+			projects[project.GetId()] = true
+		}
+	}
+	return admission.Limits{
+		Turns: int(limits.GetTurns()), HeldBytes: int64(limits.GetHeldBytes()), //nolint:gosec // the schema bounds it
+		Shared: len(projects) > 1, PerSecond: int(limits.GetProjectTurnsPerSecond()),
+	}
 }
 
 // listen opens the edge.

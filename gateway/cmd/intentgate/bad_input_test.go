@@ -60,7 +60,7 @@ func TestBadConfiguration(t *testing.T) {
 	}{
 		"missing key": {
 			edit{"    platform: ES\n    profiles: [dev]\n    id_token", "    profiles: [dev]\n    id_token"},
-			[]string{"FOLDER/intentgate.yaml:7:5: webhooks[0].platform: missing; want ES or CX"},
+			[]string{"FOLDER/intentgate.yaml:8:5: webhooks[0].platform: missing; want ES or CX"},
 		},
 		"unknown key": {
 			edit{"  listen: \"127.0.0.1:0\"\n  cert", "  listen: \"127.0.0.1:0\"\n  drainn: 5s\n  cert"},
@@ -68,19 +68,19 @@ func TestBadConfiguration(t *testing.T) {
 		},
 		"mistyped value": {
 			edit{"number: 415104041262", "number: many"},
-			[]string{"FOLDER/intentgate.yaml:11:35: webhooks[0].projects[0].number: \"many\"; want a whole number"},
+			[]string{"FOLDER/intentgate.yaml:12:35: webhooks[0].projects[0].number: \"many\"; want a whole number"},
 		},
 		"mistyped duration": {
 			edit{"webhooks:", "  drain: 5\nwebhooks:"},
-			[]string{"FOLDER/intentgate.yaml:6:10: edge.drain: \"5\"; want a duration with its unit, such as 300ms, 5s or 2m"},
+			[]string{"FOLDER/intentgate.yaml:7:10: edge.drain: \"5\"; want a duration with its unit, such as 300ms, 5s or 2m"},
 		},
 		"duplicate key": {
 			edit{"    required: true\n", "    required: true\n    required: false\n"},
-			[]string{"FOLDER/intentgate.yaml:27:5: the key \"required\" stands here twice, first in line 26; remove one"},
+			[]string{"FOLDER/intentgate.yaml:28:5: the key \"required\" stands here twice, first in line 27; remove one"},
 		},
 		"second document": {
 			edit{"admin: {listen: \"127.0.0.1:0\"}\n", "---\nadmin: {listen: \"127.0.0.1:0\"}\n"},
-			[]string{"FOLDER/intentgate.yaml:30:1: a second YAML document begins; want one, join them or remove this"},
+			[]string{"FOLDER/intentgate.yaml:31:1: a second YAML document begins; want one, join them or remove this"},
 		},
 		"no YAML": {
 			edit{"routes:\n", "routes: [\n"},
@@ -92,15 +92,15 @@ func TestBadConfiguration(t *testing.T) {
 		},
 		"unknown service": {
 			edit{"  - service: shop-orders", "  - service: shop-order"},
-			[]string{"FOLDER/intentgate.yaml:28:14: routes[0].service: \"shop-order\" is not among services; did you mean shop-orders?"},
+			[]string{"FOLDER/intentgate.yaml:29:14: routes[0].service: \"shop-order\" is not among services; did you mean shop-orders?"},
 		},
 		"shadowed route": {
 			edit{"  - service: shop-orders\n", "  - service: shop-orders\n  - {service: shop-orders, match: {intent: order.*}}\n"},
-			[]string{"FOLDER/intentgate.yaml:29:5: routes[1]: can never match: all of it goes to routes[0] (any) before; move it up, or remove it"},
+			[]string{"FOLDER/intentgate.yaml:30:5: routes[1]: can never match: all of it goes to routes[0] (any) before; move it up, or remove it"},
 		},
 		"admin for everybody": {
 			edit{"admin: {listen: \"127.0.0.1:0\"}", "admin: {listen: \":9901\"}"},
-			[]string{"FOLDER/intentgate.yaml:30:17: admin.listen: \":9901\": other machines can reach it; want a loopback address"},
+			[]string{"FOLDER/intentgate.yaml:31:17: admin.listen: \":9901\": other machines can reach it; want a loopback address"},
 		},
 		"mismatched pair": {
 			edit{"key: certs/edge.key", "key: certs/gateway.key"},

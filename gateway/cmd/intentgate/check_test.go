@@ -147,7 +147,7 @@ func TestCheckFiles(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, edit{"platform: CX", "platform: XC"}, edit{"service: shop-orders\nstatus", "service: shop-order\nstatus"})
 	report := checked(t, dir)
-	if len(report) != 2 || !strings.Contains(report[0].Saw, "intentgate.yaml:18:15: webhooks[2].platform: ") || !strings.Contains(report[1].Saw, "did you mean shop-orders?") {
+	if len(report) != 2 || !strings.Contains(report[0].Saw, "intentgate.yaml:19:15: webhooks[2].platform: ") || !strings.Contains(report[1].Saw, "did you mean shop-orders?") {
 		t.Errorf("got %+v", report)
 	}
 	dir = folder(t)

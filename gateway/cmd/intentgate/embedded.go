@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/conversation"
@@ -107,6 +108,7 @@ func (e *embedded) serve(ctx context.Context, path string, logger *slog.Logger, 
 func (e *embedded) standIn(settings *gatewayv1.Config) {
 	const profile = "test"
 	edge := settings.GetEdge()
+	edge.DrainDelay = durationpb.New(0) // nobody sends connections here
 	for _, client := range edge.GetClients() {
 		for _, agent := range client.GetAgents() {
 			e.agent = agent

@@ -28,6 +28,7 @@ const serviceName = "shop-orders"
 const settings = `edge:
   listen: "127.0.0.1:0"
   certificate: {cert: certs/edge.pem, key: certs/edge.key}
+  drain_delay: 0s
   clients:
     - {name: dev, like: dialogflow, roots: {ssl_com: certs/ssl-com-root.pem, gts: certs/gts-root.pem}}
 webhooks:

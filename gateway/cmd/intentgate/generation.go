@@ -171,7 +171,7 @@ func (g *generation) webhooks(context.Context) error {
 	for i, webhook := range g.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook, g.credentials[i]), Tokens: g.tokens, Router: g.router, Services: g.clients,
-			Intents: g.catalog, Fallbacks: fallbacks, TimeZone: webhook.GetTimeZone(), BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Now: g.now,
+			Intents: g.catalog, Fallbacks: fallbacks, TimeZone: webhook.GetTimeZone(), Admission: g.admission, BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Now: g.now,
 		})
 		if err != nil {
 			return err
@@ -181,7 +181,7 @@ func (g *generation) webhooks(context.Context) error {
 		}
 	}
 	g.site.Certificate, g.site.Trust, g.site.SendCANames = certificate.Certificate, g.profiles, settings.GetSendCaNames()
-	g.site.Drain, g.site.Handler = settings.GetDrain().AsDuration(), paths
+	g.site.DrainDelay, g.site.Drain, g.site.Handler = settings.GetDrainDelay().AsDuration(), settings.GetDrain().AsDuration(), paths
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/admin"
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 )
@@ -23,12 +24,15 @@ type process struct {
 	edge      *edge.Server
 	health    *admin.Health
 	telemetry *telemetry.Telemetry
+	admission *admission.Control
 	logger    *slog.Logger
 	now       func() time.Time
 	observe   func(gateway.Service) gateway.Service // has somebody see the calls of services; nil: nobody does
 	current   atomic.Pointer[generation]
 	// beside are what runs as long as the edge does and a little longer.
 	beside []func(context.Context) error
+	// settle wait for what turns have left behind, such as calls that go on, until their context ends.
+	settle []func(context.Context)
 	// closers undo what assemble did, the last first.
 	closers []func()
 }
@@ -38,8 +42,8 @@ func (p *process) addBeside(server *admin.Server) {
 	p.beside = append(p.beside, server.Serve)
 }
 
-// serve serves until ctx ends, lets turns in flight finish, and closes everything. What operators look at outlives the
-// edge, so that they see it drain.
+// serve serves until ctx ends, lets turns in flight and what they have left behind finish, and closes everything. What operators
+// look at outlives the edge, so that they see it drain.
 func (p *process) serve(ctx context.Context) error {
 	defer p.close()
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -55,10 +59,20 @@ func (p *process) serve(ctx context.Context) error {
 	serving, fail := context.WithCancel(ctx)
 	defer fail()
 	context.AfterFunc(beside, fail)
-	context.AfterFunc(serving, p.health.Draining)
+	settling, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	context.AfterFunc(serving, func() {
+		p.health.Draining()
+		site := &p.current.Load().site
+		time.AfterFunc(site.DrainDelay+site.Drain, cut)
+		p.logger.InfoContext(ctx, "Stopping", "drain_delay", site.DrainDelay, "drain", site.Drain)
+	})
 
 	p.logger.InfoContext(ctx, "Serving", "edge", p.addresses.Edge, "status", p.addresses.Status, "admin", p.addresses.Admin)
 	err := p.edge.Serve(serving)
+	for _, wait := range p.settle {
+		wait(settling)
+	}
 	stop()
 	err = errors.Join(err, group.Wait())
 	p.logger.InfoContext(ctx, "Stopped")

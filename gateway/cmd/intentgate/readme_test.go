@@ -44,7 +44,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := greeter(t, root, dir, blocks["go"][0])
-	settings := strings.NewReplacer(`":8443"`, `"127.0.0.1:0"`, "127.0.0.1:8444", addr).Replace(blocks["yaml"][0])
+	settings := strings.NewReplacer(`":8443"`, "127.0.0.1:0\n  drain_delay: 0s", "127.0.0.1:8444", addr).Replace(blocks["yaml"][0])
 	if err := os.WriteFile(filepath.Join(dir, configFile), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}

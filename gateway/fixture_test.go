@@ -98,6 +98,7 @@ type fixture struct {
 	ca      *devca.Authority
 	service *service
 	lines   chan line // of turns
+	others  chan line
 }
 
 // line is one of the log.
@@ -112,6 +113,8 @@ type line struct {
 	Outcome    string `json:"outcome"`
 	HTTPStatus int    `json:"http_status"`
 	RequestID  string `json:"request_id"`
+
+	Panic, Stack, Hint string
 }
 
 // Write keeps the lines about turns.
@@ -122,6 +125,11 @@ func (f *fixture) Write(text []byte) (int, error) {
 	}
 	if l.Message == "Turn" {
 		f.lines <- l
+		return len(text), nil
+	}
+	select {
+	case f.others <- l:
+	default: // nobody looks for it
 	}
 	return len(text), nil
 }
@@ -132,7 +140,7 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	tb.Helper()
 	f := &fixture{
 		t: tb, now: time.Now().Truncate(time.Second),
-		service: &service{calls: make(chan invocation, 100)}, lines: make(chan line, 100),
+		service: &service{calls: make(chan invocation, 100)}, lines: make(chan line, 100), others: make(chan line, 100),
 	}
 	with := setup{
 		Webhook: gateway.Webhook{
@@ -255,6 +263,21 @@ func (f *fixture) play(body string) invocation {
 	}
 	f.line()
 	return <-f.service.calls
+}
+
+// other returns the next line of a message that is not about a turn.
+func (f *fixture) other(message string) line {
+	f.t.Helper()
+	for {
+		select {
+		case l := <-f.others:
+			if l.Message == message {
+				return l
+			}
+		case <-time.After(patience):
+			f.t.Fatalf("nothing was logged: %s", message)
+		}
+	}
 }
 
 // line returns what was logged of the next turn.

@@ -302,18 +302,32 @@ func TestCallerLeaves(t *testing.T) {
 	}
 }
 
-// A panic ends the turn and leaves its line, without an answer.
+// A panic is answered as any failure of the gateway's own, in words where the turn is known, and leaves its stack.
 func TestPanic(t *testing.T) {
-	f := start(t, func(s *setup) {
-		s.answer = func(context.Context) ([]byte, error) { panic("secret") }
-	})
-	response, err := f.client.Do(f.request(t.Context(), recorded(t, "es-order-track")))
-	if err == nil {
-		_ = response.Body.Close()
-		t.Errorf("answer %d", response.StatusCode)
-	}
-	if l := f.line(); l.Reason != "panic" || l.Code != "Internal" || l.HTTPStatus != 0 {
-		t.Errorf("logged %+v", l)
+	for name, c := range map[string]struct {
+		fallbacks string
+		status    int
+		answer    string
+	}{
+		"words":  {`{"webhooks": [{"path": "/turns", "platform": "ES", "fallback": {"causes": {"internal": {"text": {"en": "Oh dear."}}}}}]}`, 200, "Oh dear."},
+		"status": {"", 500, "the intent service failed"},
+	} {
+		f := start(t, func(s *setup) {
+			s.fallbacks = c.fallbacks
+			s.answer = func(context.Context) ([]byte, error) { panic("secret") }
+		})
+		for range 2 { // the connection stays
+			got := f.send(f.request(t.Context(), recorded(t, "es-order-track")))
+			if got.status != c.status || !strings.Contains(got.body, c.answer) || strings.Contains(got.body, "secret") || got.closes {
+				t.Errorf("%s: answer %+v", name, got)
+			}
+			if l := f.line(); l.Reason != "panic" || l.Code != "Internal" || l.HTTPStatus != c.status || l.Outcome != "failed" {
+				t.Errorf("%s: logged %+v", name, l)
+			}
+			if other := f.other("Handler panicked"); other.Panic != "secret" || !strings.Contains(other.Stack, "TestPanic") {
+				t.Errorf("%s: logged %+v", name, other)
+			}
+		}
 	}
 }
 

@@ -245,8 +245,8 @@ func anchors(text string) map[string]bool {
 func TestDocumentedReasons(t *testing.T) {
 	t.Parallel()
 	table := documents(t)["docs/mtls.md"]
-	for _, room := range []string{"", "idtoken", "secret"} {
-		files, err := filepath.Glob(filepath.Join("..", "..", "authn", room, "*.go"))
+	for _, room := range []string{"authn", "authn/idtoken", "authn/secret", "admission"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", room, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,13 +258,13 @@ func TestDocumentedReasons(t *testing.T) {
 			}
 			for _, reason := range regexp.MustCompile(`Reason += "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
 				seen++
-				if !regexp.MustCompile("(?m)^\\| [^|]*`" + reason[1] + "`").MatchString(table) {
+				if !regexp.MustCompile("(?m)^\\| .*`" + reason[1] + "`").MatchString(table) {
 					t.Errorf("docs/mtls.md has no row for %s", reason[1])
 				}
 			}
 		}
 		if seen < 3 {
-			t.Errorf("authn/%s has %d reasons: are they written otherwise now?", room, seen)
+			t.Errorf("%s has %d reasons: are they written otherwise now?", room, seen)
 		}
 	}
 }

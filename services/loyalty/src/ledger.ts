@@ -1,4 +1,5 @@
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 
 /** One change of a card's points. */
 export interface Entry {
@@ -28,6 +29,8 @@ export class Ledger {
   readonly #orders = new Set<string>();
   readonly #vouchers = new Map<string, { readonly entry: Entry; readonly left: bigint }>();
   readonly #file: number;
+  /** In bytes, all entries whole. */
+  #size = 0;
 
   private constructor(private readonly path: string) {
     lock(path);
@@ -64,8 +67,15 @@ export class Ledger {
 
   /** Adds an entry, and returns how many points its card has then. */
   add(entry: Entry): bigint {
-    writeSync(this.#file, `${JSON.stringify({ ...entry, points: String(entry.points) })}\n`);
-    fdatasyncSync(this.#file);
+    const line = Buffer.from(`${JSON.stringify({ ...entry, points: String(entry.points) })}\n`);
+    try {
+      writeFileSync(this.#file, line);
+      fdatasyncSync(this.#file);
+    } catch (error) {
+      ftruncateSync(this.#file, this.#size); // a full disk takes half a line, too
+      throw error;
+    }
+    this.#size += line.length;
     return this.#apply(entry);
   }
 
@@ -88,6 +98,7 @@ export class Ledger {
     const bytes = readFileSync(this.path);
     const whole = bytes.lastIndexOf("\n") + 1;
     ftruncateSync(this.#file, whole);
+    this.#size = whole;
     const lines = bytes.subarray(0, whole).toString("utf8").split("\n").slice(0, -1);
     for (const [i, line] of lines.entries()) {
       try {
@@ -100,25 +111,42 @@ export class Ledger {
   }
 }
 
+/** This process: the number alone is that of another one after a restart, in a container each time. */
+const me = { pid: process.pid, host: hostname(), since: performance.timeOrigin };
+
 /** Sees to it that no other process has the file. What one left that is no longer there does not count. */
 function lock(path: string): void {
   const file = `${path}.lock`;
   for (;;) {
     try {
-      writeFileSync(file, String(process.pid), { flag: "wx" });
+      writeFileSync(file, JSON.stringify(me), { flag: "wx" });
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const owner = Number(readFileSync(file, "utf8"));
-      if (isAlive(owner)) throw new Error(`${path}: process ${owner} has it open; stop that, or name another file`);
+      const owner = ownerOf(file);
+      if (owner !== undefined && isAlive(owner)) {
+        throw new Error(
+          `${path}: process ${owner.pid} on ${owner.host} has it open; stop that, or name another file; if it is gone, remove ${file}`,
+        );
+      }
       rmSync(file, { force: true });
     }
   }
 }
 
-function isAlive(pid: number): boolean {
+function ownerOf(file: string): typeof me | undefined {
   try {
-    return pid > 0 && process.kill(pid, 0);
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return undefined; // a crash has left it empty, or it is gone by now
+  }
+}
+
+function isAlive({ pid, host, since }: typeof me): boolean {
+  if (host !== me.host) return true; // as far as can be known
+  if (pid === me.pid) return since === me.since;
+  try {
+    return process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM"; // somebody else's
   }

@@ -55,19 +55,19 @@ export class Loyalty implements ServiceImpl<typeof LoyaltyService> {
   #find(number: string) {
     const card = this.ledger().card(number);
     if (card !== undefined) return card;
-    throw refuse(Code.NotFound, `no card ${number}`, { say: words.unknownCard, fields: { card: "unknown" } });
+    throw refuse(Code.NotFound, "no such card", { say: words.unknownCard, fields: { card: "unknown" } });
   }
 
   #redeem({ card, points }: RedeemPointsRequest, requestId: string) {
     const { points: has } = this.#find(card);
     if (points <= 0n || points % 100n !== 0n) {
-      throw refuse(Code.InvalidArgument, `${points} points are no hundreds`, {
+      throw refuse(Code.InvalidArgument, "points are not in hundreds", {
         say: words.tooSmall,
         fields: { points: "no multiple of 100" },
       });
     }
     if (points > has) {
-      throw refuse(Code.FailedPrecondition, `${points} of ${has} points`, {
+      throw refuse(Code.FailedPrecondition, "more points than the card has", {
         say: words.tooMany(has),
         fields: { points: "more than the card has" },
         // What there is to choose from: where the channel shows it, the user need not type.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -51,8 +52,32 @@ test("what is no ledger is left alone", (t) => {
 test("one process has the file", (t) => {
   const path = file(t);
   const ledger = Ledger.open(path);
-  assert.throws(() => Ledger.open(path), new RegExp(`process ${process.pid} has it open`));
+  assert.throws(() => Ledger.open(path), new RegExp(`process ${process.pid} on .* has it open`));
+  const held = JSON.parse(readFileSync(`${path}.lock`, "utf8"));
   ledger.close();
-  writeFileSync(`${path}.lock`, "999999999"); // nobody
+  for (const gone of [{ pid: 999999999 }, { since: 0 }]) {
+    writeFileSync(`${path}.lock`, JSON.stringify({ ...held, ...gone }));
+    Ledger.open(path).close();
+  }
+  writeFileSync(`${path}.lock`, "");
   Ledger.open(path).close();
+  writeFileSync(`${path}.lock`, JSON.stringify({ ...held, host: "elsewhere" }));
+  assert.throws(() => Ledger.open(path), /on elsewhere has it open/);
+});
+
+test("an entry is in the file whole, or not there", (t) => {
+  const path = file(t);
+  const ledger = Ledger.open(path, [{ card: "L-2077", points: 10n }]);
+  t.mock.method(fs, "fdatasyncSync", () => {
+    throw new Error("the disk is full");
+  });
+  syncBuiltinESMExports();
+  assert.throws(() => ledger.add({ card: "L-2077", points: 5n }), /full/);
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  assert.equal(ledger.add({ card: "L-2077", points: 2n }), 12n);
+  ledger.close();
+  const again = Ledger.open(path);
+  assert.equal(again.card("L-2077")?.points, 12n);
+  again.close();
 });

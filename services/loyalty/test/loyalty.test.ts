@@ -41,6 +41,7 @@ function refusal(call: () => unknown): { code: Code; heard: string[]; details: n
     call();
   } catch (error) {
     assert.ok(error instanceof ConnectError);
+    assert.doesNotMatch(error.rawMessage, /\d/); // it goes into the log
     // As it arrives at the other end.
     const heard = error.details.flatMap((detail) =>
       "desc" in detail && detail.desc === LocalizedMessageSchema

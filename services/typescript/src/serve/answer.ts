@@ -95,7 +95,10 @@ async function write(stream: ServerHttp2Stream, response: UniversalServerRespons
   const head = { ":status": response.status, ...fieldsOf(response.header) };
   const body = response.body?.[Symbol.asyncIterator]();
   let chunk = await body?.next();
-  if (stream.destroyed) return; // nobody listens any more
+  if (stream.destroyed) {
+    await body?.return?.(); // nobody listens any more
+    return;
+  }
   if (chunk === undefined || chunk.done) {
     finish(stream, { ...head, ...fieldsOf(response.trailer) });
     return;
@@ -141,9 +144,12 @@ function refuse(stream: ServerHttp2Stream, line: Line, { code, rawMessage }: Con
 function finish(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
   if (stream.destroyed) return;
   stream.respond(headers, { endStream: true });
-  // What the caller still sends is for nobody; and a stream is not over before it is read.
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  // What the caller still sends is for nobody; and a stream is not over before it is read. Node 22 closes it without an answer that
+  // has not left yet.
   stream.resume();
+  setImmediate(() => {
+    if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 function fieldsOf(headers: Headers | undefined): OutgoingHttpHeaders {

@@ -1,6 +1,24 @@
-import { toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
 import type { Log } from "../log.js";
+
+/** Returns a router by which interceptors of a service's own come after those of the server, and do not take their place. */
+export function behind(router: ConnectRouter, interceptors: readonly Interceptor[]): ConnectRouter {
+  const all = <T extends { interceptors?: Interceptor[] }>(options?: T) =>
+    options && { ...options, interceptors: [...interceptors, ...(options.interceptors ?? [])] };
+  const outer: ConnectRouter = {
+    handlers: router.handlers,
+    service(service, implementation, options) {
+      router.service(service, implementation, all(options));
+      return outer;
+    },
+    rpc(method, implementation, options) {
+      router.rpc(method, implementation, all(options));
+      return outer;
+    },
+  };
+  return outer;
+}
 
 /**
  * Makes a status of whatever a handler throws. What it did not mean to is INTERNAL, and for the log alone; and a status that comes
@@ -37,7 +55,15 @@ async function* recovered<T>(messages: AsyncIterable<T>, status: (error: unknown
 function statusOf(error: unknown, signal: AbortSignal, report: (cause: unknown) => void): ConnectError {
   if (error instanceof ConnectError) {
     const known = new ConnectError(error.rawMessage.toWellFormed(), error.code, undefined, undefined, error.cause);
-    known.details = error.details;
+    known.details = error.details.flatMap((detail) => {
+      if (!("desc" in detail)) return [detail];
+      try {
+        return [{ type: detail.desc.typeName, value: toBinary(detail.desc, create(detail.desc, detail.value)) }];
+      } catch (cause) {
+        report(cause); // the status is one all the same, with less to say
+        return [];
+      }
+    });
     return known;
   }
   // Whatever was waiting for something threw because the call is over: that is what it says.

@@ -1,6 +1,6 @@
 import { constants } from "node:crypto";
 import { createSecureServer, type Http2SecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Server as NetServer } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
 import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
@@ -13,7 +13,7 @@ import { Identity } from "../mtls/identity.js";
 import { Answering } from "./answer.js";
 import { addressOf, checked, type ServerConfig, UsageError } from "./config.js";
 import { HealthService } from "./health.js";
-import { recovery } from "./interceptors.js";
+import { behind, recovery } from "./interceptors.js";
 import { Probe } from "./probe.js";
 import { ReflectionService } from "./reflection.js";
 import { Sessions } from "./sessions.js";
@@ -39,7 +39,10 @@ export class Server {
     const server = new Server(config);
     try {
       await new Promise<void>((resolve, reject) => {
-        server.#http.once("error", reject).listen(addressOf(config.listen), () => resolve());
+        server.#http.once("error", reject).listen(addressOf(config.listen), () => {
+          server.#http.off("error", reject).on("error", (error) => server.#log("error", "Accepting failed", { error }));
+          resolve();
+        });
       });
     } catch (error) {
       server.#unwatch();
@@ -53,17 +56,18 @@ export class Server {
     const { name, tls, log, policy, now, drain, maxConnectionAge, probe, routes } = checked(config);
     this.#log = withFields(log, { service: name });
     const identity = new Identity(tls, this.#log, now);
+    const interceptors = [
+      telemetry(), // outermost, so that it sees the status that is sent
+      recovery(this.#log),
+    ];
     const router = createConnectRouter({
       connect: false,
       grpcWeb: false,
-      interceptors: [
-        telemetry(), // outermost, so that it sees the status that is sent
-        recovery(this.#log),
-      ],
+      interceptors,
       readMaxBytes: maxRequest,
       acceptCompression: [compressionGzip],
     });
-    const services = register(router, name, routes, probe);
+    const services = register(router, name, (one) => routes(behind(one, interceptors)), probe);
     this.#health = new HealthService(services.map(({ typeName }) => typeName));
     router.service(Health, this.#health);
     router.service(ServerReflection, new ReflectionService([...services, Health, ServerReflection]));
@@ -120,7 +124,8 @@ export class Server {
   async #stop(): Promise<void> {
     this.#log("info", "Draining");
     this.#health.shutdown();
-    this.#http.close();
+    // Its own close lets go of all connections from Node 24 on, at once and not as they are here.
+    NetServer.prototype.close.call(this.#http);
     const kindly = await this.#sessions.drain();
     this.#unwatch();
     if (!kindly) throw new Error("calls in flight were cut off: not done in time");

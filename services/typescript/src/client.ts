@@ -24,9 +24,12 @@ export interface ChannelConfig {
 /** A connection to one service, made when it is needed, over mutual TLS 1.3. Certificates are read again when they change. */
 export class Channel {
   readonly #transport: Transport;
+  readonly #newSessions: () => Http2SessionManager;
   readonly #unwatch: () => void;
   /** Calls without an answer, by connection. */
   readonly #streams = new WeakMap<Http2Session, Set<ClientHttp2Stream>>();
+  /** Connections that are let end, by who made them: for as long as their calls take. */
+  readonly #former = new Set<Http2SessionManager>();
   #sessions: Http2SessionManager;
 
   /** It throws where a file is missing or wrong. Whether the service can be reached, the first call tells. */
@@ -39,7 +42,7 @@ export class Channel {
     const identity = new Identity(tls, log);
     const baseUrl = `https://${target}`;
     const host = serverName ?? new URL(baseUrl).hostname.replace(/^\[|\]$/g, "");
-    const sessions = () =>
+    this.#newSessions = () =>
       new Http2SessionManager(
         baseUrl,
         { idleConnectionTimeoutMs: 5 * 60_000 },
@@ -49,28 +52,23 @@ export class Channel {
           checkServerIdentity: (_: string, { raw }: PeerCertificate) => wrongName(host, new Certificate(raw)),
         },
       );
-    this.#sessions = sessions();
-    identity.onChange(() => {
-      // Calls in flight end on their connection; the next ones are made as who we are now, to whom we believe now.
-      this.#sessions = sessions();
-    });
+    this.#sessions = this.#newSessions();
+    // Calls in flight end on their connection; the next ones are made as who we are now, to whom we believe now.
+    identity.onChange(() => this.#connectAnew());
     this.#unwatch = identity.watch();
     this.#transport = createGrpcTransport({
       baseUrl,
       interceptors: [anew],
       sessionManager: {
         authority: new URL(baseUrl).origin,
-        request: (...args) => this.#request(sessions, args),
+        request: (...args) => this.#request(args),
         notifyResponseByteRead: (stream) => this.#sessions.notifyResponseByteRead(stream),
       },
     });
   }
 
   /** Sends the head of a call on a connection that takes calls. */
-  async #request(
-    sessions: () => Http2SessionManager,
-    args: Parameters<Http2SessionManager["request"]>,
-  ): Promise<ClientHttp2Stream> {
+  async #request(args: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
     for (;;) {
       const manager = this.#sessions;
       const stream = await manager.request(...args);
@@ -81,8 +79,15 @@ export class Channel {
       }
       // The service lets the connection end: this call has not been sent, and would not be.
       stream.close(constants.NGHTTP2_CANCEL);
-      if (manager === this.#sessions) this.#sessions = sessions();
+      if (manager === this.#sessions) this.#connectAnew();
     }
+  }
+
+  /** Leaves the connection to the calls on it, and makes another for the next one. */
+  #connectAnew(): void {
+    for (const manager of this.#former) if (manager.state() === "closed") this.#former.delete(manager);
+    this.#former.add(this.#sessions);
+    this.#sessions = this.#newSessions();
   }
 
   /** Sees to it that a call that waits to be sent when its connection is let end fails as one that was refused. */
@@ -106,10 +111,10 @@ export class Channel {
     return createClient(service, this.#transport);
   }
 
-  /** Ends the connection, and the calls on it. */
+  /** Ends all calls, and the connection. */
   close(): void {
     this.#unwatch();
-    this.#sessions.abort();
+    for (const manager of [...this.#former, this.#sessions]) manager.abort();
   }
 }
 
@@ -125,7 +130,9 @@ const anew: Interceptor = (next) => async (request) => {
     try {
       return await next(request);
     } catch (error) {
-      const refused = ConnectError.from(error).rawMessage.includes(refusedStream);
+      // A status of the service has no cause, whatever it says.
+      const { cause } = ConnectError.from(error);
+      const refused = cause instanceof Error && cause.message.includes(refusedStream);
       if (!refused || request.stream || tries === 3) throw error;
     }
   }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { Channel, run, type Service } from "@intentgate/service";
 import { Health } from "@intentgate/service/gen/grpc/health/v1/health_pb.js";
+import { ProbeService } from "@intentgate/service/gen/intentgate/conformance/v1/probe_service_pb.js";
 import { Authority, temporary } from "./pki.js";
 import { nothing } from "./world.js";
 
@@ -99,13 +100,16 @@ test("what is opened is closed, and not opened for nothing", async (t) => {
   assert.equal(seen.length, 4);
 });
 
-test("a process answers until it is told to end", async (t) => {
+/** Starts a service as a process. */
+async function started(t: TestContext, ...more: string[]) {
   const folder = temporary(t);
   const authority = new Authority(t);
   const { cert, key, ca } = authority.files(`${folder}/service`, "dns:service.internal");
   const flags = ["--listen", "127.0.0.1:0", "--cert", cert, "--key", key, "--ca", ca, "--assert", "dns:gateway.internal"];
   const program = new URL("hello.js", import.meta.url).pathname;
-  const child = spawn(process.execPath, [program, ...flags, "--log-format=json"], { stdio: ["ignore", "inherit", "pipe"] });
+  const child = spawn(process.execPath, [program, ...flags, ...more, "--log-format=json"], {
+    stdio: ["ignore", "inherit", "pipe"],
+  });
   t.after(() => child.kill("SIGKILL"));
   const [line] = await once(child.stderr, "data");
   const { msg, address } = JSON.parse(String(line));
@@ -113,7 +117,26 @@ test("a process answers until it is told to end", async (t) => {
   const tls = authority.files(`${folder}/gateway`, "dns:gateway.internal");
   const channel = new Channel({ target: address, serverName: "service.internal", tls, log: () => {} });
   t.after(() => channel.close());
+  return { child, channel };
+}
+
+test("a process answers until it is told to end", async (t) => {
+  const { child, channel } = await started(t);
   assert.equal((await channel.client(Health).check({})).status, 1);
   child.kill("SIGTERM");
   assert.deepEqual(await once(child, "exit"), [0, null]);
+});
+
+test("a second signal ends a process at once, whichever it is", async (t) => {
+  const { child, channel } = await started(t, "--probe");
+  const probe = channel.client(ProbeService);
+  probe.wait({ id: "slow", time: { seconds: 60n } }).catch(() => {});
+  while ((await probe.waited({ id: "slow" })).end === 0);
+  const draining = new Promise<void>((resolve) => {
+    child.stderr.on("data", (line) => String(line).includes("Draining") && resolve());
+  });
+  child.kill("SIGTERM");
+  await draining;
+  child.kill("SIGINT");
+  assert.deepEqual(await once(child, "exit"), [1, null]);
 });

@@ -13,6 +13,8 @@ export interface Leaf {
   readonly expired?: boolean;
   /** Its extended key usages; default: both. */
   readonly usages?: string;
+  /** Whether its key is one that nobody takes any more. */
+  readonly weak?: boolean;
 }
 
 /** A certificate and its key, as PEM. */
@@ -36,9 +38,10 @@ export class Authority {
     this.pem = this.#read("ca.pem");
   }
 
-  issue({ names, commonName = "", expired = false, usages = "clientAuth,serverAuth" }: Leaf): Pair {
+  issue({ names, commonName = "", expired = false, usages = "clientAuth,serverAuth", weak = false }: Leaf): Pair {
     const name = String(this.#issued++);
-    this.#openssl("req", "-new", ...newKey, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${commonName}`);
+    const key = weak ? ["-newkey", "rsa:512", "-nodes"] : newKey;
+    this.#openssl("req", "-new", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${commonName}`);
     const san = names.map((one) => one.replace(/^dns:/, "DNS:").replace(/^uri:/, "URI:"));
     const extensions = [`extendedKeyUsage=${usages}`, ...(san.length > 0 ? [`subjectAltName=${san.join()}`] : [])];
     writeFileSync(join(this.#folder, `${name}.ext`), extensions.join("\n"));

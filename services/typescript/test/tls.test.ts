@@ -8,6 +8,7 @@ import { type ConnectionOptions, connect, type PeerCertificate } from "node:tls"
 import { Channel, Code, ConnectError, type Files, Server } from "@intentgate/service";
 import { Health } from "@intentgate/service/gen/grpc/health/v1/health_pb.js";
 import { WaitedResponse_End as End, ProbeService } from "@intentgate/service/gen/intentgate/conformance/v1/probe_service_pb.js";
+import { IntentService } from "@intentgate/service/gen/intentgate/v1/intent_service_pb.js";
 import { Authority, put, temporary, write } from "./pki.js";
 import { Journal, nothing, start, type World } from "./world.js";
 
@@ -134,13 +135,19 @@ test("a client's certificate is read again", async (t) => {
   t.after(() => channel.close());
   const probe = channel.client(ProbeService);
   assert.deepEqual((await probe.echo({})).peer, ["dns:gateway.internal"]);
+  const before = probe.wait({ id: "before", time: { seconds: 60n } });
+  before.catch(() => {});
+  while ((await probe.waited({ id: "before" })).end !== End.WAITING);
   world.authority.files(folder, "dns:office.internal");
   await journal.next("Files reloaded");
   assert.deepEqual((await probe.echo({})).peer, ["dns:office.internal"]);
+  assert.equal((await probe.waited({ id: "before" })).end, End.WAITING); // on the connection of the former certificate
+  channel.close();
+  await assert.rejects(before, (error) => ConnectError.from(error).code === Code.Canceled);
 });
 
 test("a stop lets calls end, and takes no more", async (t) => {
-  const world = await start(t, { probe: true });
+  const world = await start(t, { probe: true, drain: Number.POSITIVE_INFINITY });
   const probe = world.channel("dns:gateway.internal").client(ProbeService);
   const slow = probe.wait({ id: "slow", time: { nanos: 500_000_000 } });
   while ((await probe.waited({ id: "slow" })).end !== End.WAITING);
@@ -248,6 +255,7 @@ test("what is wrong with the files is said with a remedy", async (t) => {
   const good = authority.files(folder, "dns:service.internal");
   const file = (name: string, text: string) => put(join(folder, name), text);
   const expired = authority.issue({ names: ["dns:service.internal"], expired: true });
+  const weak = authority.issue({ names: ["dns:service.internal"], weak: true });
   mkdirSync(join(folder, "sub"));
   const cases: [Partial<Files>, RegExp][] = [
     [{ cert: join(folder, "missing.pem") }, /missing.pem: no such file; check the path/],
@@ -261,6 +269,10 @@ test("what is wrong with the files is said with a remedy", async (t) => {
     [{ key: file("other.key", authority.issue({ names: [] }).key) }, /is not the key of the first certificate/],
     [{ ca: good.cert }, /is no authority; put the one there that signed it/],
     [{ cert: file("old.pem", expired.cert), key: file("old.key", expired.key) }, /has expired on .*; renew it/],
+    [
+      { cert: file("weak.pem", weak.cert), key: file("weak.key", weak.key) },
+      /weak.pem and .*weak.key: TLS does not take them: .*small/,
+    ],
   ];
   for (const [wrong, want] of cases) {
     const config = { name: "test", routes: nothing, listen: "127.0.0.1:0", asserting: ["dns:gateway.internal"], log: () => {} };
@@ -274,4 +286,15 @@ test("an error of the handshake is UNAVAILABLE", async (t) => {
   const channel = new Channel({ target: "127.0.0.1:1", tls, log: () => {} });
   t.after(() => channel.close());
   await assert.rejects(channel.client(Health).check({}), (error) => ConnectError.from(error).code === Code.Unavailable);
+});
+
+test("what a service says of another one is no reason to call it again", async (t) => {
+  let calls = 0;
+  const fulfill = () => {
+    calls++;
+    throw new ConnectError("Stream closed with error code NGHTTP2_REFUSED_STREAM", Code.Unavailable);
+  };
+  const world = await start(t, { routes: (router) => router.service(IntentService, { fulfill }) });
+  await assert.rejects(world.channel("dns:gateway.internal").client(IntentService).fulfill({}), /NGHTTP2_REFUSED_STREAM/);
+  assert.equal(calls, 1);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import {
   type Call,
@@ -12,7 +13,9 @@ import {
   valuesWith,
 } from "@intentgate/service";
 import { IntentService } from "@intentgate/service/gen/intentgate/v1/intent_service_pb.js";
+import { isTrusted } from "../dist/mtls/chain.js";
 import { altNames, isListed, parseName } from "../dist/mtls/san.js";
+import { Authority } from "./pki.js";
 
 test("names of a certificate", () => {
   for (const [text, want] of [
@@ -180,4 +183,17 @@ test("memory keeps the latest", () => {
 test("refusals", () => {
   const error = refuse(Code.NotFound, "no such order", { say: { en: "No.", de: "Nein." }, fields: new Map([["id", "unknown"]]) });
   assert.deepEqual([error.code, error.rawMessage, error.details.length], [Code.NotFound, "no such order", 3]);
+});
+
+test("a chain is one of signatures, not of names", (t) => {
+  const [withdrawn, trusted] = [new Authority(t), new Authority(t)];
+  const leaf = new X509Certificate(withdrawn.issue({ names: ["dns:a"] }).cert);
+  const [old, root] = [withdrawn, trusted].map(({ pem }) => new X509Certificate(pem)) as [X509Certificate, X509Certificate];
+  const now = new Date(Date.now() + 1000);
+  assert.equal(isTrusted([leaf, old], [old], now), true);
+  assert.equal(isTrusted([leaf, old], [root], now), false);
+  // Both authorities have one name, so that Node would take a certificate of the other one for the next in the chain.
+  assert.equal(isTrusted([leaf, root], [root], now), false);
+  assert.equal(isTrusted([leaf, new X509Certificate(trusted.issue({ names: [] }).cert)], [root], now), false);
+  assert.equal(isTrusted([leaf, old], [old], new Date(Date.now() + 48 * 3600_000)), false);
 });

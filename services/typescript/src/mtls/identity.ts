@@ -1,5 +1,5 @@
 import type { X509Certificate } from "node:crypto";
-import type { SecureContextOptions } from "node:tls";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Log } from "../log.js";
 import { type KeyPair, readKeyPair, readRoots } from "./pem.js";
 import { watchFiles } from "./watch.js";
@@ -45,10 +45,18 @@ export class Identity {
   }
 
   #readPair(): KeyPair {
-    const pair = readKeyPair(this.files.cert, this.files.key, this.now());
+    const { cert, key } = this.files;
+    const pair = readKeyPair(cert, key, this.now());
+    try {
+      createSecureContext({ cert: pair.cert, key: pair.key });
+    } catch (error) {
+      throw new Error(
+        `${cert} and ${key}: TLS does not take them: ${(error as Error).message}; issue a certificate of a stronger key`,
+      );
+    }
     if (new Date(pair.leaf.validFrom) > this.now()) {
       this.log("warn", "Certificate is not valid yet, peers will refuse it", {
-        file: this.files.cert,
+        file: cert,
         subject: pair.leaf.subject,
         not_before: pair.leaf.validFrom,
       });
@@ -73,8 +81,8 @@ export class Identity {
     };
   }
 
-  /** Reads the files now, and tells whether what is in force has changed. It throws where a new file is no good. */
-  reload(): boolean {
+  /** Reads the files now, and tells whether what is in force has changed, and what is wrong with new files: perhaps both. */
+  reload(): { readonly changed: boolean; readonly problem: string } {
     const problems: string[] = [];
     let changed = false;
     try {
@@ -94,8 +102,7 @@ export class Identity {
       problems.push((error as Error).message);
     }
     if (changed) for (const listener of this.#listeners) listener();
-    if (problems.length > 0) throw new Error(problems.join("\n"));
-    return changed;
+    return { changed, problem: problems.join("\n") };
   }
 
   /** Calls the listener when other files are in force. */
@@ -108,17 +115,13 @@ export class Identity {
     const files = Object.values(this.files) as string[];
     let fault = ""; // a folder sees many events: one fault is logged once
     return watchFiles(files, this.log, () => {
-      try {
-        if (this.reload()) this.log("info", "Files reloaded", { files });
-        else if (fault !== "") this.log("info", "Files are good again", { files });
-        fault = "";
-      } catch (error) {
-        const { message } = error as Error;
-        if (message !== fault) {
-          this.log("warn", "Kept what is in force because the new files are no good", { files, error: message });
-        }
-        fault = message;
+      const { changed, problem } = this.reload();
+      if (changed) this.log("info", "Files reloaded", { files });
+      if (problem === "" && fault !== "" && !changed) this.log("info", "Files are good again", { files });
+      if (problem !== "" && problem !== fault) {
+        this.log("warn", "Kept what is in force because the new files are no good", { files, error: problem });
       }
+      fault = problem;
       looked();
     });
   }

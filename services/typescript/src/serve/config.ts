@@ -39,6 +39,9 @@ export interface ServerConfig {
   readonly now?: () => Date;
 }
 
+/** The longest time that a timer can wait, less the tenth by which ages differ: 22 days. */
+const longest = 0.9 * 2 ** 31;
+
 /** What is wrong with a configuration, or with a command line: all of it at once. */
 export class UsageError extends Error {}
 
@@ -74,7 +77,16 @@ export function checked(config: ServerConfig): Required<ServerConfig> & { policy
   }
   const policy = new Policy(names("allowed", allowed), names("asserting", asserting));
   if (problems.length > 0) throw new UsageError(problems.join("\n"));
-  return { now: () => new Date(), ...config, allowed, asserting, drain, maxConnectionAge, probe, policy };
+  return {
+    now: () => new Date(),
+    ...config,
+    allowed,
+    asserting,
+    drain: Math.min(drain, longest),
+    maxConnectionAge: Math.min(maxConnectionAge, longest),
+    probe,
+    policy,
+  };
 }
 
 /** Reads host and port of an address such as `:8443`, `127.0.0.1:0` or `[::1]:8443`. No host is every one. */

@@ -18,7 +18,7 @@ export interface Line {
   refusal?: Refusal;
 }
 
-/** Writes the line of a call that is over. Nothing of what is asked or answered goes into it. */
+/** Writes the line of a call that is over. Nothing of what is asked or answered goes into it, but what a service says in a status. */
 export function writeLine(log: Log, line: Line, took: number): void {
   const { call, refusal } = line;
   const fields: Record<string, unknown> = {

@@ -36,9 +36,9 @@ export interface Closable {
 export async function main(service: Service): Promise<never> {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(1);
       stop.abort();
-      process.once(signal, () => process.exit(1));
     });
   }
   process.exit(await run(service, { args: process.argv.slice(2), signal: stop.signal }));

@@ -69,7 +69,7 @@ webhooks:
       %s
       allow: {intents: ["order.*"], tags: ["*"], actions: ["order.*"]}
 routes:
-  - {service: shop}
+  - {service: shop, continue_for: 10s}
 `, c.service, source)
 	return b.String()
 }

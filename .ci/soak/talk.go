@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/simulator"
@@ -85,9 +87,10 @@ func (l *line) exchange(ctx context.Context, path, token string, body []byte) (s
 }
 
 func (l *line) connect(ctx context.Context) error {
-	if l.conn != nil {
+	if l.conn != nil && idle(l.conn.NetConn()) {
 		return nil
 	}
+	l.close()
 	conn, gateway, err := l.balancer.dial(ctx)
 	l.gateway = gateway
 	if err != nil {
@@ -99,6 +102,25 @@ func (l *line) connect(ctx context.Context) error {
 	}
 	l.conn, l.reader = secured, bufio.NewReader(secured)
 	return nil
+}
+
+// idle reports whether nothing has come on a connection since the last answer: neither its end nor a farewell. Whoever keeps
+// connections looks before they use one.
+func idle(conn net.Conn) (quiet bool) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = raw.Read(func(fd uintptr) bool {
+		_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		quiet = errors.Is(err, syscall.EAGAIN)
+		return true
+	})
+	return quiet && err == nil
 }
 
 // close hangs up. The next request makes a new connection.

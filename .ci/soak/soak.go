@@ -267,7 +267,7 @@ func (s *soak) trouble(ctx context.Context) error {
 // endure makes a fault, and waits until all is well again.
 func (s *soak) endure(ctx context.Context, f fault) error {
 	s.enter(f.name, f.fair)
-	lasts := max(time.Second, f.least) + time.Duration(s.random.Int64N(int64(min(s.options.length/40, 5*time.Second))+1))
+	lasts := max(time.Second, f.least) + s.atMost(min(s.options.length/40, 5*time.Second))
 	if err := f.make(ctx, lasts); err != nil {
 		return err
 	}
@@ -275,13 +275,15 @@ func (s *soak) endure(ctx context.Context, f fault) error {
 	if !f.fair {
 		s.enter("calm", true)
 	}
-	wait(ctx, 500*time.Millisecond+time.Duration(s.random.Int64N(int64(min(s.options.length/60, 2*time.Second))+1)))
+	wait(ctx, 300*time.Millisecond+s.atMost(min(s.options.length/60, 2*time.Second)))
 	return nil
 }
 
-// recovered waits until the turns that began after a fault have been good for a second, or breaks the rule.
+func (s *soak) atMost(d time.Duration) time.Duration { return time.Duration(s.random.Int64N(int64(d) + 1)) }
+
+// recovered waits until the turns that began after a fault have been good for a while, or breaks the rule.
 func (s *soak) recovered(ctx context.Context, fault time.Time) {
-	const good, patience = time.Second, 10 * time.Second
+	const good, patience = 600 * time.Millisecond, 10 * time.Second
 	s.lastBad.Store(fault.UnixNano())
 	for ctx.Err() == nil {
 		wait(ctx, 20*time.Millisecond)

@@ -29,8 +29,9 @@ with = @if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(3); \
 test: test-go generated test-languages ## Pass all tests, of each language whose toolchain is there.
 
 .PHONY: test-go
-test-go: need protos lint generated-go go-test test-consumer bench-once ## Pass the tests of the Go code: lint, generated code, go test -race, some fuzzing and mutations.
+test-go: need protos lint generated-go go-test test-consumer bench-once ## Pass the tests of the Go code: lint, generated code, go test -race, some fuzzing and mutations, a short soak.
 	$(MAKE) --no-print-directory fuzz mutate SHARES=4
+	$(MAKE) --no-print-directory soak SOAK=5s # one round of what goes wrong, which takes most of a minute
 
 .PHONY: thorough
 thorough: need protos ## Fuzz every target at length, and try all mutations: what make test does some of.

@@ -22,7 +22,7 @@ import (
 // assemble builds the gateway that the settings describe and opens its listeners. Where it fails nothing stays open. Changes
 // are made to it before the first step.
 func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *slog.Logger, now func() time.Time, changes ...func(*process)) (_ *process, err error) {
-	p := &process{logger: logger, now: now}
+	p := &process{logger: logger, now: now, patience: maxLag}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -136,7 +136,8 @@ func (p *process) export(context.Context, *gatewayv1.Config) error {
 		return expiry.Warn(ctx, expiry.Config{Ends: p.ends, Logger: p.logger, Now: p.now})
 	})
 	return errors.Join(p.telemetry.ObserveServices(p.serviceStates), p.telemetry.ObserveIntents(p.reports), p.telemetry.ObserveKeys(p.keys),
-		p.telemetry.ObserveEnds(p.ends), p.telemetry.ObserveFiles(p.goodFiles))
+		p.telemetry.ObserveEnds(p.ends), p.telemetry.ObserveFiles(p.goodFiles),
+		p.telemetry.ObserveConfig(func() time.Time { return p.current.Load().loaded }))
 }
 
 // services are those in force.
@@ -171,7 +172,9 @@ func (p *process) keys() idtoken.Status {
 func (p *process) ends(yield func(expiry.End) bool) { p.current.Load().ends(yield) }
 
 // files are those that are watched, with what is wrong with them.
-func (p *process) files() []admin.File { return p.current.Load().files.All() }
+func (p *process) files() []admin.File {
+	return append(p.configFile.All(), p.current.Load().files.All()...)
+}
 
 // goodFiles yields whether they are good.
 func (p *process) goodFiles(yield func(string, bool) bool) {

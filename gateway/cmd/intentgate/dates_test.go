@@ -183,14 +183,26 @@ func startAt(t *testing.T, now func() time.Time, agents *devca.Authority, edits 
 	}
 	g.service = startService(t, dir, "127.0.0.1:0")
 	configure(t, dir, append(edits, edit{"127.0.0.1:1\n", g.service.addr + "\n"})...)
-	settings, err := config.Load(filepath.Join(dir, configFile), now())
+	g.serveInside(t, now)
+	g.log.await(t, 1, entry{"msg": "Service reachable"})
+	return g
+}
+
+// serveInside serves the configuration in the gate's folder by a clock of its own. What the channel takes stands for SIGHUP.
+func (g *gate) serveInside(t *testing.T, now func() time.Time, changes ...func(*process)) (hangups chan<- os.Signal) {
+	t.Helper()
+	path := filepath.Join(g.dir, configFile)
+	mark := markOf(path)
+	settings, err := config.Load(path, now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	process, err := assemble(t.Context(), settings, slog.New(slog.NewJSONHandler(g.log, nil)), slog.New(slog.NewJSONHandler(g.audit, nil)), now)
+	process, err := assemble(t.Context(), settings, slog.New(slog.NewJSONHandler(g.log, nil)), slog.New(slog.NewJSONHandler(g.audit, nil)), now, changes...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	signals := make(chan os.Signal)
+	process.follow(path, mark, signals)
 	g.addresses = process.addresses
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	g.stop = stop
@@ -203,6 +215,5 @@ func startAt(t *testing.T, now func() time.Time, agents *devca.Authority, edits 
 			t.Errorf("serve returned %v", err)
 		}
 	})
-	g.log.await(t, 1, entry{"msg": "Service reachable"})
-	return g
+	return signals
 }

@@ -88,6 +88,12 @@ func folder(t *testing.T, edits ...edit) string {
 
 func configure(t *testing.T, dir string, edits ...edit) {
 	t.Helper()
+	write(t, filepath.Join(dir, configFile), []byte(edited(t, edits...)))
+}
+
+// edited are the settings with edits.
+func edited(t *testing.T, edits ...edit) string {
+	t.Helper()
 	text := settings
 	for _, e := range edits {
 		if !strings.Contains(text, e.old) {
@@ -95,9 +101,7 @@ func configure(t *testing.T, dir string, edits ...edit) {
 		}
 		text = strings.Replace(text, e.old, e.new, 1)
 	}
-	if err := os.WriteFile(filepath.Join(dir, configFile), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return text
 }
 
 // gate is a gateway that runs, in this process and by the same function as the binary.

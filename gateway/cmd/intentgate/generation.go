@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
@@ -33,6 +34,7 @@ type generation struct {
 	*process
 
 	settings *gatewayv1.Config
+	loaded   time.Time
 	site     edge.Site
 	files    admin.Files
 	// running is what runs until the generation ends or another one is in force: watchers of files, mostly.
@@ -59,7 +61,7 @@ type generation struct {
 
 // generate makes what the settings describe, and begins to connect to the services. Where it fails nothing is left of it.
 func (p *process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
-	g := &generation{process: p, settings: settings}
+	g := &generation{process: p, settings: settings, loaded: p.now()}
 	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.webhooks} {
 		if err := step(ctx); err != nil {
 			g.end()

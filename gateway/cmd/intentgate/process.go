@@ -29,6 +29,13 @@ type process struct {
 	now       func() time.Time
 	observe   func(gateway.Service) gateway.Service // has somebody see the calls of services; nil: nobody does
 	current   atomic.Pointer[generation]
+	// patience is how long a new configuration waits for its services.
+	patience time.Duration
+	// configFile is the file that the configuration comes from, where that is followed.
+	configFile admin.Files
+	// group runs all that runs beside the edge, and serving ends when the gateway begins to stop. They are there while it serves.
+	group   *errgroup.Group
+	serving context.Context
 	// beside are what runs as long as the edge does and a little longer.
 	beside []func(context.Context) error
 	// settle wait for what turns have left behind, such as calls that go on, until their context ends.
@@ -48,33 +55,34 @@ func (p *process) serve(ctx context.Context) error {
 	defer p.close()
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	group, beside := errgroup.WithContext(beside)
-	for _, run := range p.beside {
-		group.Go(func() error { return run(beside) })
-	}
-	first := p.current.Load()
-	first.start(beside)
-	group.Go(first.group.Wait)
+	p.group, beside = errgroup.WithContext(beside)
 	// Whatever runs beside the edge ends early only by failing, which ends the gateway.
-	serving, fail := context.WithCancel(ctx)
+	var fail context.CancelFunc
+	p.serving, fail = context.WithCancel(ctx)
 	defer fail()
 	context.AfterFunc(beside, fail)
 	settling, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	context.AfterFunc(serving, func() {
+	context.AfterFunc(p.serving, func() {
 		p.health.Draining()
 		site := &p.current.Load().site
 		time.AfterFunc(site.DrainDelay+site.Drain, cut)
 		p.logger.InfoContext(ctx, "Stopping", "drain_delay", site.DrainDelay, "drain", site.Drain)
 	})
+	first := p.current.Load()
+	first.start(beside)
+	p.group.Go(first.group.Wait)
+	for _, run := range p.beside {
+		p.group.Go(func() error { return run(beside) })
+	}
 
 	p.logger.InfoContext(ctx, "Serving", "edge", p.addresses.Edge, "status", p.addresses.Status, "admin", p.addresses.Admin)
-	err := p.edge.Serve(serving)
+	err := p.edge.Serve(p.serving)
 	for _, wait := range p.settle {
 		wait(settling)
 	}
 	stop()
-	err = errors.Join(err, group.Wait())
+	err = errors.Join(err, p.group.Wait())
 	p.logger.InfoContext(ctx, "Stopped")
 	return err
 }

@@ -5,7 +5,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +28,10 @@ func newServeCommand() *cobra.Command {
 		Long: `Serve Dialogflow's webhooks as the configuration file says, until SIGINT or SIGTERM;
 then turns in flight are finished first.
 
+A change of the configuration file, or of a file that it names, is put in force at once,
+without an answer lost; so is the whole of it at SIGHUP. What is no good changes nothing,
+and the log says why. Only the listeners' own settings need a restart.
+
 The addresses that are listened on go to standard output as soon as they are known, the
 log to standard error.`,
 		Example: `  intentgate certs --out dev-certs      # certificates to try it with
@@ -42,6 +48,10 @@ log to standard error.`,
 				return err
 			}
 			defer closeAudit()
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
+			mark := markOf(path)
 			settings, err := config.Load(path, time.Now())
 			if err != nil {
 				return err
@@ -50,6 +60,7 @@ log to standard error.`,
 			if err != nil {
 				return err
 			}
+			process.follow(path, mark, hangups)
 			if err := process.addresses.tell(command.OutOrStdout(), asJSON); err != nil {
 				process.close()
 				return err

@@ -116,7 +116,12 @@ public final class Command {
       server.service(new Probe());
     }
     if (descriptors != null) {
-      java.nio.file.Files.write(descriptors, Descriptors.of(server.services()).toByteArray());
+      byte[] set = Descriptors.of(server.services()).toByteArray();
+      try {
+        java.nio.file.Files.write(descriptors, set);
+      } catch (IOException e) {
+        throw new IOException("cannot write the descriptors: " + e, e);
+      }
       return 0;
     }
     if (!missing.isEmpty()) {
@@ -129,7 +134,7 @@ public final class Command {
     } catch (IllegalArgumentException e) {
       throw new UsageException(e.getMessage());
     }
-    logToStderr();
+    logToStderr(json);
     CountDownLatch told = Signals.end();
     IntentServer running = server.start();
     told.await();
@@ -193,14 +198,16 @@ public final class Command {
     }
   }
 
-  /** Makes java.util.logging write lines of this library's form, unless somebody has configured it. */
-  private void logToStderr() {
-    if (System.getProperty("java.util.logging.config.file") != null || System.getProperty("java.util.logging.config.class") != null) {
-      return;
+  /** Makes java.util.logging write lines of this library's form, unless somebody has configured it, such as jul-to-slf4j. */
+  static void logToStderr(boolean json) {
+    Logger root = Logger.getLogger("");
+    Handler[] handlers = root.getHandlers();
+    if (System.getProperty("java.util.logging.config.file") == null && System.getProperty("java.util.logging.config.class") == null
+        && handlers.length == 1 && handlers[0] instanceof ConsoleHandler) { // as Java begins
+      LogManager.getLogManager().reset();
+      Handler stderr = new ConsoleHandler();
+      stderr.setFormatter(new LineFormatter(json));
+      root.addHandler(stderr);
     }
-    LogManager.getLogManager().reset();
-    Handler stderr = new ConsoleHandler();
-    stderr.setFormatter(new LineFormatter(json));
-    Logger.getLogger("").addHandler(stderr);
   }
 }

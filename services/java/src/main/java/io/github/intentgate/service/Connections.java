@@ -109,12 +109,13 @@ final class Connections implements ChannelFactory<ServerChannel> {
       try {
         until = trust.until(chain, clock.instant());
         judgedBy = authorities;
-      } catch (CertificateException e) {
-        if (live.remove(this)) {
+      } catch (CertificateException | RuntimeException e) { // what cannot be judged is not good
+        boolean first = live.remove(this);
+        context.close(); // at once: gRPC's handlers, which would be graceful, are behind this one
+        if (first) {
           log.warning("Connection ended, its certificate is no longer good",
               "peer", remote(), "names", Names.of((X509Certificate) chain[0]), "error", e.getMessage());
         }
-        context.close(); // at once: gRPC's handlers, which would be graceful, are behind this one
       }
     }
   }

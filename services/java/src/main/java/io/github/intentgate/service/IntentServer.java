@@ -17,15 +17,20 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
 
-/** A gRPC server that speaks mutual TLS 1.3 and nothing else. It answers from {@link Builder#start} to {@link #stop}. */
+/**
+ * A gRPC server that speaks mutual TLS 1.3 and nothing else. It answers from {@link Builder#start} to {@link #stop}, and keeps the process
+ * alive as long.
+ */
 public final class IntentServer {
   static final String LOGGER = "io.github.intentgate.service";
 
@@ -58,8 +63,9 @@ public final class IntentServer {
     Chain chain = new Chain(policy, log);
     health = new Health(config.services.stream().map(s -> s.getServiceDescriptor().getName()).collect(Collectors.toSet()));
 
-    DefaultThreadFactory factory = new DefaultThreadFactory("intentgate-" + config.name, true);
-    threads = new MultiThreadIoEventLoopGroup(0, factory, NioIoHandler.newFactory());
+    String threadsName = "intentgate-" + config.name;
+    // As long as they run the process does not end because its main has.
+    threads = new MultiThreadIoEventLoopGroup(0, new DefaultThreadFactory(threadsName, false), NioIoHandler.newFactory());
     NettyServerBuilder builder = NettyServerBuilder.forAddress(config.address())
         .sslContext(identity.server())
         .channelFactory(connections).bossEventLoopGroup(threads).workerEventLoopGroup(threads)
@@ -86,16 +92,24 @@ public final class IntentServer {
       server.start();
     } catch (IOException e) {
       threads.shutdownGracefully(0, 0, TimeUnit.SECONDS);
-      throw new IOException("service " + config.name + ": cannot listen on " + config.listen + ": " + e.getCause().getMessage(), e);
+      throw new IOException("service " + config.name + ": cannot listen on " + config.listen + ": " + e.getCause(), e);
     }
-    watching = Executors.newSingleThreadScheduledExecutor(factory);
+    watching = Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory(threadsName, true));
     // Files are small, and this works where no file system tells of changes.
     long again = config.reload.toNanos();
-    watching.scheduleWithFixedDelay(() -> {
-      identity.reload();
-      connections.judge();
-    }, again, again, TimeUnit.NANOSECONDS);
+    for (Runnable each : List.<Runnable>of(identity::reload, connections::judge)) {
+      watching.scheduleWithFixedDelay(() -> always(each), again, again, TimeUnit.NANOSECONDS);
+    }
     log.info("Listening", "address", address());
+  }
+
+  /** Does what is done again and again, and would not be any more after an exception. */
+  private void always(Runnable work) {
+    try {
+      work.run();
+    } catch (RuntimeException e) {
+      log.write(Level.SEVERE, "Looking after certificates failed", Map.of("error", e), e);
+    }
   }
 
   /** Begins to describe a server, by the service's name in the log, such as {@code payments}. */

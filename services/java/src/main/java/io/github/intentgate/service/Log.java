@@ -2,6 +2,7 @@ package io.github.intentgate.service;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.logging.ErrorManager;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
@@ -10,6 +11,7 @@ import java.util.logging.Logger;
 final class Log {
   private final Logger logger;
   private final String service;
+  private final ErrorManager broken = new ErrorManager(); // tells stderr, once
 
   Log(Logger logger, String service) {
     this.logger = logger;
@@ -39,7 +41,11 @@ final class Log {
     line.setLoggerName(logger.getName());
     line.setParameters(new Object[] {fields});
     line.setThrown(error);
-    logger.log(line);
+    try {
+      logger.log(line);
+    } catch (RuntimeException e) { // of somebody's handler; nothing else fails because of it
+      broken.error("a line of the log is lost", e, ErrorManager.GENERIC_FAILURE);
+    }
   }
 
   private static Map<String, Object> fields(Object... data) {

@@ -23,8 +23,8 @@ import java.util.function.Supplier;
  * responses.onNext(once.answer(RedeemResponse.parser(), () -> redeem(request)));
  * }</pre>
  *
- * <p>What is under way goes on when the caller gives up, since its next try wants to hear how it ended. Only answers are remembered: what
- * failed is tried again. Two processes with one {@link Store} may still do a thing twice at the same moment; what must not happen even
+ * <p>What is under way goes on when the caller gives up, since its next try wants to hear how it ended: give the calls that it makes a
+ * deadline of their own. Only answers are remembered: what failed is tried again. Two processes with one {@link Store} may still do a thing twice at the same moment; what must not happen even
  * then belongs into a transaction, with the key in a unique column.
  *
  * <p>It may be used by several threads.
@@ -38,7 +38,7 @@ public final class OncePerKey {
     /** Returns the answer to a key. */
     Optional<byte[]> get(String key);
 
-    /** Remembers the answer to a key. */
+    /** Remembers the answer to a key. What it answers is done by now: should this fail, the next try does it once more. */
     void put(String key, byte[] answer);
   }
 

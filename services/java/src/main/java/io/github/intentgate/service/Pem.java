@@ -150,11 +150,12 @@ final class Pem {
   private static byte[] der(int tag, byte[] content) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     out.write(tag);
-    if (content.length < 0x80) {
-      out.write(content.length);
-    } else {
-      out.writeBytes(new byte[] {(byte) 0x82, (byte) (content.length >> 8), (byte) content.length});
+    if (content.length > 0xff) { // a length is written as short as it can be, or Java takes it for damaged
+      out.writeBytes(new byte[] {(byte) 0x82, (byte) (content.length >> 8)});
+    } else if (content.length > 0x7f) {
+      out.write(0x81);
     }
+    out.write(content.length);
     out.writeBytes(content);
     return out.toByteArray();
   }

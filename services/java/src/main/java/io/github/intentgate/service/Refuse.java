@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * Makes the statuses with which a service says no. A status is an answer: its details tell the user why, and the conversation how to go
@@ -28,8 +27,7 @@ import java.util.TreeMap;
 public final class Refuse {
   private final Status.Code code;
   private String message;
-  private final Map<String, String> words = new TreeMap<>();
-  private final Map<String, String> firstWords = new LinkedHashMap<>();
+  private final Map<String, String> words = new LinkedHashMap<>();
   private final BadRequest.Builder fields = BadRequest.newBuilder();
   private final List<Message> details = new ArrayList<>();
 
@@ -45,7 +43,10 @@ public final class Refuse {
     return new Refuse(code);
   }
 
-  /** Says something to developers; no user hears it. Without it they read the English words, or the first. */
+  /**
+   * Says something to developers; no user hears it, and it is in the log. Without it they read the English words, or the first: where
+   * those hold what a user said, give them something else.
+   */
   public Refuse message(String text) {
     message = text;
     return this;
@@ -54,7 +55,6 @@ public final class Refuse {
   /** Says something to the user, in a language such as {@code en} or {@code pt-BR}. In several languages the gateway chooses. */
   public Refuse saying(String language, String text) {
     words.put(language, text);
-    firstWords.put(language, text);
     return this;
   }
 
@@ -81,7 +81,7 @@ public final class Refuse {
   /** Returns the exception to throw, or to tell {@code onError}. */
   public StatusRuntimeException exception() {
     com.google.rpc.Status.Builder status = com.google.rpc.Status.newBuilder().setCode(code.value());
-    status.setMessage(message != null ? message : words.getOrDefault("en", firstWords.values().stream().findFirst().orElse("")));
+    status.setMessage(message != null ? message : words.getOrDefault("en", words.values().stream().findFirst().orElse("")));
     words.forEach((language, text) ->
         status.addDetails(Any.pack(LocalizedMessage.newBuilder().setLocale(language).setMessage(text).build())));
     if (fields.getFieldViolationsCount() > 0) {

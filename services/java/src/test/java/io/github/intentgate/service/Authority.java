@@ -11,6 +11,7 @@ import java.security.KeyPairGenerator;
 import java.security.SecureRandom;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.security.interfaces.ECPrivateKey;
 import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
 import java.time.Instant;
@@ -25,12 +26,14 @@ import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.asn1.x509.KeyPurposeId;
+import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
 import org.bouncycastle.cert.X509v3CertificateBuilder;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
 import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.bouncycastle.util.io.pem.PemObject;
 
 /** An authority that issues certificates for tests. */
 record Authority(X509Certificate certificate, KeyPair keys, List<X509Certificate> chain) {
@@ -43,9 +46,19 @@ record Authority(X509Certificate certificate, KeyPair keys, List<X509Certificate
       return pem(chain.toArray());
     }
 
-    /** The key in OpenSSL's older form. */
+    /** The key in the older form of OpenSSL and Go, which has an EC key's public half, too. */
     String keyPem() {
-      return pem(keys.getPrivate());
+      if (!(keys.getPrivate() instanceof ECPrivateKey key)) {
+        return pem(keys.getPrivate());
+      }
+      SubjectPublicKeyInfo half = SubjectPublicKeyInfo.getInstance(keys.getPublic().getEncoded());
+      var both = new org.bouncycastle.asn1.sec.ECPrivateKey(
+          key.getParams().getOrder().bitLength(), key.getS(), half.getPublicKeyData(), half.getAlgorithm().getParameters());
+      try {
+        return pem(new PemObject("EC PRIVATE KEY", both.getEncoded()));
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
   }
 
@@ -82,13 +95,13 @@ record Authority(X509Certificate certificate, KeyPair keys, List<X509Certificate
   }
 
   static Authority create(String name, Duration valid) {
-    KeyPair keys = keys("EC");
+    KeyPair keys = keys("secp256r1");
     X509Certificate certificate = sign("CN=" + name, keys, "CN=" + name, keys, true, new Leaf().valid(valid).usages());
     return new Authority(certificate, keys, List.of());
   }
 
   Authority sub(String name) {
-    KeyPair keys = keys("EC");
+    KeyPair keys = keys("secp256r1");
     X509Certificate sub = sign("CN=" + name, keys, subject(), this.keys, true, new Leaf().usages());
     return new Authority(sub, keys, List.of(sub));
   }
@@ -102,7 +115,7 @@ record Authority(X509Certificate certificate, KeyPair keys, List<X509Certificate
   }
 
   Issued issue(Leaf leaf) {
-    return issue(leaf, "EC");
+    return issue(leaf, "secp256r1");
   }
 
   Issued issue(Leaf leaf, String kind) {
@@ -136,9 +149,12 @@ record Authority(X509Certificate certificate, KeyPair keys, List<X509Certificate
 
   static KeyPair keys(String kind) {
     try {
-      KeyPairGenerator generator = KeyPairGenerator.getInstance(kind);
-      if (kind.equals("EC")) {
-        generator.initialize(new ECGenParameterSpec("secp256r1"));
+      boolean curve = kind.startsWith("secp");
+      KeyPairGenerator generator = KeyPairGenerator.getInstance(curve ? "EC" : kind);
+      if (curve) {
+        generator.initialize(new ECGenParameterSpec(kind));
+      } else if (kind.equals("RSA")) {
+        generator.initialize(1024); // only read: a real one takes seconds to make
       }
       return generator.generateKeyPair();
     } catch (GeneralSecurityException e) {

@@ -3,6 +3,7 @@ package io.github.intentgate.service;
 import static io.github.intentgate.service.World.GATEWAY;
 import static io.github.intentgate.service.World.REPORTS;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
@@ -14,6 +15,7 @@ import io.github.intentgate.conformance.v1.EchoResponse;
 import io.github.intentgate.conformance.v1.ProbeServiceGrpc;
 import io.github.intentgate.v1.FulfillRequest;
 import io.github.intentgate.v1.FulfillResponse;
+import io.github.intentgate.v1.IntentServiceGrpc;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
@@ -22,8 +24,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Handler;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,7 +57,9 @@ class CommandTest {
     List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), Slow.class.getName()));
     command.addAll(arguments);
-    return new ProcessBuilder(command).start();
+    Process process = new ProcessBuilder(command).start();
+    process.onExit().orTimeout(50, TimeUnit.SECONDS).exceptionally(tooLong -> process.destroyForcibly());
+    return process;
   }
 
   private record Told(int status, String out, String err) {}
@@ -110,13 +117,30 @@ class CommandTest {
   }
 
   @Test
+  void logOfSomebodyElseIsLeftAlone() {
+    Logger root = Logger.getLogger("");
+    List<Handler> before = List.of(root.getHandlers());
+    Handler bridge = new World(folder);
+    try {
+      root.addHandler(bridge); // as jul-to-slf4j does
+      Command.logToStderr(true);
+      assertEquals(bridge, root.getHandlers()[before.size()]);
+    } finally {
+      root.removeHandler(bridge);
+    }
+    assertEquals(before, List.of(root.getHandlers()));
+  }
+
+  @Test
   void descriptors() throws Exception {
     Path file = folder.resolve("slow.binpb");
     assertEquals(new Told(0, "", ""), here("--descriptors", file.toString(), "--probe"));
     FileDescriptorSet set = FileDescriptorSet.parseFrom(java.nio.file.Files.readAllBytes(file));
     List<String> names = set.getFileList().stream().map(each -> each.getName()).toList();
     assertTrue(names.containsAll(List.of("intentgate/v1/intent_service.proto", "intentgate/conformance/v1/probe_service.proto")));
-    assertEquals(1, here("--descriptors", folder.resolve("none/x").toString()).status());
+    Told told = here("--descriptors", folder.resolve("none/x").toString());
+    assertEquals(1, told.status());
+    assertTrue(told.err().startsWith("slow: cannot write the descriptors: java.nio.file.NoSuchFileException: " + folder), told.err());
   }
 
   /** The service, running. */
@@ -171,8 +195,8 @@ class CommandTest {
       assertEquals(List.of(REPORTS), echo.getPeerList());
       assertTrue(echo.getDirect() && echo.getTimeLeft().getSeconds() <= 10 && !echo.hasCaller());
       assertEquals("OK", first.line("Call").get("code").getAsString());
-      CompletableFuture<FulfillResponse> call = CompletableFuture.supplyAsync(() -> World.stub(channel).fulfill(taking(500)));
-      World.fulfill(channel); // the one before has been sent by now
+      Future<FulfillResponse> call = IntentServiceGrpc.newFutureStub(channel).fulfill(taking(500));
+      World.fulfill(channel); // the one before has arrived by now
       first.signal("TERM");
       first.line("Draining");
       call.get();
@@ -180,14 +204,14 @@ class CommandTest {
 
       Channel other = channel(world, second);
       assertEquals(Status.Code.UNIMPLEMENTED, World.status(() -> ProbeServiceGrpc.newBlockingStub(other).echo(request)).getCode());
-      CompletableFuture<Status> cut =
-          CompletableFuture.supplyAsync(() -> World.status(() -> World.stub(other).fulfill(taking(60_000))));
+      Future<FulfillResponse> cut = IntentServiceGrpc.newFutureStub(other).fulfill(taking(60_000));
       World.fulfill(other);
       second.signal("INT");
       second.line("Draining");
       second.signal("TERM"); // the second one ends it at once
       assertEquals(128 + 15, second.process.waitFor());
-      assertEquals(Status.Code.UNAVAILABLE, cut.get().getCode());
+      assertEquals(Status.Code.UNAVAILABLE,
+          Status.fromThrowable(assertThrows(ExecutionException.class, cut::get)).getCode());
     }
   }
 

@@ -15,6 +15,7 @@ import com.google.protobuf.DescriptorProtos.MethodOptions;
 import com.google.protobuf.ExtensionRegistry;
 import io.github.intentgate.v1.Annotations;
 import io.grpc.ServerServiceDefinition;
+import io.grpc.Status;
 import io.grpc.reflection.v1.ServerReflectionGrpc;
 import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -105,7 +107,9 @@ class ReflectionTest {
       Descriptors.of(List.of(new Probe().bindService())).getFileList().forEach(f -> described.put(f.getName(), f.toByteString()));
       assertEquals(described, reflected);
       assertAnnotated(reflected);
-      assertThrows(Exception.class, () -> ask(world.channel(server, World.STRANGER), ServerReflectionRequest.getDefaultInstance()));
+      Exception refused = assertThrows(
+          ExecutionException.class, () -> ask(world.channel(server, World.STRANGER), ServerReflectionRequest.getDefaultInstance()));
+      assertEquals(Status.Code.PERMISSION_DENIED, Status.fromThrowable(refused).getCode());
     }
   }
 

@@ -23,6 +23,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+import java.util.logging.LogRecord;
+import java.util.logging.StreamHandler;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -139,13 +142,11 @@ class ReloadTest {
     never.countDown();
   }
 
-  @Test
-  void certificateThatExpiresOnALiveConnection() throws Exception {
-    AtomicReference<Duration> later = new AtomicReference<>(Duration.ZERO);
-    Clock clock = new Clock() {
+  private static Clock clock(Supplier<Instant> now) {
+    return new Clock() {
       @Override
       public Instant instant() {
-        return Instant.now().plus(later.get());
+        return now.get();
       }
 
       @Override
@@ -158,7 +159,35 @@ class ReloadTest {
         return this;
       }
     };
-    IntentServer server = world.start(server().clock(clock));
+  }
+
+  @Test
+  void certificatesAreLookedAfterWhateverFails() throws Exception {
+    AtomicReference<Supplier<Instant>> now = new AtomicReference<>(Instant::now);
+    IntentServer server = world.start(server().clock(clock(() -> now.get().get())));
+    world.logger.addHandler(new StreamHandler() {
+      @Override
+      public void publish(LogRecord line) {
+        throw new IllegalStateException("the disk is full");
+      }
+    });
+    assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));
+    now.set(() -> {
+      throw new IllegalStateException("it is too late");
+    });
+    world.lines("Looking after certificates failed", 1);
+    now.set(Instant::now);
+    for (int i = 1; i <= 2; i++) {
+      world.authority.write(folder.resolve("server"), "dns:" + World.SERVICE);
+      world.lines("Files reloaded", i);
+    }
+    assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));
+  }
+
+  @Test
+  void certificateThatExpiresOnALiveConnection() throws Exception {
+    AtomicReference<Duration> later = new AtomicReference<>(Duration.ZERO);
+    IntentServer server = world.start(server().clock(clock(() -> Instant.now().plus(later.get()))));
     ManagedChannel channel = world.channel(server, world.authority.issue(new Authority.Leaf(REPORTS).valid(Duration.ofMinutes(10))));
     ManagedChannel longer = world.channel(server, REPORTS);
     assertEquals(Status.Code.OK, World.code(channel));
@@ -187,9 +216,7 @@ class ReloadTest {
         world.closing(Channels.builder(server.address(), files).overrideAuthority(World.SERVICE).build());
     assertEquals(Status.Code.OK, World.code(channel));
     world.authority.write(folder.resolve("client"), World.STRANGER);
-    while (World.code(channel) != Status.Code.PERMISSION_DENIED) {
-      Thread.sleep(20);
-    }
+    World.until(() -> World.code(channel) == Status.Code.PERMISSION_DENIED);
   }
 
   @Test

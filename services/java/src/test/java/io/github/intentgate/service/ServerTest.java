@@ -36,9 +36,15 @@ import io.grpc.opentelemetry.GrpcOpenTelemetry;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import io.opentelemetry.api.trace.propagation.W3CTraceContextPropagator;
+import io.opentelemetry.context.propagation.ContextPropagators;
 import io.opentelemetry.sdk.OpenTelemetrySdk;
 import io.opentelemetry.sdk.metrics.SdkMeterProvider;
 import io.opentelemetry.sdk.testing.exporter.InMemoryMetricReader;
+import io.opentelemetry.sdk.testing.exporter.InMemorySpanExporter;
+import io.opentelemetry.sdk.trace.SdkTracerProvider;
+import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
+import io.opentelemetry.sdk.trace.samplers.Sampler;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -54,6 +60,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.logging.Level;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -196,7 +203,8 @@ class ServerTest {
     }
     Channel channel = world.channel(server, REPORTS);
     assertEquals(Status.Code.NOT_FOUND, World.status(() -> health(channel, "no.such.Service")).getCode());
-    assertEquals(Level.FINE, world.records("Call").get(0).getLevel());
+    world.calls(5);
+    assertEquals(3, world.records("Call").stream().filter(line -> line.getLevel() == Level.FINE).count());
   }
 
   private static HealthCheckResponse.ServingStatus health(Channel channel, String service) {
@@ -211,7 +219,7 @@ class ServerTest {
     WaitRequest wait =
         WaitRequest.newBuilder().setTime(com.google.protobuf.Duration.newBuilder().setSeconds(100)).setId("late").build();
     ProbeServiceGrpc.ProbeServiceBlockingStub probe = ProbeServiceGrpc.newBlockingStub(channel);
-    assertEquals(Status.Code.OK, World.code(channel)); // so that the connection is there
+    await(probe, "late", WaitedResponse.End.END_UNSPECIFIED); // so that the connection is there, and all code that the next call runs
     assertEquals(Status.Code.DEADLINE_EXCEEDED,
         World.status(() -> probe.withDeadlineAfter(1, TimeUnit.SECONDS).wait(wait)).getCode());
     Context.CancellableContext mine = Context.current().withCancellation();
@@ -233,22 +241,18 @@ class ServerTest {
     assertEquals(Status.Code.CANCELLED, ended.get().getCode());
     await(probe, "late", WaitedResponse.End.END_CANCELLED);
     await(probe, "cancelled", WaitedResponse.End.END_CANCELLED);
-    while (waits().size() < 2) {
-      Thread.onSpinWait();
-    }
+    World.until(() -> waits().size() == 2);
     // The caller, too, tells when its deadline passes, and perhaps first.
     assertTrue(List.of("DeadlineExceeded", "Canceled").contains(waits().get(0)), waits().toString());
     assertEquals("Canceled", waits().get(1));
   }
 
-  private List<Object> waits() throws InterruptedException {
-    return world.calls(0).stream().filter(line -> line.get("method").toString().endsWith("/Wait")).map(l -> l.get("code")).toList();
+  private List<Object> waits() {
+    return world.lines("Call").stream().filter(line -> line.get("method").toString().endsWith("/Wait")).map(l -> l.get("code")).toList();
   }
 
-  private static void await(ProbeServiceGrpc.ProbeServiceBlockingStub probe, String id, WaitedResponse.End end) {
-    while (probe.waited(WaitedRequest.newBuilder().setId(id).build()).getEnd() != end) {
-      Thread.onSpinWait();
-    }
+  private static void await(ProbeServiceGrpc.ProbeServiceBlockingStub probe, String id, WaitedResponse.End end) throws Exception {
+    World.until(() -> probe.waited(WaitedRequest.newBuilder().setId(id).build()).getEnd() == end);
   }
 
   @Test
@@ -271,13 +275,24 @@ class ServerTest {
     assertFalse(watch.hasNext());
     world.lines("Draining", 1);
     ManagedChannel late = world.channel(server, REPORTS);
-    while (World.code(late) != Status.Code.UNAVAILABLE) {
-      Thread.onSpinWait(); // the listener closes a moment after the line
-    }
+    World.until(() -> World.status(() -> health(late, "")).getCode() == Status.Code.UNAVAILABLE); // a moment after the line
     assertFalse(stopped.isDone());
     finish.countDown();
     assertEquals(RESPONSE, call.get());
     assertTrue(stopped.get());
+  }
+
+  @Test
+  void keepsTheProcessAliveUntilItIsStopped() throws Exception {
+    IntentServer server = world.server(ANSWER).start();
+    assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));
+    assertTrue(threads().anyMatch(thread -> !thread.isDaemon()));
+    assertTrue(stop(server));
+    World.until(() -> threads().findAny().isEmpty());
+  }
+
+  private static Stream<Thread> threads() {
+    return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().startsWith("intentgate-test"));
   }
 
   @Test
@@ -318,9 +333,7 @@ class ServerTest {
     IntentServer server = world.start(world.server(ANSWER).maxConnectionAge(Duration.ofMillis(50)));
     ManagedChannel channel = world.channel(server, REPORTS);
     assertEquals(Status.Code.OK, World.code(channel));
-    while (channel.getState(false) == io.grpc.ConnectivityState.READY) {
-      Thread.onSpinWait();
-    }
+    World.until(() -> channel.getState(false) != io.grpc.ConnectivityState.READY);
     assertEquals(Status.Code.OK, World.code(channel));
   }
 
@@ -356,12 +369,20 @@ class ServerTest {
   @Test
   void openTelemetry() throws Exception {
     InMemoryMetricReader reader = InMemoryMetricReader.create();
+    InMemorySpanExporter spans = InMemorySpanExporter.create();
     OpenTelemetrySdk sdk = OpenTelemetrySdk.builder()
-        .setMeterProvider(SdkMeterProvider.builder().registerMetricReader(reader).build()).build();
+        .setMeterProvider(SdkMeterProvider.builder().registerMetricReader(reader).build())
+        .setTracerProvider(SdkTracerProvider.builder()
+            .setSampler(Sampler.traceIdRatioBased(1)).addSpanProcessor(SimpleSpanProcessor.create(spans)).build())
+        .setPropagators(ContextPropagators.create(W3CTraceContextPropagator.getInstance())).build();
     IntentServer server =
         world.start(world.server(ANSWER).configure(GrpcOpenTelemetry.newBuilder().sdk(sdk).build()::configureServerBuilder));
-    assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));
-    world.calls(1);
+    Metadata metadata = CallerMetadata.outgoing(World.CALLER, CallRef.newBuilder().setRequestId("1.x").build());
+    World.stub(world.channel(server, GATEWAY))
+        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata)).fulfill(FulfillRequest.getDefaultInstance());
+    World.until(() -> !spans.getFinishedSpanItems().isEmpty());
+    String trace = metadata.get(Metadata.Key.of("traceparent", Metadata.ASCII_STRING_MARSHALLER));
+    assertEquals(trace.split("-")[1], spans.getFinishedSpanItems().get(0).getTraceId());
     assertTrue(reader.collectAllMetrics().stream().anyMatch(metric -> metric.getName().equals("grpc.server.call.started")));
   }
 

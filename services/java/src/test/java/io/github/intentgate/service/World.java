@@ -1,5 +1,7 @@
 package io.github.intentgate.service;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.github.intentgate.v1.Caller;
 import io.github.intentgate.v1.FulfillRequest;
 import io.github.intentgate.v1.FulfillResponse;
@@ -23,6 +25,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -133,7 +136,6 @@ final class World extends Handler implements AutoCloseable {
   @Override
   public synchronized void publish(LogRecord line) {
     records.add(line);
-    notifyAll();
   }
 
   /** Returns the records of a message. */
@@ -141,15 +143,23 @@ final class World extends Handler implements AutoCloseable {
     return records.stream().filter(line -> line.getMessage().equals(message + Log.Fields.PLACE)).toList();
   }
 
-  /** Returns the data of the lines of a message, once there are so many. */
-  synchronized List<Map<String, Object>> lines(String message, int count) throws InterruptedException {
+  /** Waits until something holds. */
+  static void until(BooleanSupplier holds) throws InterruptedException {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-    while (records(message).size() < count) {
-      if (System.nanoTime() > end) {
-        throw new AssertionError("want " + count + " lines " + message + ", have " + records(message).size());
-      }
-      wait(100);
+    while (!holds.getAsBoolean()) {
+      assertTrue(System.nanoTime() < end, "waited in vain");
+      Thread.sleep(5);
     }
+  }
+
+  /** Returns the data of the lines of a message, once there are so many. */
+  List<Map<String, Object>> lines(String message, int count) throws InterruptedException {
+    until(() -> records(message).size() >= count);
+    return lines(message);
+  }
+
+  /** Returns the data of the lines of a message so far. */
+  List<Map<String, Object>> lines(String message) {
     return records(message).stream().map(line -> (Map<String, Object>) (Log.Fields) line.getParameters()[0]).toList();
   }
 

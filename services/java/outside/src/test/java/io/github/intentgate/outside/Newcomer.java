@@ -14,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Assumptions;
 /** A folder outside the checkout, in which somebody does what a README says. */
 final class Newcomer {
   static final Path CHECKOUT = Path.of(System.getProperty("checkout")).toAbsolutePath().normalize();
+  private static final int LIMIT_SECONDS = 240;
   private static final Pattern FIELD = Pattern.compile("(\\S+?)=(\"[^\"]*\"|\\S+)");
 
   private final Path folder;
@@ -71,16 +73,22 @@ final class Newcomer {
     Files.writeString(folder.resolve(name), text);
   }
 
-  private ProcessBuilder bash(String command) {
-    ProcessBuilder builder = new ProcessBuilder("/bin/bash", "-euc", command).directory(folder.toFile());
+  private Process bash(String command, boolean both) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder("/bin/bash", "-euc", command).directory(folder.toFile()).redirectErrorStream(both);
     builder.environment().remove("MAVEN_CMD_LINE_ARGS");
     builder.environment().putAll(environment);
-    return builder;
+    Process process = builder.start();
+    // Whoever reads what it says waits no longer than this.
+    process.onExit().orTimeout(LIMIT_SECONDS, TimeUnit.SECONDS).exceptionally(tooLong -> {
+      process.descendants().forEach(ProcessHandle::destroyForcibly);
+      return process.destroyForcibly();
+    });
+    return process;
   }
 
   /** Runs commands, and returns what they say. */
   String run(String command) throws Exception {
-    Process process = bash(command).redirectErrorStream(true).start();
+    Process process = bash(command, true);
     String told = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), command + "\n" + told);
     return told;
@@ -88,7 +96,7 @@ final class Newcomer {
 
   /** Starts a server, up to where its log has all messages. */
   Running start(String command, String... messages) throws IOException {
-    return new Running(bash("exec " + command).start(), Set.of(messages));
+    return new Running(bash("exec " + command, false), Set.of(messages));
   }
 
   /** A server. */

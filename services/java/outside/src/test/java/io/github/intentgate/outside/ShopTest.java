@@ -7,11 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The example service behind a gateway, on both platforms, and the program that calls a service in Go. */
-@Timeout(300)
 class ShopTest {
   private static final String CONFIG = """
       edge:

@@ -39,12 +39,26 @@ $(VENV)/.from-projects: $(VENV)/.from-requirements $(PYTHON_PROJECTS:%=%/pyproje
 .PHONY: python
 python: $(VENV)/.from-projects
 
+# Two at a time, the longest first: half of what they do is to wait.
 .PHONY: test-python
 test-python: $(VENV)/.from-projects build ## Lint, check and test the Python library and its example.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-python-guide test-python-types test-python-library test-python-example
+
+.PHONY: test-python-types
+test-python-types:
 	$(VENV)/bin/ruff format --check --quiet $(PYTHON_PROJECTS)
 	$(VENV)/bin/ruff check --quiet $(PYTHON_PROJECTS)
-	cd services/python && $(CURDIR)/$(VENV)/bin/mypy src/intentgate tests
-	cd services/stores && $(CURDIR)/$(VENV)/bin/mypy src/stores tests
-	cd services/python && $(CURDIR)/$(VENV)/bin/pytest
+	cd services/stores && $(CURDIR)/$(VENV)/bin/mypy src/stores tests ../python/src/intentgate ../python/tests
+
+.PHONY: test-python-guide
+test-python-guide:
+	cd services/python && $(CURDIR)/$(VENV)/bin/pytest -p no:cacheprovider tests/test_readme.py
+
+.PHONY: test-python-library
+test-python-library:
+	cd services/python && $(CURDIR)/$(VENV)/bin/pytest --ignore tests/test_readme.py
+
+.PHONY: test-python-example
+test-python-example:
 	cd services/stores && $(CURDIR)/$(VENV)/bin/pytest
 	$(call conform,$(VENV)/bin/stores)

@@ -32,7 +32,12 @@ class Folder:
         kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
         others = [folder for folder in kept["PATH"].split(os.pathsep) if ".venv" not in folder]
         kept["PATH"] = os.pathsep.join([str(path / ".venv/bin"), str(ROOT / "bin"), *others])
-        self.environment = kept | {"CHECKOUT": str(ROOT), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
+        self.environment = kept | {
+            "CHECKOUT": str(ROOT),
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(WHEELS),
+            "PIP_NO_COMPILE": "1",
+        }
 
     def write(self, language: str, holding: str, **changes: str) -> None:
         """Writes a block into the file that its first line names."""
@@ -66,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder.run(block("sh", "python3 -m venv").replace("python3 ", f"{sys.executable} "))
     folder.write("proto", "rpc Greet(")
     folder.write("python", "class Greeter(")
-    folder.run(block("sh", "grpc_tools.protoc"))
+    folder.run(block("sh", "proto/acme/greeter/v1/greeter_service.proto"))
     folder.run(block("sh", "go build"))
     return folder
 
@@ -76,7 +81,7 @@ def test_the_page_of_all_languages_says_the_same() -> None:
     assert block("python", "class Greeter(") in page
     for commands in (
         block("sh", "python3 -m venv"),
-        block("sh", "grpc_tools.protoc"),
+        block("sh", "proto/acme/greeter/v1/greeter_service.proto"),
         block("sh", "python greeter.py --listen 127"),
     ):
         assert commands in page
@@ -87,7 +92,10 @@ def test_the_library_is_that_of_the_wheel(folder: Folder) -> None:
 
 
 def test_the_service_is_typed(folder: Folder) -> None:
-    folder.run("pip install mypy && mypy --strict greeter.py")
+    mypy = ROOT / ".venv/bin/mypy"
+    folder.run(
+        f"{mypy} --strict --python-executable .venv/bin/python --cache-dir {ROOT}/services/python/.mypy_cache greeter.py"
+    )
 
 
 def test_conformance(folder: Folder) -> None:

@@ -42,7 +42,8 @@ python: $(VENV)/.from-projects
 # Two at a time, the longest first: half of what they do is to wait.
 .PHONY: test-python
 test-python: $(VENV)/.from-projects build ## Lint, check and test the Python library and its example.
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-python-guide test-python-types test-python-library test-python-example
+	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+	  test-python-guide test-python-types test-python-library test-python-example
 
 .PHONY: test-python-types
 test-python-types:

@@ -119,6 +119,9 @@ func TestVerdictEndsWithTrustAndTime(t *testing.T) {
 	if refusal != nil || renewed == verdict || renewed.Profiles()[0] != "renamed" {
 		t.Errorf("under new profiles: %+v, %v", renewed, refusal)
 	}
+	if same, refusal := pki.Trust().Current(renewed, authntest.Now); refusal != nil || same.Profiles()[0] != "dev" {
+		t.Errorf("under another trust: %+v, %v", same, refusal)
+	}
 	if err := trust.Replace(authntest.New(t).Profile("dev")); err != nil {
 		t.Fatal(err)
 	}

@@ -116,3 +116,20 @@ func TestReloadReadsWhatIsThereNow(t *testing.T) {
 		}
 	})
 }
+
+// TestKnownKeysAreUsed makes keys of those that there are, and of none.
+func TestKnownKeysAreUsed(t *testing.T) {
+	document := document(t, jwk(signing(), keyID))
+	synctest.Test(t, func(t *testing.T) {
+		before := run(t, &scripted{document: document, life: time.Hour})
+		for known, want := range map[*idtoken.Keys]int{before: 1, nil: 0} {
+			keys, err := idtoken.NewKeys(idtoken.KeysConfig{URL: idtoken.GoogleKeys, Known: known, Logger: quiet(), Now: time.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := keys.Status().Keys; got != want {
+				t.Errorf("%d keys before the first fetch, want %d", got, want)
+			}
+		}
+	})
+}

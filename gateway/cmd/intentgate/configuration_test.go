@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/pki"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/orders"
@@ -278,6 +280,9 @@ func TestTurnKeepsItsConfiguration(t *testing.T) {
 	if body := get(t, g.Admin+"/v1/routes").body; !strings.Contains(body, "shop-fresh") {
 		t.Errorf("routes: %s", body)
 	}
+	if len(inFlight) > 0 {
+		t.Error("the turn in flight was cut off")
+	}
 	finish <- struct{}{}
 	wantES(t, <-inFlight, "the old words")
 
@@ -296,6 +301,72 @@ func TestTurnKeepsItsConfiguration(t *testing.T) {
 	}
 	if changed := g.log.now(reloaded); len(changed) != 1 {
 		t.Errorf("%d changes", len(changed))
+	}
+}
+
+// TestBoundsChange has a new bound on turns hold at once, also for those of before.
+func TestBoundsChange(t *testing.T) {
+	t.Parallel()
+	g := start(t)
+	asked, finish := make(chan struct{}), make(chan struct{})
+	g.service.answers(func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
+		asked <- struct{}{}
+		<-finish
+		return says("late"), nil
+	})
+	client, first := g.dialogflow(t), make(chan answer, 1)
+	request := g.request(t.Context(), t, esPath, esTurn("first"))
+	go func() {
+		got, err := send(client, request)
+		if err != nil {
+			t.Error(err)
+		}
+		first <- got
+	}()
+	<-asked
+	g.reconfigure(t, edited(t, edit{"127.0.0.1:1\n", g.service.addr + "\n"}, edit{"webhooks:\n", "  limits: {turns: 1}\nwebhooks:\n"}))
+	g.log.await(t, 1, reloaded)
+	if got := g.post(t, client, esPath, esTurn("second")); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", got.StatusCode)
+	}
+	g.log.await(t, 1, entry{"msg": "Turn", "reason": "overloaded_turns"})
+	close(finish)
+	wantES(t, <-first, "late")
+}
+
+// blocked is a service that answers when it is told to.
+type blocked struct{ asked, finish chan struct{} }
+
+func (b blocked) Invoke(context.Context, *backend.Call) ([]byte, error) {
+	close(b.asked)
+	<-b.finish
+	return []byte("late"), nil
+}
+
+// TestCallsOutliveTurns has a call go on when its turn is over: what it is made with does not end before it, and then nobody calls.
+func TestCallsOutliveTurns(t *testing.T) {
+	t.Parallel()
+	var site edge.Site
+	b := blocked{make(chan struct{}), make(chan struct{})}
+	service, answered := holding{b, &site}, make(chan string)
+	go func() {
+		got, err := service.Invoke(context.WithoutCancel(t.Context()), &backend.Call{})
+		answered <- fmt.Sprint(string(got), err)
+	}()
+	<-b.asked
+	unused := site.Retire()
+	select {
+	case <-unused:
+		t.Error("it ended in the middle of a call")
+	default:
+	}
+	close(b.finish)
+	if got := <-answered; got != "late<nil>" {
+		t.Error(got)
+	}
+	<-unused
+	if _, err := service.Invoke(t.Context(), &backend.Call{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("after the end: %v", err)
 	}
 }
 

@@ -39,8 +39,12 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 			return nil, tooLate(t.event.BudgetLeft)
 		}
 	}
-	response, err := to.Invoke(out, &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent})
-	t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start), status.Code(err)
+	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent}
+	response, err := to.Invoke(out, made)
+	t.event.Tries, t.event.Queued = made.Tries, made.Queued
+	if made.Tries > 0 {
+		t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start)-made.Queued, status.Code(err)
+	}
 	if err != nil {
 		if to.claimed() && status.Code(err) == codes.Unimplemented {
 			t.Intents.Refresh(to.name) // it is another build than the one that claimed the turn

@@ -14,6 +14,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -51,6 +52,9 @@ func (e *Error) GRPCStatus() *status.Status { return status.New(e.Code, e.Public
 func (e *Error) httpStatus() int {
 	if request, ok := errors.AsType[*edge.RequestError](e.cause); ok {
 		return request.Status
+	}
+	if own, ok := errors.AsType[*backend.Refused](e.cause); ok && own.Code == codes.ResourceExhausted {
+		return http.StatusServiceUnavailable // it is not the caller who asks for too much
 	}
 	return binding.HTTPStatus(e.Code)
 }
@@ -187,9 +191,12 @@ func notLearnt(service string) *Error {
 // unanswered is a call that ended in a status. Its text and its details stay inside.
 func unanswered(ctx context.Context, err error) *Error {
 	code, reason := status.Code(err), "service_status"
+	own, refused := errors.AsType[*backend.Refused](err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		code, reason = codes.Canceled, callerLeft
+	case refused:
+		reason = string(own.Reason)
 	case code > codes.Unauthenticated:
 		code = codes.Unknown // a service may send any number
 	case code == codes.DeadlineExceeded:

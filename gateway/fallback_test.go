@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -62,6 +63,12 @@ func TestFallbackCauses(t *testing.T) {
 			fail(codes.ResourceExhausted), `{"followupEventInput":{"name":"busy","languageCode":"en"}}`, `{"targetPage":"` + agentName + `/flows/help/pages/busy"}`,
 			codes.ResourceExhausted, "service_status", "overloaded",
 		},
+		"has enough to do": {
+			refuse(backend.QueueFull, codes.ResourceExhausted), `{"followupEventInput":{"name":"busy","languageCode":"en"}}`, `{"targetPage":"` + agentName + `/flows/help/pages/busy"}`,
+			codes.ResourceExhausted, "queue_full", "overloaded",
+		},
+		"has failed too often": {refuse(backend.CircuitOpen, codes.Unavailable), said("Not now."), saidCX("Not now."), codes.Unavailable, "circuit_open", "unavailable"},
+		"says too much":        {refuse(backend.ResponseTooLarge, codes.Internal), said("Oh."), saidCX("Oh."), codes.Internal, "response_too_large", "internal"},
 		"refuses": {
 			fail(codes.FailedPrecondition),
 			strings.TrimSuffix(said("No."), "}") + `,"outputContexts":[{"name":"` + turn.Session.Name + `/contexts/orders","lifespanCount":5,"parameters":{"refused":true}}]}`,

@@ -19,6 +19,7 @@ import (
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -48,6 +49,13 @@ func TestTurn(t *testing.T) {
 // fail answers with a status that holds what nobody outside may read.
 func fail(code codes.Code) func(context.Context) ([]byte, error) {
 	return func(context.Context) ([]byte, error) { return nil, status.Error(code, "secret: ledger-7 of Mrs Smith") }
+}
+
+// refuse ends the call before the service, or its answer, is heard.
+func refuse(reason backend.Reason, code codes.Code) func(context.Context) ([]byte, error) {
+	return func(context.Context) ([]byte, error) {
+		return nil, &backend.Refused{Reason: reason, Code: code, Detail: "secret: of ledger-7"}
+	}
 }
 
 // Whatever keeps a turn from its answer has a reason for the log, a status and a sentence for the caller.
@@ -118,6 +126,22 @@ func TestFailures(t *testing.T) {
 		"exhausted": {
 			change: func(s *setup) { s.answer = fail(codes.ResourceExhausted) },
 			status: 429, code: codes.ResourceExhausted, reason: "service_status", public: "the intent service is overloaded", called: true,
+		},
+		"circuit open": {
+			change: func(s *setup) { s.answer = refuse(backend.CircuitOpen, codes.Unavailable) },
+			status: 503, code: codes.Unavailable, reason: "circuit_open", public: "the intent service is not available", called: true,
+		},
+		"queue full, which is not the caller's fault": {
+			change: func(s *setup) { s.answer = refuse(backend.QueueFull, codes.ResourceExhausted) },
+			status: 503, code: codes.ResourceExhausted, reason: "queue_full", public: "the intent service is overloaded", called: true,
+		},
+		"too long in the queue": {
+			change: func(s *setup) { s.answer = refuse(backend.QueueTimeout, codes.ResourceExhausted) },
+			status: 503, code: codes.ResourceExhausted, reason: "queue_timeout", public: "the intent service is overloaded", called: true,
+		},
+		"response too large to be read": {
+			change: func(s *setup) { s.answer = refuse(backend.ResponseTooLarge, codes.Internal) },
+			status: 500, code: codes.Internal, reason: "response_too_large", public: "the intent service failed", called: true,
 		},
 		"unknown method": {
 			change: func(s *setup) { s.answer = fail(codes.Unimplemented) },

@@ -38,11 +38,11 @@ const (
 type Refused struct {
 	Reason Reason
 	Code   codes.Code
-	detail string
+	Detail string // for the log
 }
 
 // Error says why.
-func (r *Refused) Error() string { return r.detail }
+func (r *Refused) Error() string { return r.Detail }
 
 // GRPCStatus is the error as a status.
-func (r *Refused) GRPCStatus() *status.Status { return status.New(r.Code, r.detail) }
+func (r *Refused) GRPCStatus() *status.Status { return status.New(r.Code, r.Detail) }

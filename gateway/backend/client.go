@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 )
 
-// Config says which service a Client calls. All but ServerName and Connected is required.
+// Config says which service a Client calls. All but ServerName, Retries, Concurrency and Connected is
+// required.
 type Config struct {
 	// Name is the service's name in logs and errors.
 	Name string
@@ -26,6 +29,9 @@ type Config struct {
 	Credentials func(serverName string) credentials.TransportCredentials
 	// Logger is told when the service becomes reachable and when it no longer is.
 	Logger *slog.Logger
+	// Retries says how often calls are tried, Concurrency how many of them there may be at once.
+	Retries     Retries
+	Concurrency Concurrency
 	// Connected is called after each connection that was made, and must not block. It may be nil.
 	Connected func()
 }
@@ -37,6 +43,10 @@ type Client struct {
 	logger  *slog.Logger
 	dial    func() (*grpc.ClientConn, error)
 	options []grpc.CallOption
+
+	circuit *circuit
+	limit   *limit
+	retries retries
 
 	connected func() // or nil
 
@@ -51,7 +61,10 @@ type Client struct {
 
 // Dial returns a Client and lets it connect in the background: it never waits, and a service that is not there is no
 // error. What is wrong with the configuration is.
-func Dial(c Config) (*Client, error) {
+func Dial(c Config) (*Client, error) { return dial(c) }
+
+// dial is Dial with further options.
+func dial(c Config, further ...grpc.DialOption) (*Client, error) {
 	if c.Name == "" || c.Credentials == nil || c.Logger == nil {
 		return nil, errors.New("a backend needs Name, Credentials and Logger")
 	}
@@ -66,8 +79,12 @@ func Dial(c Config) (*Client, error) {
 		return nil, fmt.Errorf("service %s: target %q names no host to expect in the service's certificate; "+
 			"say which with tls.server_name", c.Name, c.Target)
 	}
-	options := DialOptions(c.Credentials(host))
-	client := &Client{name: c.Name, target: c.Target, logger: c.Logger, options: callOptions(), connected: c.Connected}
+	options := append(DialOptions(c.Credentials(host)), further...)
+	client := &Client{
+		name: c.Name, target: c.Target, logger: c.Logger, options: callOptions(), connected: c.Connected,
+		circuit: newCircuit(c.Name, c.Logger), limit: newLimit(c.Name, c.Concurrency),
+	}
+	client.retries.Retries, client.retries.once = c.Retries, client.once
 	client.dial = func() (*grpc.ClientConn, error) { return grpc.NewClient(c.Target, options...) }
 	client.life, client.stop = context.WithCancel(context.Background())
 	if err := client.connect(); err != nil {
@@ -80,16 +97,42 @@ func Dial(c Config) (*Client, error) {
 // is the caller's and never nil, unless there is an error: a gRPC status, and a *Refused where it is the gateway's own.
 //
 // A call waits for a connection that is just being made, within its deadline; when the last try failed it returns
-// UNAVAILABLE with the reason at once.
+// UNAVAILABLE with the reason at once. It waits for its turn, too, while the service has enough to do. An idempotent call is
+// made again where that is of use and fits into its time.
 func (c *Client) Invoke(ctx context.Context, call *Call) ([]byte, error) {
-	call.Tries = 1
+	call.Tries, call.Queued = 0, 0
+	if err := ctx.Err(); err != nil {
+		return nil, status.FromContextError(err).Err() // which says nothing of the service
+	}
+	if err := c.circuit.enter(); err != nil {
+		return nil, err
+	}
+	permit, err := c.limit.enter(ctx, call)
+	if err != nil {
+		c.circuit.leave(unknown)
+		return nil, err
+	}
+	response, err := c.retries.do(ctx, call)
+	how := judge(ctx, err)
+	c.limit.leave(permit, call, how, err)
+	c.circuit.leave(how)
+	return response, err
+}
+
+// once makes one try.
+func (c *Client) once(ctx context.Context, call *Call) ([]byte, error) {
 	conn, release := c.hold()
 	defer release()
 	var response []byte
-	if err := conn.Invoke(ctx, call.Method, call.Request, &response, c.options...); err != nil {
-		return nil, status.Convert(err).Err()
+	err := conn.Invoke(ctx, call.Method, call.Request, &response, c.options...)
+	if err == nil {
+		return response, nil
 	}
-	return response, nil
+	ended := status.Convert(err)
+	if ended.Code() == codes.ResourceExhausted && strings.HasPrefix(ended.Message(), tooLarge) {
+		return nil, &Refused{ResponseTooLarge, codes.Internal, ended.Message()}
+	}
+	return nil, ended.Err()
 }
 
 // Close ends the connection and the calls in flight. A second call does nothing.

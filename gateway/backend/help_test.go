@@ -34,13 +34,13 @@ type hop struct {
 	service, gateway *mtls.Identity
 }
 
-func newHop(t *testing.T) hop {
+func newHop(t testing.TB) hop {
 	t.Helper()
 	ca := mtlstest.NewCA(t)
 	return hop{service: open(t, ca.Files("dns:"+serviceName)), gateway: open(t, ca.Files("dns:"+gatewayName))}
 }
 
-func open(t *testing.T, files mtls.Files) *mtls.Identity {
+func open(t testing.TB, files mtls.Files) *mtls.Identity {
 	t.Helper()
 	identity, err := mtls.Open(files, mtls.Options{Logger: discard()})
 	if err != nil {
@@ -62,7 +62,7 @@ type handler func(ctx context.Context, md metadata.MD, request []byte) ([]byte, 
 func echo(_ context.Context, _ metadata.MD, request []byte) ([]byte, error) { return request, nil }
 
 // serve starts a service at address. With h nil it has no health service.
-func serve(t *testing.T, creds credentials.TransportCredentials, address string, h *health.Server, handle handler) service {
+func serve(t testing.TB, creds credentials.TransportCredentials, address string, h *health.Server, handle handler) service {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 	if err != nil {
@@ -71,7 +71,7 @@ func serve(t *testing.T, creds credentials.TransportCredentials, address string,
 	return serveOn(t, listener, creds, h, handle)
 }
 
-func serveOn(t *testing.T, listener net.Listener, creds credentials.TransportCredentials, h *health.Server, handle handler) service {
+func serveOn(t testing.TB, listener net.Listener, creds credentials.TransportCredentials, h *health.Server, handle handler) service {
 	t.Helper()
 	server := grpc.NewServer(grpc.Creds(creds), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		// Empty knows no field, so that the codec keeps all bytes as they came.
@@ -95,7 +95,7 @@ func serveOn(t *testing.T, listener net.Listener, creds credentials.TransportCre
 }
 
 // run serves until the test ends, or stop is called.
-func run(t *testing.T, server *grpc.Server, listener net.Listener) (address string, stop func()) {
+func run(t testing.TB, server *grpc.Server, listener net.Listener) (address string, stop func()) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
@@ -148,7 +148,7 @@ type client struct {
 	log journal
 }
 
-func dial(t *testing.T, config backend.Config) client {
+func dial(t testing.TB, config backend.Config) client {
 	t.Helper()
 	log := make(journal, 1000)
 	config.Name, config.Logger = "orders", slog.New(slog.NewJSONHandler(log, nil))
@@ -164,7 +164,7 @@ func dial(t *testing.T, config backend.Config) client {
 }
 
 // await waits for the next line of the log, which must tell of a state, and returns its reason.
-func (c client) await(t *testing.T, want connectivity.State) string {
+func (c client) await(t testing.TB, want connectivity.State) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -95,7 +95,7 @@ func TestInvokeReturnsStatus(t *testing.T) {
 		"the service's own": {nil, patience, codes.FailedPrecondition, "the order has been sent"},
 		"deadline":          {message(100), 50 * time.Millisecond, codes.DeadlineExceeded, ""},
 		"deadline over":     {message(100), -time.Second, codes.DeadlineExceeded, ""},
-		"too large to take": {message(10), patience, codes.ResourceExhausted, "larger than max"},
+		"too large to take": {message(10), patience, codes.Internal, "larger than max"},
 		"too large to send": {message(4 << 20), patience, codes.ResourceExhausted, "larger than max"},
 		"caller has gone":   {message(100), 0, codes.Canceled, ""},
 	}
@@ -115,6 +115,9 @@ func TestInvokeReturnsStatus(t *testing.T) {
 			got, ok := status.FromError(err)
 			if !ok || got.Code() != test.code || !strings.Contains(got.Message(), test.message) {
 				t.Errorf("error is %v, want %s: …%s…", err, test.code, test.message)
+			}
+			if tooLarge := refusal(err) == backend.ResponseTooLarge; tooLarge != (test.code == codes.Internal) {
+				t.Errorf("%v is said to be a response that is too large: %t", err, tooLarge)
 			}
 			if took := time.Since(begin); test.code == codes.DeadlineExceeded && took > patience/2 {
 				t.Errorf("returned after %s, want at the deadline", took)

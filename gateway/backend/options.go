@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// maxResponse is room for a reply of the 64 KiB that Dialogflow takes in its wordiest encoding, many times over.
-	maxResponse = 1 << 20
+	// maxResponse is room for a reply of the 64 KiB that Dialogflow takes in its wordiest encoding, and more.
+	maxResponse = 256 << 10
+	// tooLarge is what grpc says of a larger one, with a status that might be the service's.
+	tooLarge = "grpc: received message"
 	// maxRequest is what grpc servers take unless they are told otherwise.
 	maxRequest = 4 << 20
 	// maxHeaders is room for the details of a status, which are a trailer; more than what is read of them.
@@ -24,7 +26,7 @@ const (
 
 	// serviceConfig balances over all addresses of a name, and leaves out those whose health is not SERVING. The
 	// empty name asks for the health of the server as a whole. A server that has no health service counts as healthy.
-	serviceConfig = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
+	serviceConfig = `{"loadBalancingConfig": [{"` + instancesPolicy + `": {}}], "healthCheckConfig": {"serviceName": ""}}`
 )
 
 // reconnect waits at most two seconds between tries, jitter included: turns cannot wait for a service to come back, so

@@ -12,7 +12,7 @@ import (
 
 // log writes the turn's line.
 func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, took time.Duration) {
-	var space [40]slog.Attr
+	var space [42]slog.Attr
 	attrs := append(space[:0],
 		slog.String("outcome", outcome),
 		slog.Int("http_status", e.HTTPStatus),
@@ -64,6 +64,12 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	text("service", e.Service)
 	text("method", e.Method)
 	text("request_id", e.RequestID)
+	if e.Tries > 1 {
+		number("tries", e.Tries)
+	}
+	if e.Queued > 0 {
+		attrs = append(attrs, slog.Duration("queued", e.Queued))
+	}
 	if e.ServiceDuration > 0 {
 		attrs = append(attrs,
 			slog.String("service_code", codeName(e.ServiceCode)),

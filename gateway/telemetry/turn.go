@@ -37,7 +37,9 @@ type TurnEvent struct {
 	Method          string
 	RequestID       string
 	ServiceCode     codes.Code    // what the service's call ended with
-	ServiceDuration time.Duration // zero: no call was made
+	ServiceDuration time.Duration // of all tries; zero: no call was made
+	Tries           int
+	Queued          time.Duration // how long the call waited for its turn
 	BudgetLeft      time.Duration // of Dialogflow's clock, when the service was called
 
 	// What is answered.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/connectivity"
@@ -135,7 +136,8 @@ func (p *process) export(context.Context, *gatewayv1.Config) error {
 	p.beside = append(p.beside, func(ctx context.Context) error {
 		return expiry.Warn(ctx, expiry.Config{Ends: p.ends, Logger: p.logger, Now: p.now})
 	})
-	return errors.Join(p.telemetry.ObserveServices(p.serviceStates), p.telemetry.ObserveIntents(p.reports), p.telemetry.ObserveKeys(p.keys),
+	loads := func(yield func(telemetry.Service) bool) { slices.Values(p.current.Load().loads)(yield) }
+	return errors.Join(p.telemetry.ObserveServices(p.serviceStates), p.telemetry.ObserveLoads(loads), p.telemetry.ObserveIntents(p.reports), p.telemetry.ObserveKeys(p.keys),
 		p.telemetry.ObserveEnds(p.ends), p.telemetry.ObserveFiles(p.goodFiles),
 		p.telemetry.ObserveConfig(func() time.Time { return p.current.Load().loaded }))
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls"
@@ -55,6 +56,7 @@ type generation struct {
 	clients     map[string]gateway.Service
 	describers  map[string]func(context.Context) ([]byte, error) // services, asked for their descriptors
 	states      []admin.Service
+	loads       []telemetry.Service
 	profiles    *authn.Trust
 	own         []ownCertificate
 }
@@ -118,6 +120,7 @@ func (g *generation) services(context.Context) error {
 			g.clients[service.GetName()] = g.observe(g.clients[service.GetName()])
 		}
 		g.describers[service.GetName()] = client.Descriptors
+		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load})
 		g.states = append(g.states, admin.Service{
 			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
 			Intents: g.learnt(service),
@@ -136,6 +139,12 @@ func dial(service *gatewayv1.Service, options mtls.Options, logger *slog.Logger,
 	client, err := backend.Dial(backend.Config{
 		Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
 		Credentials: identity.ClientCredentials, Logger: logger, Connected: connected,
+		Retries: backend.Retries{
+			Tries: int(service.GetRetries().GetTries()), TryTimeout: service.GetRetries().GetTryTimeout().AsDuration(),
+		},
+		Concurrency: backend.Concurrency{
+			Min: service.GetConcurrency().GetMin(), Max: service.GetConcurrency().GetMax(), Queue: service.GetConcurrency().GetQueue(),
+		},
 	})
 	return client, identity, err
 }

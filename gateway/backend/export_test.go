@@ -1,0 +1,17 @@
+package backend
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+)
+
+// Simulate returns a client of a service that is a function.
+func Simulate(c Config, service func(context.Context, *Call) ([]byte, error)) *Client {
+	client := &Client{name: c.Name, circuit: newCircuit(c.Name, c.Logger), limit: newLimit(c.Name, c.Concurrency)}
+	client.retries.Retries, client.retries.once = c.Retries, service
+	return client
+}
+
+// DialOver is Dial with options of a test's.
+func DialOver(c Config, options ...grpc.DialOption) (*Client, error) { return dial(c, options...) }

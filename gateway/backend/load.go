@@ -1,0 +1,24 @@
+package backend
+
+import "strings"
+
+// Load is how much a service has to do, and how it fares, at a moment.
+type Load struct {
+	Circuit  string // closed, open or half_open
+	Limit    int    // of calls at once
+	InFlight int    // calls
+	Queued   int    // calls
+	Retries  uint64 // tries beyond the first of a call, so far
+}
+
+// Circuits are all states of a circuit, as Load has them.
+func Circuits() []string { return []string{"closed", "open", "half_open"} }
+
+// Load returns the load of now.
+func (c *Client) Load() Load {
+	return Load{
+		Circuit: strings.ReplaceAll(c.circuit.breaker.State().String(), "-", "_"),
+		Limit:   c.limit.limiter.Limit(), InFlight: c.limit.limiter.Inflight(), Queued: int(c.limit.waiting.Load()),
+		Retries: c.retries.made.Load(),
+	}
+}

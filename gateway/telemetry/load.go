@@ -24,7 +24,7 @@ func (t *Telemetry) ObserveLoads(services iter.Seq[Service]) error {
 	circuit, err := t.meter.Int64ObservableGauge("intentgate.service.circuit",
 		metric.WithDescription("1 for the state that the service's circuit is in: while it is open, the service is not called."))
 	problems[0] = err
-	limit, err := t.meter.Int64ObservableGauge("intentgate.service.limit",
+	limit, err := t.meter.Int64ObservableGauge("intentgate.service.calls.limit",
 		metric.WithDescription("Calls that the service may have in work."), metric.WithUnit("{call}"))
 	problems[1] = err
 	inFlight, err := t.meter.Int64ObservableGauge("intentgate.service.calls.in_flight",

@@ -62,6 +62,7 @@ func fill(event *telemetry.TurnEvent) {
 	event.AddQuirk("number_as_string", 0)
 	event.Service, event.Method, event.RequestID = "orders", "/intentgate.v1.IntentService/Fulfill", "1.abc"
 	event.ServiceDuration, event.BudgetLeft = 12*time.Millisecond, 4600*time.Millisecond
+	event.Tries, event.Queued = 2, 3*time.Millisecond
 	event.HTTPStatus, event.Answered, event.BytesOut, event.Dropped = 200, telemetry.ByService, 300, []string{"card", "telephony"}
 }
 
@@ -84,7 +85,7 @@ func TestTurnLine(t *testing.T) {
 	const want = `{"action":"track","answer":"service","budget_left":4600000000,"bytes_in":1400,"bytes_out":300,"code":"OK","credential":"es-agent","dropped":"card, telephony",` +
 		`"duration":40000000,"http_status":200,"intent":"order.track","language":"en","level":"INFO","method":"/intentgate.v1.IntentService/Fulfill",` +
 		`"msg":"Turn","outcome":"answered","peer":"192.0.2.1:4711","platform":"ES","profile":"dialogflow","project":"shop","project_proof":"SECRET",` +
-		`"quirk_snake_case":2,"request_id":"1.abc","service":"orders","service_code":"OK","service_duration":12000000,"turn_id":"turn-1",` +
+		`"queued":3000000,"quirk_snake_case":2,"request_id":"1.abc","service":"orders","service_code":"OK","service_duration":12000000,"tries":2,"turn_id":"turn-1",` +
 		`"unknown_fields":2,"webhook":"/dialogflow/es"}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -1,0 +1,32 @@
+package telemetry_test
+
+import (
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/telemetry"
+)
+
+func TestObserveLoads(t *testing.T) {
+	load := backend.Load{Circuit: "half_open", Limit: 200, InFlight: 3, Queued: 2, Retries: 7}
+	orders := telemetry.Service{Name: "orders", Load: func() backend.Load { return load }}
+	told := newTelemetry(t, io.Discard)
+	if err := told.ObserveLoads(slices.Values([]telemetry.Service{orders})); err != nil {
+		t.Fatal(err)
+	}
+	has(t, scrape(t, told),
+		`intentgate_service_circuit{service="orders",state="half_open"} 1`,
+		`intentgate_service_circuit{service="orders",state="closed"} 0`,
+		`intentgate_service_calls_limit{service="orders"} 200`,
+		`intentgate_service_calls_in_flight{service="orders"} 3`,
+		`intentgate_service_calls_queued{service="orders"} 2`,
+		`intentgate_service_retries_total{service="orders"} 7`,
+	)
+	load.Circuit = "closed"
+	has(t, scrape(t, told),
+		`intentgate_service_circuit{service="orders",state="half_open"} 0`,
+		`intentgate_service_circuit{service="orders",state="closed"} 1`,
+	)
+}

@@ -99,7 +99,7 @@ func TestUnusableAnswers(t *testing.T) {
 			func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
 				return says(strings.Repeat("shop_rw ", 1<<18)), nil
 			},
-			429, "service_status",
+			500, "response_too_large",
 		},
 		"without a reply": {
 			func(context.Context, *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/pki"
@@ -34,6 +35,7 @@ func (s *soak) faults() []fault {
 		{name: "odd answers", make: s.oddAnswers},
 		{name: "certificates renewed", fair: true, make: s.renew},
 		{name: "authority replaced", make: s.replaceAuthority},
+		{name: "configuration reloaded", fair: true, make: s.reload},
 		{name: "gateway rolled", fair: true, make: s.roll},
 		{name: "gateway killed", fair: true, make: s.killGateway},
 	}
@@ -108,6 +110,41 @@ func (s *soak) issue(authority *devca.Authority, name string) error {
 		return err
 	}
 	return issued.WriteFiles(s.file("certs/"+name+".pem"), s.file("certs/"+name+".key"))
+}
+
+// reload gives each replica another configuration, one that is no good, and the good one again, of which only the first is told by
+// nothing but the file.
+func (s *soak) reload(ctx context.Context, lasts time.Duration) error {
+	s.reloads++
+	for _, g := range []*gateway{s.steady, s.rolled} {
+		path := s.file(g.name + ".yaml")
+		good := s.configured(g.name)
+		for _, step := range []struct {
+			text, message string
+			hangUp        bool
+		}{
+			{good.String(), "Configuration reloaded", false},
+			{"edge: nothing\n", "Kept what is in force because the new files are no good", true},
+			{good.String(), "Configuration reloaded", true},
+		} {
+			before := s.tally.lines(g.name, step.message)
+			err := replace(path, []byte(step.text))
+			if step.hangUp {
+				err = errors.Join(err, syscall.Kill(g.PID(), syscall.SIGHUP))
+			}
+			if err != nil {
+				return err
+			}
+			for began := time.Now(); s.tally.lines(g.name, step.message) == before && ctx.Err() == nil; wait(ctx, 10*time.Millisecond) {
+				if time.Since(began) > 5*time.Second {
+					s.broken(ruleReload, fmt.Sprintf("%s: not %q", g.name, step.message))
+					break
+				}
+			}
+			wait(ctx, lasts/6)
+		}
+	}
+	return nil
 }
 
 // roll replaces a replica by a new one, as a rolling update does: the new one is there before the old one goes.

@@ -10,13 +10,13 @@ package main
 
 import (
 	"context"
-	"debug/buildinfo"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -26,7 +26,7 @@ import (
 
 const help = `soak runs two replicas of the gateway and an intent service, is Dialogflow to them, and makes one thing after the other go
 wrong: the service is killed, frozen and answers nonsense, the network is slow, cut, silent and garbles, certificates are renewed
-and their authority is replaced, a replica is rolled over and killed.
+and their authority is replaced, the configuration is reloaded, a replica is rolled over and killed.
 
 Usage, in the folder of the checkout:
   go run ./.ci/soak [flags]
@@ -135,16 +135,11 @@ func chosen(list string, names []string) (only []string, err error) {
 	return only, nil
 }
 
-// version is the commit that the gateway was built of, as far as its binary knows.
-func version(binary string) string {
-	info, err := buildinfo.ReadFile(binary)
+// version is the commit of the checkout.
+func version(ctx context.Context) string {
+	commit, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
 	if err != nil {
 		return "an unknown version"
 	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" && len(setting.Value) > 12 {
-			return setting.Value[:12]
-		}
-	}
-	return info.Main.Version
+	return strings.TrimSpace(string(commit))
 }

@@ -48,9 +48,9 @@ type phaseReport struct {
 	WellAfter float64        `json:"well_after_ms"` // the longest time until turns were good again
 }
 
-func (s *soak) report(took time.Duration, joined int, before, after map[string]usage, m *memory) *report {
+func (s *soak) report(ctx context.Context, took time.Duration, joined int, before, after map[string]usage, m *memory) *report {
 	r := &report{
-		Date: time.Now().UTC().Format(time.DateOnly), Machine: machineName(), Version: version(s.binary), Seed: s.options.seed, Seconds: took.Seconds(),
+		Date: time.Now().UTC().Format(time.DateOnly), Machine: machineName(), Version: version(ctx), Seed: s.options.seed, Seconds: took.Seconds(),
 		Tries: s.tally.sum(), Effects: len(s.ledger.turns), Joined: joined, Before: before, After: after, Broken: s.tally.breaches(),
 	}
 	r.Memory[0], r.Memory[1] = m.ends()
@@ -178,7 +178,7 @@ func (s *soak) token(w webhook) string {
 func (s *soak) joined(ctx context.Context) (n int) {
 	for _, g := range s.balancer.all() {
 		if sums, err := g.metrics(ctx); err == nil {
-			n += int(sums["intentgate_turns_joined_total"])
+			n += int(sums["intentgate_joins_total"])
 		}
 	}
 	return n

@@ -41,6 +41,7 @@ type soak struct {
 
 	network  *network
 	balancer *balancer
+	reloads  int      // of the configuration
 	steady   *gateway // the replica that lives from the beginning to the end
 	rolled   *gateway // the one that comes and goes
 	service  *process
@@ -126,7 +127,7 @@ func (s *soak) run(ctx context.Context) (*report, error) {
 			s.broken(ruleStop, fmt.Sprintf("%s: %v; it said:\n%s", g.name, err, g.Said()))
 		}
 	}
-	return s.report(time.Since(began), joined, before, after, memory), nil
+	return s.report(ctx, time.Since(began), joined, before, after, memory), nil
 }
 
 const stopping = 20 * time.Second
@@ -193,7 +194,11 @@ func (s *soak) startService(ctx context.Context) (err error) {
 
 // configured is the configuration of a replica: one learns the intents from a file, the other one asks the service.
 func (s *soak) configured(name string) configuration {
-	return configuration{service: s.network.listener.Addr().String(), reflection: name == "rolled", turns: 1000}
+	target := s.network.listener.Addr().String()
+	if s.reloads%2 == 1 {
+		target = "dns:///" + target // the same, over other connections
+	}
+	return configuration{service: target, reflection: name == "rolled", turns: 1000 + s.reloads}
 }
 
 // startGateway starts a replica, and has it get connections once it is ready.
@@ -279,7 +284,9 @@ func (s *soak) endure(ctx context.Context, f fault) error {
 	return nil
 }
 
-func (s *soak) atMost(d time.Duration) time.Duration { return time.Duration(s.random.Int64N(int64(d) + 1)) }
+func (s *soak) atMost(d time.Duration) time.Duration {
+	return time.Duration(s.random.Int64N(int64(d) + 1))
+}
 
 // recovered waits until the turns that began after a fault have been good for a while, or breaks the rule.
 func (s *soak) recovered(ctx context.Context, fault time.Time) {

@@ -58,6 +58,13 @@ func (t *tally) logged(name, message string) {
 	}
 }
 
+// lines is how often a process has logged a message.
+func (t *tally) lines(name, message string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.logs[name+": "+message]
+}
+
 func (t *tally) recovered(name string, after time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

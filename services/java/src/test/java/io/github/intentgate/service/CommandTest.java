@@ -32,8 +32,10 @@ import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** The command line, in a process of its own. */
+@Isolated("it captures what the process says, and looks at the root of all loggers")
 @Timeout(60)
 class CommandTest {
   /** A service that answers after as many milliseconds as it is told. */

@@ -284,7 +284,9 @@ class ServerTest {
 
   @Test
   void keepsTheProcessAliveUntilItIsStopped() throws Exception {
-    IntentServer server = world.server(ANSWER).start();
+    Files files = world.authority.write(folder.resolve("alive"), "dns:" + World.SERVICE);
+    IntentServer server = IntentServer.builder("alive").listen("127.0.0.1:0").logger(world.logger).files(files).allowed(REPORTS)
+        .service(World.fulfilling(ANSWER)).start();
     assertEquals(Status.Code.OK, World.code(world.channel(server, REPORTS)));
     assertTrue(threads().anyMatch(thread -> !thread.isDaemon()));
     assertTrue(stop(server));
@@ -292,7 +294,7 @@ class ServerTest {
   }
 
   private static Stream<Thread> threads() {
-    return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().startsWith("intentgate-test"));
+    return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().startsWith("intentgate-alive"));
   }
 
   @Test

@@ -26,7 +26,7 @@ class FirstServiceTest {
         .formatted(System.getProperty("maven.repository"), repository));
     Path ours = repository.resolve("io/github/intentgate");
     newcomer.run("rm -rf '%s'".formatted(ours));
-    newcomer.set("MAVEN_OPTS", "-Dmaven.repo.local=" + repository + " -Dstyle.color=never -XX:TieredStopAtLevel=1");
+    newcomer.set("MAVEN_OPTS", "-Dmaven.repo.local=" + repository + " -Dstyle.color=never " + Newcomer.QUICK);
     newcomer.run(newcomer.block("sh", "-pl services/java -am install"));
     assertTrue(Files.exists(ours.resolve("intentgate-service/0.1.0/intentgate-service-0.1.0.jar")));
     assertFalse(Files.exists(ours.resolve("intentgate-payments")));

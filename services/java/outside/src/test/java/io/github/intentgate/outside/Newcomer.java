@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +20,8 @@ import org.junit.jupiter.api.Assumptions;
 
 /** A folder outside the checkout, in which somebody does what a README says. */
 final class Newcomer {
+  /** For a JVM that does not run long. */
+  static final String QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
   static final Path CHECKOUT = Path.of(System.getProperty("checkout")).toAbsolutePath().normalize();
   private static final int LIMIT_SECONDS = 240;
   private static final Pattern FIELD = Pattern.compile("(\\S+?)=(\"[^\"]*\"|\\S+)");
@@ -81,7 +82,8 @@ final class Newcomer {
     // Whoever reads what it says waits no longer than this.
     process.onExit().orTimeout(LIMIT_SECONDS, TimeUnit.SECONDS).exceptionally(tooLong -> {
       process.descendants().forEach(ProcessHandle::destroyForcibly);
-      return process.destroyForcibly();
+      process.toHandle().destroyForcibly();
+      return process;
     });
     return process;
   }
@@ -122,13 +124,7 @@ final class Newcomer {
         }
         awaited.removeIf(line::contains);
       }
-      reading = new Thread(() -> {
-        try {
-          log.lines().forEach(line -> told.append(line).append('\n'));
-        } catch (UncheckedIOException e) {
-          told.append("(it ended)\n"); // and with it its log
-        }
-      });
+      reading = new Thread(() -> log.lines().forEach(line -> told.append(line).append('\n')));
       reading.start();
     }
 
@@ -140,7 +136,7 @@ final class Newcomer {
     /** Ends it, and makes sure that it ends well. */
     @Override
     public void close() {
-      process.destroy();
+      process.toHandle().destroy(); // that of the process itself closes the log, and who writes to it then ends badly
       int status = process.onExit().join().exitValue();
       try {
         reading.join();

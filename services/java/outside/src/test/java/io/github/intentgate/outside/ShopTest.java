@@ -51,7 +51,7 @@ class ShopTest {
 
   @Test
   void paymentsBehindTheGateway() throws Exception {
-    String start = "java -XX:TieredStopAtLevel=1 -jar $CHECKOUT/services/payments/target/payments.jar ";
+    String start = "java " + Newcomer.QUICK + " -jar $CHECKOUT/services/payments/target/payments.jar ";
     try (Newcomer.Running payments = shop.start(start + SERVE, "msg=Listening")) {
       Files.writeString(shop.folder().resolve("intentgate.yaml"), CONFIG.formatted(payments.field("address")));
       String serve = "intentgate serve --config intentgate.yaml";
@@ -80,7 +80,7 @@ class ShopTest {
   @Test
   void refundDeskAsksAboutOrders() throws Exception {
     try (Newcomer.Running orders = shop.start("orders " + SERVE, "msg=Listening")) {
-      String desk = "java -XX:TieredStopAtLevel=1 -cp $CHECKOUT/services/payments/target/payments.jar "
+      String desk = "java " + Newcomer.QUICK + " -cp $CHECKOUT/services/payments/target/payments.jar "
           + "io.github.intentgate.shop.payments.RefundDesk --ca dev-certs/internal-ca.pem --cert dev-certs/callcenter.pem "
           + "--key dev-certs/callcenter.key --server-name orders.internal --target " + orders.field("address");
       String told = shop.run(desk + " A-1044");

@@ -112,6 +112,7 @@ func refusesConnections(t *testing.T, f *fixture) {
 			return
 		}
 		_ = tcp.Close()
+		time.Sleep(10 * time.Millisecond) // each is a handshake that is reported
 	}
 	t.Error("connections are still accepted")
 }

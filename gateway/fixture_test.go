@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/backend"
@@ -85,6 +86,7 @@ type setup struct {
 	fallbacks   string           // the configuration of them, as JSON
 	afterSlots  bool             // the route's after_slot_filling
 	bodyLimit   int64
+	admission   *admission.Control
 }
 
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
@@ -164,7 +166,7 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots}}))(tb),
-		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, BodyLimit: with.bodyLimit, Telemetry: meters, Now: clock,
+		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters, Now: clock,
 		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
 	}))(tb)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))

@@ -134,7 +134,19 @@ func TestMetrics(t *testing.T) {
 	if err := telemetry.ObserveEnds(slices.Values([]expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Unix(1796083200, 0)}})); err != nil {
 		t.Fatal(err)
 	}
+	for range 2 {
+		event := telemetry.StartTurn(start)
+		event.Webhook = "/dialogflow/cx"
+		event.CallerLeft(t.Context(), 5*time.Second)
+		event.CallerLeft(t.Context(), 40*time.Millisecond) // which is over
+	}
+	if err := telemetry.ObserveAdmission(func() (int64, int64) { return 3, 4096 }); err != nil {
+		t.Fatal(err)
+	}
 	has(t, scrape(t, telemetry),
+		`intentgate_callers_left_total{webhook="/dialogflow/cx"} 2`,
+		`intentgate_turns_in_work 3`,
+		`intentgate_held_bytes 4096`,
 		`intentgate_certificate_not_after_timestamp_seconds{kind="root",name="dialogflow/gts"} 1.7960832e+09`,
 		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="ES",reason="",service="orders"} 2`,
 		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.025"} 0`,

@@ -37,8 +37,12 @@ const (
 	benchAnswer  = "Order A-1001 left our warehouse on Friday."
 )
 
-// TestMain runs the tests, unless this is the other process of a benchmark, or a service to be judged.
+// TestMain runs the tests, unless this is the other process of a benchmark, a service to be judged, or the program itself.
 func TestMain(m *testing.M) {
+	if os.Getenv(programVariable) != "" {
+		main()
+		return
+	}
 	if os.Getenv(judgedVariable) != "" {
 		if judged() != 0 {
 			panic("the service failed")

@@ -2,9 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -65,7 +71,11 @@ func TestStop(t *testing.T) {
 	if err := <-failed; err != nil {
 		t.Fatal(err)
 	}
-	wantES(t, <-answered, "just in time")
+	got := <-answered
+	wantES(t, got, "just in time")
+	if !got.Close {
+		t.Error("the connection stays")
+	}
 	if err := g.wait(t); err != nil {
 		t.Errorf("run returned %v", err)
 	}
@@ -75,5 +85,89 @@ func TestStop(t *testing.T) {
 			_ = conn.Close()
 			t.Errorf("%s is still listening", url)
 		}
+	}
+}
+
+// TestStopWaitsForWhatIsLeft has a turn leave something behind, which a stop waits for, but not for ever.
+func TestStopWaitsForWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	for name, drain := range map[string]string{"done in time": "10m", "never done": "10ms"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			waiting, done := make(chan struct{}), make(chan struct{})
+			g := &gate{dir: folder(t, edit{"drain_delay: 0s", "drain_delay: 0s\n  drain: " + drain}), pki: keys(t), log: newJournal(), audit: newJournal()}
+			g.serveInside(t, time.Now, func(p *process) {
+				p.settle = append(p.settle, func(ctx context.Context) {
+					close(waiting)
+					select {
+					case <-done:
+					case <-ctx.Done():
+					}
+				})
+			})
+			g.stop()
+			<-waiting
+			if drain == "10m" {
+				select {
+				case <-g.done:
+					t.Error("run returned before that")
+				default:
+				}
+				close(done)
+			}
+			if err := g.wait(t); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// programVariable, in the environment, has a test's binary be the program.
+const programVariable = "INTENTGATE_PROGRAM"
+
+// TestSecondSignal stops the program by a signal, which waits, and by a second one, which does not.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, edit{"drain_delay: 0s", "drain_delay: 10m"}, edit{"required: true", "required: false"})
+	program := exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", filepath.Join(dir, configFile), "--json") //nolint:gosec // this program
+	program.Env = append(os.Environ(), programVariable+"=1")
+	stdout, err := program.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{}
+	if err := json.NewDecoder(stdout).Decode(&g.addresses); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "ready", func() bool { return get(t, g.Status+"/readyz").StatusCode == http.StatusOK })
+	if err := program.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "stopping", func() bool { return get(t, g.Status+"/readyz").StatusCode == http.StatusServiceUnavailable })
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", g.hostPort()); err != nil {
+		t.Errorf("it accepts no more: %v", err)
+	} else {
+		_ = conn.Close()
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- program.Wait() }()
+	until(t, "stopped at once", func() bool {
+		_ = program.Process.Signal(syscall.SIGTERM) // the first one may still be on its way
+		select {
+		case err = <-ended:
+			return true
+		default:
+			return false
+		}
+	})
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		t.Fatalf("it ended with %v", err)
+	}
+	if status, _ := exit.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGTERM {
+		t.Errorf("it ended with %v", err)
 	}
 }

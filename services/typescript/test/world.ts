@@ -67,7 +67,7 @@ export async function start(t: TestContext, config: Partial<ServerConfig> = {}):
   });
   t.after(() => server.stop().catch(() => {}));
   const target = `127.0.0.1:${server.address.port}`;
-  let peers = 0;
+  const peers = new Map<string, Files>();
   return {
     authority,
     folder,
@@ -76,7 +76,8 @@ export async function start(t: TestContext, config: Partial<ServerConfig> = {}):
     target,
     files,
     channel(name) {
-      const tls = authority.files(`${folder}/peer${peers++}`, name);
+      const tls = peers.get(name) ?? authority.files(`${folder}/peer${peers.size}`, name);
+      peers.set(name, tls);
       const channel = new Channel({ target, serverName: "service.internal", tls, log: () => {} });
       t.after(() => channel.close());
       return channel;

@@ -1,10 +1,11 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { X509Certificate } from "node:crypto";
 import { X509Certificate as Certificate } from "node:crypto";
 import { type ClientHttp2Stream, constants, type Http2Session } from "node:http2";
 import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
-import { type Client, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type Log, logTo } from "./log.js";
 import { type Files, Identity } from "./mtls/identity.js";
@@ -90,7 +91,7 @@ export class Channel {
     this.#sessions = this.#newSessions();
   }
 
-  /** Sees to it that a call that waits to be sent when its connection is let end fails as one that was refused. */
+  /** Notes whether a call is refused: not sent, or not taken in, since its connection ends. */
   #follow(session: Http2Session, stream: ClientHttp2Stream): void {
     let streams = this.#streams.get(session);
     if (streams === undefined) {
@@ -101,9 +102,17 @@ export class Channel {
       session.on("remoteSettings", ({ maxConcurrentStreams }) => {
         if (maxConcurrentStreams === 0) setImmediate(() => open.forEach(refuseUnsent));
       });
+      session.on("goaway", (_, last) => {
+        for (const one of open) if ((one.id ?? 0) > last) refused.add(one);
+      });
     }
     const open = streams.add(stream);
-    stream.once("response", () => open.delete(stream)).once("close", () => open.delete(stream));
+    const attempt = attempts.getStore();
+    if (attempt !== undefined) attempt.stream = stream;
+    stream.once("response", () => open.delete(stream));
+    stream.once("close", () => {
+      if (open.delete(stream) && stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) refused.add(stream);
+    });
   }
 
   /** Returns a client of one of the services at the other end. */
@@ -118,29 +127,32 @@ export class Channel {
   }
 }
 
-/** How Node calls the error code. */
-const refusedStream = "NGHTTP2_REFUSED_STREAM";
+/** Calls that the service has not taken in. */
+const refused = new WeakSet<ClientHttp2Stream>();
+
+/** The attempt at a call that code runs for, and its stream once there is one. */
+const attempts = new AsyncLocalStorage<{ stream?: ClientHttp2Stream }>();
 
 /**
- * Makes a call again that the service has not taken in, since its connection was about to end. Of all errors, only this one says
- * that nothing has been done.
+ * Makes a call again that the service has not taken in, since its connection was about to end: of no other is it known that nothing
+ * has been done. What an error says does not count, since it may be of the service's making.
  */
 const anew: Interceptor = (next) => async (request) => {
   for (let tries = 1; ; tries++) {
+    const attempt: { stream?: ClientHttp2Stream } = {};
     try {
-      return await next(request);
+      return await attempts.run(attempt, () => next(request));
     } catch (error) {
-      // A status of the service has no cause, whatever it says.
-      const { cause } = ConnectError.from(error);
-      const refused = cause instanceof Error && cause.message.includes(refusedStream);
-      if (!refused || request.stream || tries === 3) throw error;
+      if (request.stream || tries === 3 || attempt.stream === undefined || !refused.has(attempt.stream)) throw error;
     }
   }
 };
 
 /** HTTP/2 knows no stream of a number that has not been sent. */
 function refuseUnsent(stream: ClientHttp2Stream): void {
-  if (stream.state.state === constants.NGHTTP2_STREAM_STATE_IDLE) stream.destroy(new Error(refusedStream));
+  if (stream.state.state !== constants.NGHTTP2_STREAM_STATE_IDLE) return;
+  refused.add(stream);
+  stream.destroy(new Error("the connection is about to end"));
 }
 
 /** The common name is never looked at. */

@@ -95,7 +95,7 @@ func TestStopWaitsForWhatIsLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			waiting, done := make(chan struct{}), make(chan struct{})
-			g := &gate{dir: folder(t, edit{"drain_delay: 0s", "drain_delay: 0s\n  drain: " + drain}), pki: keys(t), log: newJournal(), audit: newJournal()}
+			g := &gate{dir: folder(t, edit{"drain_delay: 0s", "drain_delay: 0s\n  drain: " + drain}), pki: keys(t), log: newJournal(), audit: newJournal(), done: make(chan struct{})}
 			g.serveInside(t, time.Now, func(p *process) {
 				p.settle = append(p.settle, func(ctx context.Context) {
 					close(waiting)

@@ -35,6 +35,16 @@ var reloads = []mutation{
 		red:   []check{{e2e, `TestConfigurationChangesUnderLoad`}},
 	},
 	{
+		name:  "reload: intents of a service that is down",
+		edits: []edit{{"gateway/cmd/intentgate/catalog.go", `claims.Known = g.described(service)`, ``}},
+		red:   []check{{e2e, `TestIntentsOutliveTheirService`}},
+	},
+	{
+		name:  "reload: intents of another service",
+		edits: []edit{{"gateway/cmd/intentgate/catalog.go", ` && s.GetTarget() == service.GetTarget()`, ``}},
+		red:   []check{{e2e, `TestIntentsOutliveTheirService`}},
+	},
+	{
 		name:  "reload: bounds on turns",
 		edits: []edit{{replaceFile, `err = p.admission.Set(admissionLimits(settings))`, `err = nil`}},
 		red:   []check{{e2e, `TestBoundsChange`}},

@@ -37,6 +37,8 @@ type Service struct {
 	Source string
 	// Load returns the service's descriptors, a google.protobuf.FileDescriptorSet.
 	Load func(ctx context.Context) ([]byte, error)
+	// Known are descriptors that were loaded before, to go by until they are loaded again; or nil.
+	Known []byte
 }
 
 // Allow bounds what a service may claim. Every name may hold `*`.
@@ -64,7 +66,8 @@ type Catalog struct {
 
 // knowledge is what is known of a service.
 type knowledge struct {
-	hash     [sha256.Size]byte // of the descriptors that it was made of
+	set      []byte            // the descriptors that it was made of
+	hash     [sha256.Size]byte // of the set
 	methods  []*Method
 	problems []Problem
 	taken    []Problem // which of the claims earlier ones have taken
@@ -99,8 +102,12 @@ func New(config Config) (*Catalog, error) {
 		}
 		c.zones[view.TimeZone] = zone
 	}
-	for range config.Services {
+	for i := range config.Services {
 		c.asked = append(c.asked, make(chan struct{}, 1))
+		if service := config.Services[i]; service.Known != nil {
+			service.Load = func(context.Context) ([]byte, error) { return service.Known, nil }
+			c.known[i], _ = c.read(context.Background(), &service, &knowledge{}) // else it is unknown
+		}
 	}
 	c.publish()
 	return c, nil
@@ -143,6 +150,14 @@ func (c *Catalog) Load(ctx context.Context, name string) (changed bool, err erro
 	return true, nil
 }
 
+// Descriptors returns what was last learnt of a service; nil: nothing.
+func (c *Catalog) Descriptors(name string) []byte {
+	if i := c.index(name); i >= 0 {
+		return c.snapshot(i).set
+	}
+	return nil
+}
+
 // read returns what is to be known of a service: little, if it has not changed. What comes from elsewhere and brings the
 // linker or the compiler to a panic is an error.
 func (c *Catalog) read(ctx context.Context, service *Service, before *knowledge) (_ knowledge, err error) {
@@ -157,7 +172,7 @@ func (c *Catalog) read(ctx context.Context, service *Service, before *knowledge)
 	if err != nil {
 		return knowledge{}, err
 	}
-	next := knowledge{hash: sha256.Sum256(set), loaded: c.config.Now(), read: c.config.Now()}
+	next := knowledge{set: set, hash: sha256.Sum256(set), loaded: c.config.Now(), read: c.config.Now()}
 	if !before.loaded.IsZero() && next.hash == before.hash {
 		return next, nil
 	}

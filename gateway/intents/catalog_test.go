@@ -224,6 +224,31 @@ func TestLastGood(t *testing.T) {
 	c.problems("orders")
 }
 
+// TestKnown begins with what another catalog has learnt, under other bounds.
+func TestKnown(t *testing.T) {
+	before := loaded(t, []intents.View{es}, intents.Service{Name: "orders", Allow: everything, Load: from(methods(t, track, cancel))})
+	known := before.Descriptors("orders")
+	if known == nil || before.Descriptors("nobody") != nil {
+		t.Fatalf("%d bytes of the service, %d of none", len(known), len(before.Descriptors("nobody")))
+	}
+	s := &source{err: errors.New("not there")}
+	allow := intents.Allow{Intents: []string{"order.track", "order.soon"}}
+	c := newCatalog(t, []intents.View{es}, intents.Service{Name: "orders", Allow: allow, Load: s.load, Known: known},
+		intents.Service{Name: "garbage", Allow: intents.Allow{Intents: []string{"order.soon"}}, Load: s.load, Known: []byte("no set")})
+	if _, err := c.Load(t.Context(), "orders"); err == nil {
+		t.Fatal("no error")
+	}
+	c.finds(es, intent("order.track"), "orders /shop.v1.Orders/Track")
+	c.finds(es, intent("order.cancel"), "")
+	if service, awaited := c.Awaited(es, intent("order.soon")); !awaited || service != "garbage" {
+		t.Errorf("%q is awaited", service)
+	}
+	s.become(methods(t, track, cancel), nil)
+	if changed, err := c.Load(t.Context(), "orders"); changed || err != nil {
+		t.Errorf("the same is told: changed %t, error %v", changed, err)
+	}
+}
+
 // TestAwaited asks for turns that a service may claim which has not answered yet.
 func TestAwaited(t *testing.T) {
 	s := &source{err: errors.New("not there")}

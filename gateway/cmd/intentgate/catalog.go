@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/intentgate/intentgate/gateway/binding"
@@ -22,7 +24,9 @@ func (g *generation) intents(ctx context.Context) error {
 	settings := intents.Config{Views: views(g.settings), Logger: g.logger, Now: g.now}
 	for _, service := range g.settings.GetServices() {
 		if service.GetIntents() != nil {
-			settings.Services = append(settings.Services, claimant(service, g.describe))
+			claims := claimant(service, g.describe)
+			claims.Known = g.described(service)
+			settings.Services = append(settings.Services, claims)
 		}
 	}
 	if len(settings.Services) == 0 {
@@ -48,6 +52,22 @@ func (g *generation) intents(ctx context.Context) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// described returns what a service has told of itself under the configuration of before, if it is the same service still: it may
+// not be there to be asked.
+func (g *generation) described(service *gatewayv1.Service) []byte {
+	before := g.current.Load()
+	if before == nil || before.catalog == nil || service.GetIntents().GetReflection() == nil {
+		return nil
+	}
+	i := slices.IndexFunc(before.settings.GetServices(), func(s *gatewayv1.Service) bool {
+		return s.GetName() == service.GetName() && s.GetTarget() == service.GetTarget() && proto.Equal(s.GetTls(), service.GetTls())
+	})
+	if i < 0 {
+		return nil
+	}
+	return before.catalog.Descriptors(service.GetName())
 }
 
 // connected returns what is to be done after each connection to a service: it may be a new build that claims other intents.

@@ -433,6 +433,37 @@ func TestConfigurationAwaitsServices(t *testing.T) { // not parallel, so that no
 	}
 }
 
+// TestIntentsOutliveTheirService reloads while a service is down that has told its intents: those are still known, and the others
+// still another's.
+func TestIntentsOutliveTheirService(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	shop := startShop(t, dir, "127.0.0.1:0", orders.New(time.Now()))
+	s := startService(t, dir, "127.0.0.1:0")
+	edits := []edit{{"127.0.0.1:1\n", s.addr + "\n"}, typed(shop.addr, "reflection: {}")}
+	configure(t, dir, edits...)
+	g := serveFolder(t, dir)
+	g.log.await(t, 1, entry{"msg": "Intents learnt"})
+	g.log.await(t, 2, entry{"msg": "Service reachable"})
+	shop.stop()
+	g.log.await(t, 1, entry{"msg": "Service unreachable", "service": "orders"})
+	g.reconfigure(t, edited(t, append(edits, edit{"    platform: CX\n", "    platform: CX\n    timeout: 9s\n"})...))
+	g.log.await(t, 1, reloaded)
+	client := g.dialogflow(t)
+	if got := g.post(t, client, esPath, tracking("order.track")); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", got.StatusCode)
+	}
+	g.log.await(t, 1, entry{"msg": "Turn", "service": "orders", "reason": "unavailable"})
+	wantES(t, g.post(t, client, esPath, tracking("order.unknown")), "heard 1")
+
+	g.reconfigure(t, edited(t, edits[0], typed("127.0.0.1:1", "reflection: {}"))) // another service of its name
+	g.log.await(t, 2, reloaded)
+	if got := g.post(t, client, esPath, tracking("order.unknown")); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", got.StatusCode)
+	}
+	g.log.await(t, 1, entry{"msg": "Turn", "reason": "not_learnt"})
+}
+
 // TestReloadsLeaveNothing reloads many times, with turns between, and counts goroutines and open files.
 func TestReloadsLeaveNothing(t *testing.T) { // not parallel, since it counts what is the whole process's
 	g := &gate{pki: keys(t), dir: folder(t), log: newJournal(), audit: newJournal(), done: make(chan struct{})}

@@ -113,6 +113,7 @@ func TestCircuitStaysClosed(t *testing.T) {
 	}
 	tests := map[string]func(t *testing.T, client *backend.Client, answer *error){
 		"few calls": func(t *testing.T, client *backend.Client, answer *error) {
+			t.Helper()
 			*answer = status.Error(codes.Unavailable, "")
 			for range 100 {
 				_, _ = client.Invoke(t.Context(), call(nil))
@@ -120,6 +121,7 @@ func TestCircuitStaysClosed(t *testing.T) {
 			}
 		},
 		"less than half": func(t *testing.T, client *backend.Client, answer *error) {
+			t.Helper()
 			for i := range 1000 {
 				if *answer = nil; i%5 > 2 {
 					*answer = status.Error(codes.Unavailable, "")
@@ -128,6 +130,7 @@ func TestCircuitStaysClosed(t *testing.T) {
 			}
 		},
 		"no time left": func(t *testing.T, client *backend.Client, _ *error) {
+			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), 0)
 			defer cancel()
 			for range 100 {

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 )
@@ -15,3 +16,8 @@ func Simulate(c Config, service func(context.Context, *Call) ([]byte, error)) *C
 
 // DialOver is Dial with options of a test's.
 func DialOver(c Config, options ...grpc.DialOption) (*Client, error) { return dial(c, options...) }
+
+// PauseAfter is pauseAfter.
+func PauseAfter(err error, tries int, ended bool) (pause time.Duration, again bool) {
+	return pauseAfter(err, tries, ended)
+}

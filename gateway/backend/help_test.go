@@ -34,17 +34,17 @@ type hop struct {
 	service, gateway *mtls.Identity
 }
 
-func newHop(t testing.TB) hop {
-	t.Helper()
-	ca := mtlstest.NewCA(t)
-	return hop{service: open(t, ca.Files("dns:"+serviceName)), gateway: open(t, ca.Files("dns:"+gatewayName))}
+func newHop(tb testing.TB) hop {
+	tb.Helper()
+	ca := mtlstest.NewCA(tb)
+	return hop{service: open(tb, ca.Files("dns:"+serviceName)), gateway: open(tb, ca.Files("dns:"+gatewayName))}
 }
 
-func open(t testing.TB, files mtls.Files) *mtls.Identity {
-	t.Helper()
+func open(tb testing.TB, files mtls.Files) *mtls.Identity {
+	tb.Helper()
 	identity, err := mtls.Open(files, mtls.Options{Logger: discard()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return identity
 }
@@ -62,17 +62,17 @@ type handler func(ctx context.Context, md metadata.MD, request []byte) ([]byte, 
 func echo(_ context.Context, _ metadata.MD, request []byte) ([]byte, error) { return request, nil }
 
 // serve starts a service at address. With h nil it has no health service.
-func serve(t testing.TB, creds credentials.TransportCredentials, address string, h *health.Server, handle handler) service {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+func serve(tb testing.TB, creds credentials.TransportCredentials, address string, h *health.Server, handle handler) service {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return serveOn(t, listener, creds, h, handle)
+	return serveOn(tb, listener, creds, h, handle)
 }
 
-func serveOn(t testing.TB, listener net.Listener, creds credentials.TransportCredentials, h *health.Server, handle handler) service {
-	t.Helper()
+func serveOn(tb testing.TB, listener net.Listener, creds credentials.TransportCredentials, h *health.Server, handle handler) service {
+	tb.Helper()
 	server := grpc.NewServer(grpc.Creds(creds), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
 		// Empty knows no field, so that the codec keeps all bytes as they came.
 		var request, response emptypb.Empty
@@ -90,23 +90,23 @@ func serveOn(t testing.TB, listener net.Listener, creds credentials.TransportCre
 	if h != nil {
 		grpc_health_v1.RegisterHealthServer(server, h)
 	}
-	address, stop := run(t, server, listener)
+	address, stop := run(tb, server, listener)
 	return service{address: address, health: h, stop: stop}
 }
 
 // run serves until the test ends, or stop is called.
-func run(t testing.TB, server *grpc.Server, listener net.Listener) (address string, stop func()) {
-	t.Helper()
+func run(tb testing.TB, server *grpc.Server, listener net.Listener) (address string, stop func()) {
+	tb.Helper()
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	stop = func() {
 		server.Stop()
 		if err := <-done; err != nil {
-			t.Errorf("serve: %v", err)
+			tb.Errorf("serve: %v", err)
 		}
 		done <- nil // so that a second stop returns too
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return listener.Addr().String(), stop
 }
 
@@ -148,8 +148,8 @@ type client struct {
 	log journal
 }
 
-func dial(t testing.TB, config backend.Config) client {
-	t.Helper()
+func dial(tb testing.TB, config backend.Config) client {
+	tb.Helper()
 	log := make(journal, 1000)
 	config.Name, config.Logger = "orders", slog.New(slog.NewJSONHandler(log, nil))
 	if config.ServerName == "" {
@@ -157,16 +157,16 @@ func dial(t testing.TB, config backend.Config) client {
 	}
 	dialled, err := backend.Dial(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(dialled.Close)
+	tb.Cleanup(dialled.Close)
 	return client{dialled, log}
 }
 
 // await waits for the next line of the log, which must tell of a state, and returns its reason.
-func (c client) await(t testing.TB, want connectivity.State) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+func (c client) await(tb testing.TB, want connectivity.State) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	select {
 	case line := <-c.log:
@@ -175,12 +175,12 @@ func (c client) await(t testing.TB, want connectivity.State) string {
 			message, level = "Service reachable", "INFO"
 		}
 		if line.Msg != message || line.Level != level || line.Service != "orders" || line.Target == "" || (level == "WARN") != (line.Reason != "") {
-			t.Fatalf("logged %+v, want %s", line, message)
+			tb.Fatalf("logged %+v, want %s", line, message)
 		}
 		return line.Reason
 	case <-ctx.Done():
 		state, detail := c.State()
-		t.Fatalf("never became %s, is %s: %s", want, state, detail)
+		tb.Fatalf("never became %s, is %s: %s", want, state, detail)
 		return ""
 	}
 }

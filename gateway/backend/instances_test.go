@@ -141,8 +141,8 @@ func TestNeverAllInstances(t *testing.T) {
 		for _, instance := range instances {
 			instance.will(func(context.Context) ([]byte, error) { return nil, status.Error(codes.Unavailable, "away") })
 		}
-		if calls, _ := load(t, client, instances, time.Minute); calls[0]+calls[1]+calls[2] < 50 {
-			t.Errorf("the three got %d calls, want that of a probe every second", calls)
+		if calls, _ := load(t, client, instances, 6*time.Second); min(calls[0], calls[1], calls[2]) < 3 {
+			t.Fatalf("the three got %d calls, want enough to leave them out", calls)
 		}
 		for _, instance := range instances {
 			instance.will(fine)

@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -10,7 +11,10 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -23,9 +27,9 @@ const budget = 4700 * time.Millisecond
 // failing is a status with details.
 func failing(t *testing.T, code codes.Code, details ...*anypb.Any) error {
 	t.Helper()
-	proto := status.New(code, "no").Proto()
-	proto.Details = details
-	return status.FromProto(proto).Err()
+	said := status.New(code, "no").Proto()
+	said.Details = details
+	return status.FromProto(said).Err()
 }
 
 // comeBack is a RetryInfo; nil: without a delay.
@@ -218,6 +222,66 @@ func TestRetryBudget(t *testing.T) {
 		}
 		if retries := tries - calls; retries < calls/5 || retries > calls/5+10 {
 			t.Errorf("%d retries of %d calls, want a fifth and the first ten", retries, calls)
+		}
+	})
+}
+
+// TestRetryOverTheWire has a service say when to come back, and sees what it gets then.
+func TestRetryOverTheWire(t *testing.T) {
+	t.Parallel()
+	type try struct {
+		id, request []string
+		left        time.Duration
+	}
+	hop, tries := newHop(t), make(chan try, 3)
+	var again error
+	service := serve(t, hop.service.ServerCredentials(), "127.0.0.1:0", health.NewServer(),
+		func(ctx context.Context, md metadata.MD, request []byte) ([]byte, error) {
+			deadline, _ := ctx.Deadline()
+			tries <- try{md.Get("intentgate-request-id"), []string{string(request)}, time.Until(deadline)}
+			if len(tries) < 2 {
+				return nil, again
+			}
+			return request, nil
+		})
+	again = failing(t, codes.ResourceExhausted, comeBack(t, durationpb.New(time.Millisecond)))
+	client := dial(t, backend.Config{Target: service.address, Credentials: hop.gateway.ClientCredentials, Retries: backend.Retries{Tries: 3}})
+	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(t.Context(), metadata.Pairs("intentgate-request-id", "1.abc")), 2*patience)
+	defer cancel()
+	made := &backend.Call{Method: method, Request: message(10), Idempotent: true}
+	if response, err := client.Invoke(ctx, made); err != nil || !bytes.Equal(response, made.Request) || made.Tries != 2 {
+		t.Fatalf("%q, %v after %d tries", response, err, made.Tries)
+	}
+	first, second := <-tries, <-tries
+	if !slices.Equal(first.id, []string{"1.abc"}) || !slices.Equal(first.id, second.id) || !slices.Equal(first.request, second.request) {
+		t.Errorf("the tries are %v and %v", first, second)
+	}
+	if first.left > patience || second.left > patience {
+		t.Errorf("the tries have %s and %s of %s, want half of what is left", first.left, second.left, 2*patience)
+	}
+}
+
+// FuzzRetryInfo has a service say anything where the time should be after which to come back.
+func FuzzRetryInfo(f *testing.F) {
+	for _, delay := range []time.Duration{0, time.Second, -time.Second, 1<<63 - 1} {
+		detail, err := proto.Marshal(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint32(codes.Unavailable), "type.googleapis.com/google.rpc.RetryInfo", detail)
+	}
+	f.Fuzz(func(t *testing.T, code uint32, kind string, value []byte) {
+		err := failing(t, codes.Code(code), &anypb.Any{TypeUrl: kind, Value: value})
+		pause, again := backend.PauseAfter(err, 1, false)
+		if again && pause < 0 {
+			t.Errorf("a pause of %s", pause)
+		}
+		switch codes.Code(code) {
+		case codes.Unavailable, codes.ResourceExhausted, codes.Aborted:
+		default:
+			if again {
+				t.Errorf("%s is tried again", codes.Code(code))
+			}
 		}
 	})
 }

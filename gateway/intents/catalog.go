@@ -104,9 +104,8 @@ func New(config Config) (*Catalog, error) {
 	}
 	for i := range config.Services {
 		c.asked = append(c.asked, make(chan struct{}, 1))
-		if service := config.Services[i]; service.Known != nil {
-			service.Load = func(context.Context) ([]byte, error) { return service.Known, nil }
-			c.known[i], _ = c.read(context.Background(), &service, &knowledge{}) // else it is unknown
+		if service := &config.Services[i]; service.Known != nil {
+			c.known[i], _ = c.know(service, service.Known, &knowledge{}) // else it is unknown
 		}
 	}
 	c.publish()
@@ -158,20 +157,28 @@ func (c *Catalog) Descriptors(name string) []byte {
 	return nil
 }
 
-// read returns what is to be known of a service: little, if it has not changed. What comes from elsewhere and brings the
-// linker or the compiler to a panic is an error.
+// read returns what is to be known of a service: little, if it has not changed.
 func (c *Catalog) read(ctx context.Context, service *Service, before *knowledge) (_ knowledge, err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("descriptors that cannot be learnt: %v", panicked)
-		}
-	}()
+	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	set, err := service.Load(ctx)
 	if err != nil {
 		return knowledge{}, err
 	}
+	return c.know(service, set, before)
+}
+
+// caught makes an error of a panic, to which what comes from elsewhere may bring the linker or the compiler.
+func caught(err *error) {
+	if panicked := recover(); panicked != nil {
+		*err = fmt.Errorf("descriptors that cannot be learnt: %v", panicked)
+	}
+}
+
+// know learns from descriptors.
+func (c *Catalog) know(service *Service, set []byte, before *knowledge) (_ knowledge, err error) {
+	defer caught(&err)
 	next := knowledge{set: set, hash: sha256.Sum256(set), loaded: c.config.Now(), read: c.config.Now()}
 	if !before.loaded.IsZero() && next.hash == before.hash {
 		return next, nil

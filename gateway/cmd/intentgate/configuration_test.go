@@ -93,7 +93,7 @@ func TestConfigurationChangesUnderLoad(t *testing.T) {
 				if n%3 == 2 {
 					body = tracking("order.track")
 				}
-				got, err := send(client, g.request(t.Context(), t, esPath, body))
+				got, err := send(client, g.request(context.WithoutCancel(ctx), t, esPath, body))
 				if err != nil || got.StatusCode != http.StatusOK || n%3 == 2 && !strings.Contains(got.body, "A-1042") {
 					t.Errorf("turn %s: %v %s %v", id, got.Response, got.body, err)
 					return

@@ -57,13 +57,13 @@ func (p *process) serve(ctx context.Context) error {
 	defer stop()
 	p.group, beside = errgroup.WithContext(beside)
 	// Whatever runs beside the edge ends early only by failing, which ends the gateway.
-	var fail context.CancelFunc
-	p.serving, fail = context.WithCancel(ctx)
+	serving, fail := context.WithCancel(ctx)
 	defer fail()
+	p.serving = serving
 	context.AfterFunc(beside, fail)
 	settling, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	context.AfterFunc(p.serving, func() {
+	context.AfterFunc(serving, func() {
 		p.health.Draining()
 		site := &p.current.Load().site
 		time.AfterFunc(site.DrainDelay+site.Drain, cut)
@@ -77,7 +77,7 @@ func (p *process) serve(ctx context.Context) error {
 	}
 
 	p.logger.InfoContext(ctx, "Serving", "edge", p.addresses.Edge, "status", p.addresses.Status, "admin", p.addresses.Admin)
-	err := p.edge.Serve(p.serving)
+	err := p.edge.Serve(serving)
 	for _, wait := range p.settle {
 		wait(settling)
 	}

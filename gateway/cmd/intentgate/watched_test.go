@@ -280,7 +280,7 @@ func regular(t *testing.T, dir string) []string {
 
 func write(t *testing.T, path string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	if err := os.WriteFile(path, data, 0o600); err != nil { //nolint:gosec // a test's own folder
 		t.Fatal(err)
 	}
 }

@@ -25,7 +25,7 @@ type line struct {
 
 type lineKey struct{}
 
-// lines writes one line for each call, when it is over. Nothing of what is asked or answered goes into it.
+// lines writes one line for each call, when it is over. Nothing of what is asked or answered goes into it, but the message of a status.
 type lines struct {
 	logger *slog.Logger
 	now    func() time.Time

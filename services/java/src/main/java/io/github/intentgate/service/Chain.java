@@ -22,7 +22,7 @@ import javax.net.ssl.SSLSession;
 /**
  * What a call passes through before it reaches its method, those of health and reflection too.
  *
- * <p>Each call leaves one line, the refused and the failed ones as well; nothing of what is asked or answered goes into it. No method
+ * <p>Each call leaves one line, the refused and the failed ones as well; nothing of what is asked or answered goes into it but a status's message. No method
  * runs, and no request is decoded, for somebody who is not on the lists. An exception that a method did not foresee is INTERNAL for
  * the caller, and told to the log alone.
  */

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -11,6 +13,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/joins"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
 )
@@ -32,26 +35,63 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 		return nil, tooLong(err) // certificates are bounded when they are judged
 	}
 	t.event.Method, t.event.RequestID = call.Method, ref.GetRequestId()
-
-	start := t.Now()
-	if deadline, ok := ctx.Deadline(); ok {
-		if t.event.BudgetLeft = deadline.Sub(start); t.event.BudgetLeft < leastCall {
-			return nil, tooLate(t.event.BudgetLeft)
-		}
+	if t.event.BudgetLeft = t.budget(ctx); t.event.BudgetLeft < leastCall {
+		return nil, tooLate(t.event.BudgetLeft)
 	}
 	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent}
-	response, err := to.Invoke(out, made)
-	t.event.Tries, t.event.Queued = made.Tries, made.Queued
-	if made.Tries > 0 {
-		t.event.ServiceDuration, t.event.ServiceCode = t.Now().Sub(start)-made.Queued, status.Code(err)
+	try := joins.Try{Key: ref.GetRequestId(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
+	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) ([]byte, error) { return to.Invoke(ctx, made) })
+	var from *origin
+	if result.Pending != nil {
+		from = &origin{
+			handler: t.Handler, to: to, made: made, requestID: ref.GetRequestId(),
+			intent: strings.Clone(asked.Intent.DisplayName), action: strings.Clone(asked.Action), // of all that was asked no more is kept
+		}
 	}
-	if err != nil {
-		if to.claimed() && status.Code(err) == codes.Unimplemented {
+	return t.hear(asked, who, made, result, from)
+}
+
+// budget is what is left of the turn's time.
+func (t *turn) budget(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline()
+	return deadline.Sub(t.Now())
+}
+
+// keep is how long an answer is kept for Dialogflow's retry. Where that is not told by the turn's id, a user who says the same once
+// more would get the same answer: it is kept no longer than a retry is likely.
+func (t *turn) keep(asked *dialogflow.Turn) time.Duration {
+	if t.Webhook.RetriesRepeatID && asked.ID != "" {
+		return time.Minute
+	}
+	return t.Webhook.Timeout
+}
+
+// hear makes an answer of what a call came to; from is where a pending one began.
+func (t *turn) hear(asked *dialogflow.Turn, who *intentgatev1.Caller, made *backend.Call, result joins.Result, from *origin) ([]byte, *Error) {
+	to := t.to
+	t.event.Joined = string(result.Joined)
+	if result.Pending != nil && !t.draining() { // when it stops, nobody could fetch an answer any more
+		nonce, ended := t.Joins.Offer(result.Pending, t.owner(asked, who), from)
+		if ended == nil {
+			return t.offer(asked, nonce)
+		}
+		ended.Joined, result = result.Joined, *ended
+	}
+	switch {
+	case result.Joined == joins.ToCall, result.Joined == joins.ToAnswer:
+		t.event.ServiceCode = status.Code(result.Err) // the line of the turn that made the call has the rest
+	case result.Over:
+		if t.event.Tries, t.event.Queued = made.Tries, made.Queued; made.Tries > 0 {
+			t.event.ServiceDuration, t.event.ServiceCode = result.Took-made.Queued, status.Code(result.Err)
+		}
+	}
+	if result.Err != nil {
+		if to.claimed() && status.Code(result.Err) == codes.Unimplemented {
 			t.Intents.Refresh(to.name) // it is another build than the one that claimed the turn
 		}
-		return nil, unanswered(ctx, err)
+		return nil, unanswered(t.left, result.Err)
 	}
-	answer, err := to.Answer(response)
+	answer, err := to.Answer(result.Response)
 	if err != nil {
 		return nil, unusable(err)
 	}

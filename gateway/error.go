@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/fallback"
+	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/mux"
 )
 
@@ -66,6 +66,8 @@ func (e *Error) fallbackCause() fallback.Cause {
 		return fallback.Internal
 	case e.overloaded():
 		return fallback.Overloaded
+	case e.Reason == string(joins.Unknown), e.Reason == string(joins.Foreign), e.Reason == string(joins.Used):
+		return fallback.Timeout // the user has waited for an answer
 	default:
 		return fallback.CauseOf(e.Code)
 	}
@@ -188,12 +190,12 @@ func notLearnt(service string) *Error {
 	}
 }
 
-// unanswered is a call that ended in a status. Its text and its details stay inside.
-func unanswered(ctx context.Context, err error) *Error {
+// unanswered is a call that ended in a status, unless the caller left before it did. Its text and its details stay inside.
+func unanswered(left <-chan struct{}, err error) *Error {
 	code, reason := status.Code(err), "service_status"
 	own, refused := errors.AsType[*backend.Refused](err)
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
+	case isClosed(left):
 		code, reason = codes.Canceled, callerLeft
 	case refused:
 		reason = string(own.Reason)
@@ -205,6 +207,15 @@ func unanswered(ctx context.Context, err error) *Error {
 		reason = "unavailable"
 	}
 	return &Error{Code: code, Reason: reason, Public: sentence(code), cause: err}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // unusable is an answer of a service's that cannot be sent.

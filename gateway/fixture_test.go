@@ -30,6 +30,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/intents"
+	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -166,7 +167,7 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots}}))(tb),
-		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters, Now: clock,
+		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: must(joins.New(joins.Config{Now: clock}))(tb), BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters, Now: clock,
 		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
 	}))(tb)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -19,6 +20,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/intents"
+	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 )
@@ -59,7 +61,7 @@ type Service interface {
 	Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed, but for TimeZone, Fallbacks and Admission; Tokens only where the webhook
+// Config names what a Handler is made of. All of it is needed, but for TimeZone, Fallbacks, Draining and Admission; Tokens only where the webhook
 // asks for one, and Intents where services claim any.
 type Config struct {
 	Webhook   Webhook
@@ -68,6 +70,8 @@ type Config struct {
 	Services  map[string]Service // by name: at least those that the routes name, and those of Intents
 	Intents   *intents.Catalog   // what services claim; nil: nothing
 	Fallbacks *fallback.Set      // what is answered where services do not; nil: HTTP statuses
+	Joins     *joins.Calls       // the process's, whatever its configuration
+	Draining  func() bool        // reports that the gateway is about to stop; nil: it never is
 	TimeZone  string             // of the agent's users, by its name in the IANA database; empty: not known
 	Admission *admission.Control // of all webhooks; nil: as many turns as come
 	BodyLimit int64              // bytes
@@ -100,6 +104,8 @@ type Binding interface {
 	Context() (name string, lifespan int32)
 	// SlotFilling reports whether a turn is put to it while an ES agent still collects required parameters, too.
 	SlotFilling() bool
+	// ContinueFor is how long a call may take where its answer is fetched later; 0: it never is.
+	ContinueFor() time.Duration
 	// Field returns what is known of a field that the method refused, by its path in the request.
 	Field(turn *dialogflow.Turn, path string) binding.Violation
 }
@@ -119,8 +125,8 @@ func (d *destination) leavesSlots() bool {
 // NewHandler returns the handler of a webhook.
 func NewHandler(config Config) (*Handler, error) {
 	switch {
-	case config.Router == nil || config.Telemetry == nil || config.Now == nil || config.BodyLimit <= 0:
-		return nil, errors.New("gateway: Router, BodyLimit, Telemetry and Now are all needed")
+	case config.Router == nil || config.Joins == nil || config.Telemetry == nil || config.Now == nil || config.BodyLimit <= 0:
+		return nil, errors.New("gateway: Router, Joins, BodyLimit, Telemetry and Now are all needed")
 	case config.Webhook.Token != nil && config.Tokens == nil:
 		return nil, fmt.Errorf("gateway: webhook %s asks for an ID token, and there is nothing to verify it", config.Webhook.Path)
 	case config.Webhook.Timeout <= config.Webhook.Reserve:
@@ -139,7 +145,7 @@ func NewHandler(config Config) (*Handler, error) {
 		h.destinations = append(h.destinations, destination{
 			Service: service, name: route.Service, route: route.Index,
 			Binding: binding.NewIntentService(binding.IntentServiceOptions{
-				Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling,
+				Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling, ContinueFor: route.ContinueFor,
 			}),
 		})
 	}
@@ -174,9 +180,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer event.Finish(r.Context())
 	event.Webhook, event.Platform, event.Peer = h.Webhook.Path, h.Webhook.Platform.String(), peer.Addr.String()
 
-	ctx, cancel := context.WithDeadline(r.Context(), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
+	var left atomic.Int64 // after how long the caller has; 0: not, or just now
+	defer context.AfterFunc(r.Context(), func() { left.Store(int64(h.Now().Sub(peer.Start))) })()
+	// The turn's time does not end when the caller leaves: a call that was begun may be joined by the next try.
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
 	defer cancel()
-	turn := turn{Handler: h, event: event, peer: peer}
+	turn := turn{Handler: h, event: event, peer: peer, left: r.Context().Done()}
 	defer turn.place.Leave()
 	body, failure := turn.play(ctx, w, r)
 	if failure != nil {
@@ -191,6 +200,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, event.WriteError = w.Write(body) //nolint:gosec // JSON, for a program
 	}
 	if r.Context().Err() != nil { // nothing else ends it before its handler
-		event.CallerLeft(r.Context(), h.Webhook.Timeout)
+		event.CallerLeft(r.Context(), time.Duration(left.Load()), h.Webhook.Timeout)
 	}
 }

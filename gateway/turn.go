@@ -18,6 +18,7 @@ type turn struct {
 	event *telemetry.TurnEvent
 	peer  *edge.Peer
 	place admission.Place
+	left  <-chan struct{} // closed when the caller has left
 
 	// How far it has come.
 	asked *dialogflow.Turn // nil: not known, or not whose it is
@@ -40,6 +41,9 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 		return nil, failure
 	}
 	t.asked = asked
+	if nonce, ok := continues(asked); ok {
+		return t.fetch(ctx, asked, who, nonce)
+	}
 	t.to, failure = t.find(asked)
 	t.event.Service = t.to.name
 	if asked.FillingSlots && t.to.leavesSlots() {
@@ -49,10 +53,17 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	if failure == nil {
 		body, failure = t.ask(ctx, asked, who, t.to)
 	}
+	return t.settle(asked, body, failure)
+}
+
+// settle has words said for a failure.
+func (t *turn) settle(asked *dialogflow.Turn, body []byte, failure *Error) ([]byte, *Error) {
 	if failure != nil {
 		return t.inWords(asked, t.to, failure)
 	}
-	t.event.Answered = telemetry.ByService
+	if t.event.Answered == telemetry.ByNobody {
+		t.event.Answered = telemetry.ByService
+	}
 	return body, nil
 }
 

@@ -3,6 +3,7 @@ package binding
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -32,8 +33,21 @@ func (c *compiler) intent(method protoreflect.MethodDescriptor) *intentgatev1.In
 	if c.Annotations != nil {
 		return c.Annotations.Intent
 	}
-	return annotation[*intentgatev1.IntentOptions](c, method, intentgatev1.E_Intent)
+	intent := annotation[*intentgatev1.IntentOptions](c, method, intentgatev1.E_Intent)
+	if d := intent.GetContinueFor(); d != nil && (d.CheckValid() != nil || d.AsDuration() < MinContinue || d.AsDuration() > MaxContinue) {
+		c.problem(method, fmt.Sprintf("continue_for is %s", d.AsDuration()), "write 1 s to 120 s, such as continue_for: {seconds: 15}, or leave it out")
+	}
+	return intent
 }
+
+// ContinueEvent is the event of ES by which an agent fetches an answer that has taken longer than Dialogflow waits.
+const ContinueEvent = "intentgate-continue"
+
+// MinContinue and MaxContinue are the bounds of how long such an answer may take.
+const (
+	MinContinue = time.Second
+	MaxContinue = 120 * time.Second
+)
 
 // field returns the annotation of a field that stands at a path below `request` or `response`; an empty one where it
 // has none. It is to be called for each field there is.

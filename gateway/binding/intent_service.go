@@ -3,6 +3,7 @@ package binding
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -41,6 +42,8 @@ type IntentServiceOptions struct {
 	Context          string // the name of the ES context that holds the service's session parameters
 	WebhookJSON      bool   // is in each request, too
 	AfterSlotFilling bool   // it is not called while an ES agent still collects required parameters
+	// ContinueFor is how long a call may take where its answer is fetched later; 0: it never is.
+	ContinueFor time.Duration
 }
 
 // scratch is where a call is put together. What comes out is a copy.
@@ -56,6 +59,9 @@ func NewIntentService(options IntentServiceOptions) *IntentService {
 
 // SlotFilling reports whether the service is to be called while an ES agent still collects required parameters, too.
 func (s *IntentService) SlotFilling() bool { return !s.options.AfterSlotFilling }
+
+// ContinueFor is how long a call may take where its answer is fetched later; 0: it never is.
+func (s *IntentService) ContinueFor() time.Duration { return s.options.ContinueFor }
 
 // Context returns the name of the ES context that keeps what the service remembers. Its lifespan is Dialogflow's choice.
 func (s *IntentService) Context() (name string, lifespan int32) { return s.options.Context, 0 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -35,6 +36,9 @@ func (m *Method) Context() (name string, lifespan int32) { return m.context, m.l
 
 // SlotFilling reports whether the method is to be called while an ES agent still collects required parameters, too.
 func (m *Method) SlotFilling() bool { return m.Intent.GetSlotFilling() }
+
+// ContinueFor is how long a call may take where its answer is fetched later; 0: it never is.
+func (m *Method) ContinueFor() time.Duration { return m.Intent.GetContinueFor().AsDuration() }
 
 // Call makes the request for a turn. Equal turns give equal bytes. The error is an *InvalidError where the turn does not
 // fit, or breaks rules of the request; nothing is to be sent then.

@@ -16,7 +16,7 @@ func Routes(config *gatewayv1.Config) []router.Route {
 	for _, route := range config.GetRoutes() {
 		routes = append(routes, router.Route{
 			Match: matchOf(route.GetMatch()), Service: route.GetService(),
-			WebhookJSON: route.GetWebhookJson(), AfterSlotFilling: route.GetAfterSlotFilling(),
+			WebhookJSON: route.GetWebhookJson(), AfterSlotFilling: route.GetAfterSlotFilling(), ContinueFor: route.GetContinueFor().AsDuration(),
 		})
 	}
 	return routes

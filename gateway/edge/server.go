@@ -135,3 +135,6 @@ func (c *Config) check() error {
 
 // Addr returns the address that is listened on.
 func (s *Server) Addr() net.Addr { return s.tcp.Addr() }
+
+// Draining reports that it is about to stop.
+func (s *Server) Draining() bool { return s.draining.Load() }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 )
@@ -18,6 +19,8 @@ type Route struct {
 	WebhookJSON bool
 	// AfterSlotFilling leaves turns of ES to the agent while it collects required parameters.
 	AfterSlotFilling bool
+	// ContinueFor is how long a turn of ES may take in all, if its answer is fetched by a later one; 0: it is not.
+	ContinueFor time.Duration
 	// Index is the route's place among all; New fills it in.
 	Index int
 }

@@ -19,6 +19,22 @@ func (c *Conversation) intentOf(event string) (name string, ok bool) {
 	return "", false
 }
 
+// hand hands on the parameters of an event as ES does: in a context of its name, for this one turn; and to those parameters of the
+// intent that are called like them, as if their default values asked for them.
+func (c *Conversation) hand(intent string, event *followup) map[string]any {
+	if len(event.parameters) > 0 {
+		name := c.session + "/contexts/" + strings.ToLower(event.name)
+		c.contexts[name] = esContext{Name: name, Lifespan: 1, Parameters: event.parameters} // of which none is left when it is sent
+	}
+	asked := map[string]any{}
+	for _, p := range c.agent.Design.GetIntents()[intent].GetParameters() {
+		if value, ok := event.parameters[p.GetName()]; ok {
+			asked[p.GetName()] = value
+		}
+	}
+	return asked
+}
+
 // handler returns what is done about an event on CX: webhook.error takes all webhook.error.* that have none of their own.
 func (c *Conversation) handler(event string) (*gatewayv1.ConversationAgent_Handler, bool) {
 	handlers := c.agent.Design.GetEvents()

@@ -176,7 +176,7 @@ func (p *play) es(ctx context.Context) error {
 		}
 		p.own = ""
 		p.agent.Language = cmp.Or(outcome.followup.language, p.agent.Language)
-		u = Utterance{Event: p.turn.Event, Intent: intent, Parameters: outcome.followup.parameters}
+		u = Utterance{Event: p.turn.Event, Intent: intent, Parameters: p.hand(intent, outcome.followup)}
 	}
 }
 

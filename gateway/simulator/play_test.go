@@ -251,7 +251,7 @@ func TestSlots(t *testing.T) {
 func TestFollowUp(t *testing.T) {
 	t.Parallel()
 	const again = `{"followupEventInput": {"name": "late", "languageCode": "de", "parameters": {"n": 1}}, "outputContexts": [{"name": "SESSION/contexts/c", "lifespanCount": 4}]}`
-	followed := `late a.late {"n":1} +`
+	followed := `late a.late {} +`
 	for name, c := range map[string]struct {
 		answers  []string
 		asked    []string
@@ -284,6 +284,20 @@ func TestFollowUp(t *testing.T) {
 			}
 		})
 	}
+	t.Run("with parameters", func(t *testing.T) {
+		t.Parallel()
+		design := booking()
+		design.Intents["go on"] = &gatewayv1.ConversationAgent_Intent{Events: []string{"Go-On"}, Parameters: []*gatewayv1.ConversationAgent_Parameter{{Name: "n"}, {Name: "o"}}}
+		s := plays(t, dialogflow.V2, design, `{"followupEventInput": {"name": "go-ON", "parameters": {"n": 1, "m": 2}}}`, `{}`, `{}`)
+		s.run(t, step{means("x"), []string{`x  {} +`, `go on  {"n":1,"o":""} +`}, nil, nil}, step{means("x"), []string{`x  {} +`}, nil, nil})
+		contexts := s.asked[1].QueryResult.OutputContexts
+		if last := contexts[len(contexts)-1]; !strings.HasSuffix(last.Name, "/contexts/go-on") || last.LifespanCount != 0 || last.Parameters["m"] != 2.0 {
+			t.Errorf("the contexts of the event are %+v", contexts)
+		}
+		if later := s.asked[2].QueryResult.OutputContexts; len(later) != 1 {
+			t.Errorf("the contexts of the next turn are %+v", later)
+		}
+	})
 	s := plays(t, dialogflow.V2, booking(), again, `{}`, `{}`)
 	s.run(t, step{&gatewayv1.ConversationTurn{Event: "late"}, []string{`late a.late {} +`, followed}, nil, nil}, step{means("x"), []string{`x  {} +`}, nil, nil})
 	if state := s.State(); len(state.Contexts) != 1 || state.Contexts["c"].Lifespan != 2 {

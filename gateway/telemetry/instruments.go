@@ -16,6 +16,7 @@ type instruments struct {
 	unknown      metric.Int64Counter
 	quirks       metric.Int64Counter
 	dropped      metric.Int64Counter
+	joins        metric.Int64Counter
 	serviceState metric.Int64ObservableGauge
 	notAfter     metric.Int64ObservableGauge
 	left         metric.Int64Counter
@@ -27,7 +28,7 @@ type instruments struct {
 var buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 20, 30}
 
 func newInstruments(meter metric.Meter) (i instruments, err error) {
-	var problems [12]error
+	var problems [13]error
 	i.turns, problems[0] = meter.Int64Counter("intentgate.turns",
 		metric.WithDescription("Webhook calls that were answered or refused."), metric.WithUnit("{turn}"))
 	i.turnDuration, problems[1] = meter.Float64Histogram("intentgate.turn.duration",
@@ -54,5 +55,7 @@ func newInstruments(meter metric.Meter) (i instruments, err error) {
 		metric.WithDescription("Turns in work."), metric.WithUnit("{turn}"))
 	i.held, problems[11] = meter.Int64ObservableGauge("intentgate.held",
 		metric.WithDescription("Bytes of bodies that are held for turns in work."), metric.WithUnit("By"))
+	i.joins, problems[12] = meter.Int64Counter("intentgate.joins",
+		metric.WithDescription("Turns that were answered by what another turn had asked for."), metric.WithUnit("{turn}"))
 	return i, errors.Join(problems[:]...)
 }

@@ -64,6 +64,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	text("service", e.Service)
 	text("method", e.Method)
 	text("request_id", e.RequestID)
+	text("joined", e.Joined)
 	if e.Tries > 1 {
 		number("tries", e.Tries)
 	}

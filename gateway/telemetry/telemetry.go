@@ -57,6 +57,7 @@ type Telemetry struct {
 	handshakes    *bounded[handshakeKey, []metric.AddOption]
 	unknownFields *bounded[string, []metric.AddOption]
 	quirkKinds    *bounded[string, []metric.AddOption]
+	joinKinds     *bounded[string, []metric.AddOption]
 }
 
 // New returns Telemetry with a registry of its own: nothing is global.
@@ -85,6 +86,7 @@ func New(config Config) (*Telemetry, error) {
 		handshakes:    newBounded(maxHandshakeSeries, handshakeOptions, handshakeKey{result: "other"}),
 		unknownFields: newBounded(maxNames, label("name"), "other"),
 		quirkKinds:    newBounded(maxNames, label("kind"), "other"),
+		joinKinds:     newBounded(maxNames, label("to"), "other"),
 	}
 	if t.instruments, err = newInstruments(t.meter); err != nil {
 		return nil, fmt.Errorf("make the instruments: %w", err)

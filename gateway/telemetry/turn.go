@@ -41,6 +41,7 @@ type TurnEvent struct {
 	Tries           int
 	Queued          time.Duration // how long the call waited for its turn
 	BudgetLeft      time.Duration // of Dialogflow's clock, when the service was called
+	Joined          string        // call, answer, continuation: what of another turn's was used; empty: nothing
 
 	// What is answered.
 	HTTPStatus int        // zero: the handler did not get as far as an answer
@@ -88,6 +89,8 @@ const (
 	ByRule     Answered = "rule"     // the words for a value that does not fit the request, or breaks a rule of it
 	BySlots    Answered = "slots"    // nothing, so that the agent asks for the next parameter
 	ByFallback Answered = "fallback" // the words for a failure
+	// ByContinuation is an event by which the answer is fetched later.
+	ByContinuation Answered = "continuation"
 )
 
 // The outcomes of a turn.
@@ -105,7 +108,7 @@ func (e *TurnEvent) outcome() string {
 		return lost
 	case e.HTTPStatus == http.StatusOK && e.FailureStatus == 0:
 		return answered
-	case e.serverFault(), e.ServiceDuration > 0, e.Answered == ByFallback:
+	case e.serverFault(), e.ServiceDuration > 0, e.Joined != "", e.Answered == ByFallback:
 		return failed
 	default:
 		return refused
@@ -148,6 +151,9 @@ func (e *TurnEvent) measure(ctx context.Context, outcome string, took time.Durat
 	t.turnDuration.Record(ctx, took.Seconds(), series.duration...)
 	if e.ServiceDuration > 0 {
 		t.callDuration.Record(ctx, e.ServiceDuration.Seconds(), series.call...)
+	}
+	if e.Joined != "" {
+		t.joins.Add(ctx, 1, t.joinKinds.get(e.Joined)...)
 	}
 	if len(e.Dropped) > 0 {
 		t.dropped.Add(ctx, int64(len(e.Dropped)), series.dropped...)

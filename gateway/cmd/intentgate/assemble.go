@@ -16,6 +16,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/expiry"
 	"github.com/intentgate/intentgate/gateway/intents"
+	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -41,6 +42,10 @@ func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *sl
 	if err := p.telemetry.ObserveAdmission(p.admission.InUse); err != nil {
 		return nil, err
 	}
+	if p.joins, err = joins.New(joins.Config{Now: now}); err != nil {
+		return nil, err
+	}
+	p.settle = append(p.settle, func(ctx context.Context) { _ = p.joins.Wait(ctx) }) // what is left then is cut off
 	first, err := p.generate(ctx, settings)
 	if err != nil {
 		return nil, err

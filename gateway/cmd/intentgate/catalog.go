@@ -128,6 +128,7 @@ func claimant(service *gatewayv1.Service, describe func(ctx context.Context, ser
 		annotations := &binding.Annotations{
 			Intent: &intentgatev1.IntentOptions{
 				DisplayName: method.GetIntents(), Action: method.GetActions(), Tag: method.GetTags(), SlotFilling: method.GetSlotFilling(),
+				ContinueFor: method.GetContinueFor(),
 			},
 			Fields: map[string]*intentgatev1.ParameterOptions{},
 		}

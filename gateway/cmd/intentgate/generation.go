@@ -182,7 +182,7 @@ func (g *generation) webhooks(context.Context) error {
 	for i, webhook := range g.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook, g.credentials[i]), Tokens: g.tokens, Router: g.router, Services: g.clients,
-			Intents: g.catalog, Fallbacks: fallbacks, TimeZone: webhook.GetTimeZone(), Admission: g.admission, BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Now: g.now,
+			Intents: g.catalog, Fallbacks: fallbacks, Joins: g.joins, Draining: g.draining, TimeZone: webhook.GetTimeZone(), Admission: g.admission, BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Now: g.now,
 		})
 		if err != nil {
 			return err

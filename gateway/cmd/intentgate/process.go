@@ -14,6 +14,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
@@ -25,6 +26,7 @@ type process struct {
 	health    *admin.Health
 	telemetry *telemetry.Telemetry
 	admission *admission.Control
+	joins     *joins.Calls
 	logger    *slog.Logger
 	now       func() time.Time
 	observe   func(gateway.Service) gateway.Service // has somebody see the calls of services; nil: nobody does
@@ -43,6 +45,9 @@ type process struct {
 	// closers undo what assemble did, the last first.
 	closers []func()
 }
+
+// draining reports that the gateway is about to stop.
+func (p *process) draining() bool { return p.edge.Draining() }
 
 func (p *process) addBeside(server *admin.Server) {
 	p.closers = append(p.closers, func() { _ = server.Close() })

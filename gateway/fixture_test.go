@@ -6,13 +6,16 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,6 +91,10 @@ type setup struct {
 	afterSlots  bool             // the route's after_slot_filling
 	bodyLimit   int64
 	admission   *admission.Control
+	seen        func(*http.Request) // what comes
+	draining    func() bool
+	continueFor time.Duration    // the route's continue_for
+	clock       func() time.Time // instead of one that stands still
 }
 
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
@@ -116,6 +123,8 @@ type line struct {
 	Outcome    string `json:"outcome"`
 	HTTPStatus int    `json:"http_status"`
 	RequestID  string `json:"request_id"`
+	Joined     string `json:"joined"`
+	Service    string `json:"service"`
 
 	Panic, Stack, Hint string
 }
@@ -158,7 +167,10 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 		change(&with)
 	}
 	f.service.answer = with.answer
-	clock := func() time.Time { return f.now }
+	clock := with.clock
+	if clock == nil {
+		clock = func() time.Time { return f.now }
+	}
 	if with.orders == nil {
 		with.orders = f.service
 	}
@@ -166,12 +178,17 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(tb)
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
-		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots}}))(tb),
-		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: must(joins.New(joins.Config{Now: clock}))(tb), BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters, Now: clock,
+		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots, ContinueFor: with.continueFor}}))(tb),
+		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: must(joins.New(joins.Config{Now: clock}))(tb), Draining: with.draining, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters, Now: clock,
 		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
 	}))(tb)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
-	if err := mux.Handle(paths, http.MethodPost, with.Path, handler.ServeHTTP); err != nil {
+	if err := mux.Handle(paths, http.MethodPost, with.Path, func(w http.ResponseWriter, r *http.Request) {
+		if with.seen != nil {
+			with.seen(r)
+		}
+		handler.ServeHTTP(w, r)
+	}); err != nil {
 		tb.Fatal(err)
 	}
 
@@ -238,6 +255,16 @@ func (f *fixture) request(ctx context.Context, body string) *http.Request {
 	request.Header.Set("Content-Type", "application/json")
 	return request
 }
+
+// fresh returns a turn with an id that no other one has: no try of an earlier one.
+func fresh(body string) string {
+	return turnID.ReplaceAllString(body, fmt.Sprintf(`esponseId": "%d"`, ids.Add(1)))
+}
+
+var (
+	turnID = regexp.MustCompile(`esponseId": ?"[^"]*"`)
+	ids    atomic.Int64
+)
 
 // answer is what the client gets.
 type answer struct {

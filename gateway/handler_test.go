@@ -21,6 +21,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
+	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -303,26 +304,62 @@ func TestTrustWithdrawnDuringTheBody(t *testing.T) {
 	}
 }
 
-// Who leaves takes the call along, and is not taken for a service that failed.
+// Who leaves takes no call along, and is not taken for a service that failed. The next try has the call's answer, unless that is none.
 func TestCallerLeaves(t *testing.T) {
-	f := start(t, func(s *setup) {
-		s.answer = func(ctx context.Context) ([]byte, error) {
-			<-ctx.Done()
-			return nil, status.FromContextError(ctx.Err()).Err()
-		}
-	})
-	ctx, leave := context.WithCancel(t.Context())
-	go func() {
-		<-f.service.calls
-		leave()
-	}()
-	response, err := f.client.Do(f.request(ctx, recorded(t, "es-order-track")))
-	if err == nil {
-		_ = response.Body.Close()
-		t.Errorf("answer %d", response.StatusCode)
-	}
-	if l := f.line(); l.Reason != "caller_left" || l.Code != "Canceled" || l.HTTPStatus != 499 {
-		t.Errorf("logged %+v", l)
+	for name, c := range map[string]struct {
+		err    error
+		first  string // outcome and code
+		status int    // of the next try
+		calls  int
+	}{
+		"answered": {nil, "lost OK", 200, 1},
+		"refused":  {status.Error(codes.NotFound, "no"), "failed Canceled caller_left", 404, 1},
+		"failed":   {status.Error(codes.Unavailable, "no"), "failed Canceled caller_left", 503, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			begun, goOn, seen := make(chan struct{}, 2), make(chan struct{}), make(chan context.Context, 2)
+			f := start(t, func(s *setup) {
+				s.clock, s.seen = time.Now, func(r *http.Request) { seen <- r.Context() }
+				s.answer = func(ctx context.Context) ([]byte, error) {
+					begun <- struct{}{}
+					select {
+					case <-goOn:
+						return nil, c.err
+					case <-ctx.Done():
+						return nil, status.FromContextError(ctx.Err()).Err()
+					}
+				}
+			})
+			ctx, leave := context.WithCancel(t.Context())
+			go func() {
+				<-begun
+				leave()
+			}()
+			response, err := f.client.Do(f.request(ctx, recorded(t, "es-order-track")))
+			if err == nil {
+				_ = response.Body.Close()
+				t.Errorf("answer %d", response.StatusCode)
+			}
+			select {
+			case <-(<-seen).Done(): // the gateway knows
+			case <-time.After(patience):
+				t.Fatal("nobody has noticed")
+			}
+			close(goOn)
+			if got := f.send(f.request(t.Context(), recorded(t, "es-order-track"))); got.status != c.status {
+				t.Errorf("the next try is answered %+v", got)
+			}
+			first, second := f.line(), f.line()
+			if first.Outcome == "answered" || first.Reason != "caller_left" && second.Reason == "caller_left" {
+				first, second = second, first // which ends first is open
+			}
+			if got := strings.TrimSpace(first.Outcome + " " + first.Code + " " + first.Reason); got != c.first {
+				t.Errorf("logged %q, want %q", got, c.first)
+			}
+			if joined := second.Joined != ""; joined != (c.calls == 1) || len(f.service.calls) != c.calls || first.RequestID != second.RequestID {
+				t.Errorf("%d calls, want %d; logged %+v and %+v", len(f.service.calls), c.calls, first, second)
+			}
+		})
 	}
 }
 
@@ -362,6 +399,7 @@ func TestNewHandlerRefusesGaps(t *testing.T) {
 			Webhook:   gateway.Webhook{Path: "/turns", Timeout: time.Second, Reserve: time.Millisecond},
 			Router:    must(router.New([]router.Route{{Service: "orders"}}))(t),
 			Services:  map[string]gateway.Service{"orders": &service{}},
+			Joins:     must(joins.New(joins.Config{Now: time.Now}))(t),
 			BodyLimit: 1,
 			Telemetry: must(telemetry.New(telemetry.Config{Logger: discard, Audit: discard, Now: time.Now}))(t),
 			Now:       time.Now,
@@ -372,6 +410,7 @@ func TestNewHandlerRefusesGaps(t *testing.T) {
 	}
 	for want, change := range map[string]func(*gateway.Config){
 		"Router":               func(c *gateway.Config) { c.Router = nil },
+		"Joins":                func(c *gateway.Config) { c.Joins = nil },
 		"BodyLimit":            func(c *gateway.Config) { c.BodyLimit = 0 },
 		"Telemetry":            func(c *gateway.Config) { c.Telemetry = nil },
 		"Now":                  func(c *gateway.Config) { c.Now = nil },

@@ -40,8 +40,7 @@ func TestRequestID(t *testing.T) {
 		"a form's value, retried": {change: onCX(changing), a: form(), b: form(`"value": "A-1001"`, `"value": "A-1002"`)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, c.change)
-			a, b := f.play(c.a), f.play(c.b)
+			a, b := start(t, c.change).play(c.a), start(t, c.change).play(c.b) // one would have the second join the first
 			first, second := a.metadata.Get(caller.MetadataRequestID)[0], b.metadata.Get(caller.MetadataRequestID)[0]
 			if (first == second) != c.same {
 				t.Errorf("ids %s and %s, want the same: %t", first, second, c.same)

@@ -214,6 +214,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 			return proto.Marshal(&intentgatev1.FulfillResponse{Reply: said})
 		}
+		asked = fresh(asked) // the same is not asked again
 		got := g.send(g.request(t.Context(), asked))
 		logged := g.line()
 		if len(g.service.calls) > 0 {

@@ -148,7 +148,7 @@ func TestStatuses(t *testing.T) {
 			var first string
 			for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
 				f.service.answer = func(context.Context) ([]byte, error) { return nil, refusing(t, code, s.details) }
-				got := f.send(f.request(t.Context(), c.body))
+				got := f.send(f.request(t.Context(), fresh(c.body)))
 				<-f.service.calls
 				text := judged(t, with.API, c.body, got, f.line(), code)
 				if got.status == 200 && code > codes.Canceled && text != first {
@@ -241,7 +241,7 @@ func TestCodes(t *testing.T) {
 		fmt.Fprintln(&table)
 		for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
 			f.service.answer = func(context.Context) ([]byte, error) { return nil, refusing(t, code, nil) }
-			got := f.send(f.request(t.Context(), c.body))
+			got := f.send(f.request(t.Context(), fresh(c.body)))
 			<-f.service.calls
 			_ = judged(t, api, c.body, got, f.line(), code)
 			outcome := simulator.Judge(api, []byte(c.body), simulator.Answer{Status: got.status, Body: []byte(got.body)}, nil)

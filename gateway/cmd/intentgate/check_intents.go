@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/doctor"
@@ -44,6 +46,7 @@ func (e *checkup) intents(ctx context.Context) doctor.Report {
 		}
 		claimed = append(claimed, service)
 	}
+	report = append(report, e.continuations(known)...)
 	answered := map[dialogflow.Platform]bool{}
 	for _, service := range claimed {
 		for _, m := range service.Methods {
@@ -57,6 +60,37 @@ func (e *checkup) intents(ctx context.Context) doctor.Report {
 	for _, webhook := range e.settings.GetWebhooks() {
 		report = append(report, answerable(webhook, routes, answered))
 		report = append(report, tellHearings(slices.DeleteFunc(slices.Clone(e.hearings), func(h hearing) bool { return h.Webhook != webhook.GetPath() })).About("webhook "+webhook.GetPath())...)
+	}
+	return report
+}
+
+// continuations tells which event the agents have to know, for each method and route whose answer may be fetched by it.
+func (e *checkup) continuations(known []contract.Service) (report doctor.Report) {
+	var turn time.Duration // the shortest of ES
+	for _, webhook := range e.settings.GetWebhooks() {
+		if time := webhook.GetTimeout().AsDuration() - webhook.GetReserve().AsDuration(); config.Platform(webhook.GetPlatform()) == dialogflow.ES && (turn == 0 || time < turn) {
+			turn = time
+		}
+	}
+	tell := func(about, what string, limit time.Duration) {
+		if limit == 0 || turn == 0 {
+			return
+		}
+		finding := doctor.Pass("continuation", "%s may take %s: an intent of each ES agent has to listen to the event %s, with its webhook call enabled", what, limit, binding.ContinueEvent)
+		if follows := 3 * turn; limit > follows {
+			finding = doctor.Warn("continuation", finding.Saw, fmt.Sprintf("at most %s, since Dialogflow documents three intents in a row as the most that it matches by events", follows),
+				"shorten continue_for, so that the fallback is heard, unless your agent is known to go on for longer")
+		}
+		finding.About = about
+		report = append(report, finding)
+	}
+	for _, service := range known {
+		for _, m := range service.Methods {
+			tell("service "+service.Service, m.Method, time.Duration(m.ContinueFor*float64(time.Second)))
+		}
+	}
+	for i, route := range e.settings.GetRoutes() {
+		tell("service "+route.GetService(), fmt.Sprintf("routes[%d]", i), route.GetContinueFor().AsDuration())
 	}
 	return report
 }

@@ -41,6 +41,8 @@ type Method struct {
 	Request  []Field  `json:"request,omitempty"`
 	Response []Effect `json:"response,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// ContinueFor is how long it may take on ES, in seconds, if its answer is fetched by an event; 0: it is not.
+	ContinueFor float64 `json:"continue_for,omitempty"`
 }
 
 // Context is a context of ES.
@@ -143,7 +145,7 @@ func (m *Method) add(platform dialogflow.Platform, plan *binding.Method) {
 	}
 	if platform == dialogflow.ES {
 		name, lifespan := plan.Context()
-		m.Context = &Context{name, lifespan}
+		m.Context, m.ContinueFor = &Context{name, lifespan}, plan.ContinueFor().Seconds()
 	}
 	if m.Response != nil {
 		return

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+
+	"github.com/intentgate/intentgate/gateway/binding"
 )
 
 // Print writes contracts for people.
@@ -41,6 +43,9 @@ func Print(w io.Writer, services []Service) error {
 			}
 			if keeps := m.keeps(); keeps != "" {
 				line("    remembers " + keeps)
+			}
+			if continues := m.continues(); continues != "" {
+				line("    continues " + continues)
 			}
 			for _, warning := range m.Warnings {
 				line("    warning: " + warning)
@@ -99,6 +104,9 @@ func Markdown(w io.Writer, services []Service) error {
 			if keeps := m.keeps(); keeps != "" {
 				fmt.Fprintf(&b, "\nRemembered on %s.\n", plain(keeps))
 			}
+			if continues := m.continues(); continues != "" {
+				fmt.Fprintf(&b, "\nContinued on %s.\n", continues)
+			}
 			for _, warning := range m.Warnings {
 				fmt.Fprintf(&b, "\n**Warning:** %s\n", plain(warning))
 			}
@@ -143,6 +151,14 @@ func (m *Method) keeps() string {
 		return ""
 	}
 	return fmt.Sprintf("ES: in the context %s, for %d turns", m.Context.Name, m.Context.Lifespan)
+}
+
+// continues says how the answer is fetched where it takes longer than Dialogflow waits; empty: it is not.
+func (m *Method) continues() string {
+	if m.ContinueFor == 0 {
+		return ""
+	}
+	return fmt.Sprintf("ES: for up to %gs, by the event %s, to which an intent of the agent has to listen", m.ContinueFor, binding.ContinueEvent)
 }
 
 // answers lists the kinds of names that a method answers, with them.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -223,7 +224,7 @@ func TestSecretIsChanged(t *testing.T) {
 	if g.log.now(entry{"msg": "ID tokens are not verified: projects are what requests state", "webhook": esPath}) != nil {
 		t.Error("the gateway warns of a webhook whose callers have to prove themselves")
 	}
-	say := map[string]func() int{}
+	say, turns := map[string]func() int{}, 0
 	for _, name := range []string{"password", "next"} {
 		client, err := simulator.New(simulator.Config{
 			URL: g.Edge + esPath, TLS: g.clientTLS(g.pki.SSLCom.TLS()), Timeout: patience,
@@ -235,7 +236,8 @@ func TestSecretIsChanged(t *testing.T) {
 		t.Cleanup(client.Close)
 		say[name] = func() int {
 			t.Helper()
-			answer, err := client.Call(t.Context(), []byte(esTurn("changed")))
+			turns++
+			answer, err := client.Call(t.Context(), []byte(esTurn(fmt.Sprint("changed ", turns))))
 			if err != nil {
 				t.Fatal(err)
 			}

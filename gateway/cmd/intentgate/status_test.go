@@ -37,7 +37,7 @@ func TestStatuses(t *testing.T) {
 				return nil, failure.Err()
 			})
 			for _, path := range []string{esPath, cxPath} {
-				turn := map[string]string{esPath: esTurn("one"), cxPath: cxTurn("one")}[path]
+				turn := map[string]string{esPath: esTurn(code.String()), cxPath: cxTurn(code.String())}[path]
 				got := g.post(t, client, path, turn)
 				told, sentence := got.message(t)
 				if got.StatusCode != want || told != known(code) {

@@ -137,8 +137,14 @@ func TestMetrics(t *testing.T) {
 	for range 2 {
 		event := telemetry.StartTurn(start)
 		event.Webhook = "/dialogflow/cx"
-		event.CallerLeft(t.Context(), 5*time.Second)
-		event.CallerLeft(t.Context(), 40*time.Millisecond) // which is over
+		event.CallerLeft(t.Context(), 0, 5*time.Second)
+		event.CallerLeft(t.Context(), 0, 40*time.Millisecond) // which is over
+		event.CallerLeft(t.Context(), 6*time.Second, 5*time.Second)
+	}
+	for _, joined := range []string{"call", "answer", "answer"} {
+		event := telemetry.StartTurn(start)
+		event.HTTPStatus, event.Joined = 200, joined
+		event.Finish(t.Context())
 	}
 	if err := telemetry.ObserveAdmission(func() (int64, int64) { return 3, 4096 }); err != nil {
 		t.Fatal(err)
@@ -146,6 +152,8 @@ func TestMetrics(t *testing.T) {
 	has(t, scrape(t, telemetry),
 		`intentgate_callers_left_total{webhook="/dialogflow/cx"} 2`,
 		`intentgate_turns_in_work 3`,
+		`intentgate_joins_total{to="call"} 1`,
+		`intentgate_joins_total{to="answer"} 2`,
 		`intentgate_held_bytes 4096`,
 		`intentgate_certificate_not_after_timestamp_seconds{kind="root",name="dialogflow/gts"} 1.7960832e+09`,
 		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="ES",reason="",service="orders"} 2`,

@@ -91,7 +91,7 @@ func TestConfigurationChangesUnderLoad(t *testing.T) {
 				id := fmt.Sprintf("%s-%d-%d", []string{"works", "fails", "typed"}[n%3], i, n)
 				body := esTurn(id)
 				if n%3 == 2 {
-					body = tracking("order.track")
+					body = strings.Replace(tracking("order.track"), `"1"`, `"`+id+`"`, 1)
 				}
 				got, err := send(client, g.request(context.WithoutCancel(ctx), t, esPath, body))
 				if err != nil || got.StatusCode != http.StatusOK || n%3 == 2 && !strings.Contains(got.body, "A-1042") {
@@ -422,8 +422,14 @@ func TestConfigurationAwaitsServices(t *testing.T) { // not parallel, so that no
 			}
 			wantES(t, g.post(t, client, esPath, esTurn("meanwhile")), "heard meanwhile")
 			old.one(t, "meanwhile")
+			// What changes while it waits follows, as one change.
+			words := edit{"status:", "fallback: {text: {default: Sorry}}\nstatus:"}
+			g.reconfigure(t, edited(t, edit{"127.0.0.1:1\n", late + "\n"}, words))
+			g.reconfigure(t, edited(t, edit{"127.0.0.1:1\n", late + "\n"}, words, edit{"  - service: shop-orders", "  - {service: shop-orders, webhook_json: true}"}))
 			now := startService(t, g.dir, late)
-			g.log.await(t, 1, reloaded)
+			if line := g.log.await(t, 2, reloaded)[1]; fmt.Sprint(line["added"], line["changed"], line["removed"]) != "[fallback] [routes] <nil>" {
+				t.Errorf("the log says %v", line)
+			}
 			if lines := g.log.now(lagging); len(lines) > 0 {
 				t.Errorf("it did not wait: %v", lines)
 			}

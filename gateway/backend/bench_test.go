@@ -31,3 +31,21 @@ func BenchmarkInvoke(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkProtection is what a good call costs beside the call itself.
+func BenchmarkProtection(b *testing.B) {
+	client := simulated(backend.Config{Retries: backend.Retries{Tries: 3}}, func(context.Context, *backend.Call) ([]byte, error) { return nil, nil })
+	for name, idempotent := range map[string]bool{"idempotent": true, "side effects": false} {
+		b.Run(name, func(b *testing.B) {
+			ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+			defer cancel()
+			call := &backend.Call{Method: method, Idempotent: idempotent}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Invoke(ctx, call); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -114,13 +114,13 @@ var healthy = map[string]struct {
 		}
 		return time.Second
 	}, every: steady(20 * time.Millisecond), last: 11 * time.Minute},
-	"busy": {median: fixed(50 * time.Millisecond), every: steady(time.Second / 200), workers: 20, last: 2 * time.Minute}, // four fifths of what it can do
+	"busy": {median: fixed(50 * time.Millisecond), every: steady(time.Second / 200), workers: 20, last: time.Minute}, // four fifths of what it can do
 	"stops now and then": {median: func(since time.Duration, _ int) time.Duration {
 		if pause := since % (30 * time.Second); pause < time.Second/2 {
 			return time.Second/2 - pause + 20*time.Millisecond
 		}
 		return 20 * time.Millisecond
-	}, every: steady(time.Second / 200), last: 2 * time.Minute},
+	}, every: steady(time.Second / 200), last: 70 * time.Second},
 	"fast and slow methods": {median: func(_ time.Duration, n int) time.Duration {
 		if n%7 == 0 {
 			return time.Second

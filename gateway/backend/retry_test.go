@@ -25,20 +25,15 @@ import (
 const budget = 4700 * time.Millisecond
 
 // failing is a status with details.
-func failing(t *testing.T, code codes.Code, details ...*anypb.Any) error {
-	t.Helper()
+func failing(code codes.Code, details ...*anypb.Any) error {
 	said := status.New(code, "no").Proto()
 	said.Details = details
 	return status.FromProto(said).Err()
 }
 
 // comeBack is a RetryInfo; nil: without a delay.
-func comeBack(t *testing.T, delay *durationpb.Duration) *anypb.Any {
-	t.Helper()
-	detail, err := anypb.New(&errdetails.RetryInfo{RetryDelay: delay})
-	if err != nil {
-		t.Fatal(err)
-	}
+func comeBack(delay *durationpb.Duration) *anypb.Any {
+	detail, _ := anypb.New(&errdetails.RetryInfo{RetryDelay: delay}) // which can be marshalled
 	return detail
 }
 
@@ -64,19 +59,17 @@ func TestRetries(t *testing.T) {
 		frozen  = -time.Second // instead of a pause
 		backOff = -time.Minute // a pause of firstPause, doubled, at most
 	)
-	plain := func(code codes.Code) func(*testing.T) error {
-		return func(t *testing.T) error { return failing(t, code) }
-	}
-	with := func(code codes.Code, delay time.Duration) func(*testing.T) error {
-		return func(t *testing.T) error { return failing(t, code, comeBack(t, durationpb.New(delay))) }
+	plain := func(code codes.Code) error { return failing(code) }
+	with := func(code codes.Code, delay time.Duration) error {
+		return failing(code, comeBack(durationpb.New(delay)))
 	}
 	type test struct {
 		name    string
-		err     func(*testing.T) error // of each try; nil: it does not answer
-		once    bool                   // the method is not idempotent
-		retries backend.Retries        // zero: three tries
-		budget  time.Duration          // zero: that of a turn; negative: none
-		pauses  []time.Duration        // between the beginnings of tries
+		err     error           // of each try; nil: it does not answer
+		once    bool            // the method is not idempotent
+		retries backend.Retries // zero: three tries
+		budget  time.Duration   // zero: that of a turn; negative: none
+		pauses  []time.Duration // between the beginnings of tries
 		code    codes.Code
 	}
 	tests := []test{
@@ -91,18 +84,14 @@ func TestRetries(t *testing.T) {
 		{name: "frozen, too little left", budget: 90 * time.Millisecond, code: codes.DeadlineExceeded},
 		{name: "unavailable, too little left", err: plain(codes.Unavailable), budget: 60 * time.Millisecond, code: codes.Unavailable},
 		{name: "come back at once", err: with(codes.Unavailable, 0), pauses: []time.Duration{0, 0}, code: codes.Unavailable},
-		{name: "come back some time", err: func(t *testing.T) error { return failing(t, codes.ResourceExhausted, comeBack(t, nil)) }, pauses: []time.Duration{0, 0}, code: codes.ResourceExhausted},
+		{name: "come back some time", err: failing(codes.ResourceExhausted, comeBack(nil)), pauses: []time.Duration{0, 0}, code: codes.ResourceExhausted},
 		{name: "never come back", err: with(codes.Unavailable, -time.Nanosecond), code: codes.Unavailable},
 		{name: "come back tomorrow", err: with(codes.Unavailable, 24*time.Hour), code: codes.Unavailable},
 		{name: "come back too late", err: with(codes.Unavailable, budget-49*time.Millisecond), code: codes.Unavailable},
 		{name: "come back just in time", err: with(codes.Unavailable, budget-50*time.Millisecond), pauses: []time.Duration{budget - 50*time.Millisecond}, code: codes.Unavailable},
 		{name: "come back, side effects", err: with(codes.Unavailable, 0), once: true, code: codes.Unavailable},
-		{name: "come back, but when", err: func(t *testing.T) error {
-			return failing(t, codes.Unavailable, &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.RetryInfo", Value: []byte{0xff}})
-		}, code: codes.Unavailable},
-		{name: "another detail first", err: func(t *testing.T) error {
-			return failing(t, codes.Aborted, &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.DebugInfo"}, comeBack(t, durationpb.New(time.Second)))
-		}, pauses: []time.Duration{time.Second, time.Second}, code: codes.Aborted},
+		{name: "come back, but when", err: failing(codes.Unavailable, &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.RetryInfo", Value: []byte{0xff}}), code: codes.Unavailable},
+		{name: "another detail first", err: failing(codes.Aborted, &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.DebugInfo"}, comeBack(durationpb.New(time.Second))), pauses: []time.Duration{time.Second, time.Second}, code: codes.Aborted},
 	}
 	for code := codes.Canceled; code <= codes.Unauthenticated+1; code++ {
 		row := test{name: "come back, " + code.String(), err: with(code, 100*time.Millisecond), code: code}
@@ -128,7 +117,7 @@ func TestRetries(t *testing.T) {
 					if test.err == nil {
 						return freeze(ctx)
 					}
-					return nil, test.err(t)
+					return nil, test.err
 				})
 				ctx := t.Context()
 				if test.budget == 0 {
@@ -177,7 +166,7 @@ func TestRetriesEnd(t *testing.T) {
 		client := simulated(backend.Config{Retries: backend.Retries{Tries: 3}}, func(_ context.Context, call *backend.Call) ([]byte, error) {
 			seen = append(seen, string(call.Request))
 			if len(seen)%2 == 1 {
-				return nil, failing(t, codes.Unavailable, comeBack(t, durationpb.New(time.Second)))
+				return nil, failing(codes.Unavailable, comeBack(durationpb.New(time.Second)))
 			}
 			return []byte("yes"), nil
 		})
@@ -206,7 +195,7 @@ func TestRetryBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := simulated(backend.Config{Retries: backend.Retries{Tries: 3}}, func(_ context.Context, call *backend.Call) ([]byte, error) {
 			if call.Idempotent {
-				return nil, failing(t, codes.Unavailable)
+				return nil, failing(codes.Unavailable)
 			}
 			return nil, nil
 		})
@@ -244,7 +233,7 @@ func TestRetryOverTheWire(t *testing.T) {
 			}
 			return request, nil
 		})
-	again = failing(t, codes.ResourceExhausted, comeBack(t, durationpb.New(time.Millisecond)))
+	again = failing(codes.ResourceExhausted, comeBack(durationpb.New(time.Millisecond)))
 	client := dial(t, backend.Config{Target: service.address, Credentials: hop.gateway.ClientCredentials, Retries: backend.Retries{Tries: 3}})
 	ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(t.Context(), metadata.Pairs("intentgate-request-id", "1.abc")), 2*patience)
 	defer cancel()
@@ -271,7 +260,7 @@ func FuzzRetryInfo(f *testing.F) {
 		f.Add(uint32(codes.Unavailable), "type.googleapis.com/google.rpc.RetryInfo", detail)
 	}
 	f.Fuzz(func(t *testing.T, code uint32, kind string, value []byte) {
-		err := failing(t, codes.Code(code), &anypb.Any{TypeUrl: kind, Value: value})
+		err := failing(codes.Code(code), &anypb.Any{TypeUrl: kind, Value: value})
 		pause, again := backend.PauseAfter(err, 1, false)
 		if again && pause < 0 {
 			t.Errorf("a pause of %s", pause)

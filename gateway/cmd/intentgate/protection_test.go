@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -87,7 +88,7 @@ func TestProtectionAsConfigured(t *testing.T) {
 	}()
 	<-entered
 	client := g.dialogflow(t)
-	if got := g.post(t, client, esPath, esTurn("second")); got.StatusCode != 503 {
+	if got := g.post(t, client, esPath, esTurn("second")); got.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("status %d, %s; want 503", got.StatusCode, got.body)
 	}
 	g.log.await(t, 1, entry{"msg": "Turn", "reason": "queue_full", "outcome": "failed", "turn_id": "second"})
@@ -102,7 +103,7 @@ func TestProtectionAsConfigured(t *testing.T) {
 		g.post(t, client, esPath, esTurn("fails"))
 	}
 	g.log.await(t, 1, entry{"msg": "Circuit opened", "service": "shop-orders"})
-	if got := g.post(t, client, esPath, esTurn("refused")); got.StatusCode != 503 {
+	if got := g.post(t, client, esPath, esTurn("refused")); got.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("status %d, %s; want 503", got.StatusCode, got.body)
 	}
 	g.log.await(t, 1, entry{"msg": "Turn", "reason": "circuit_open"})

@@ -39,8 +39,9 @@ type question struct {
 	api     dialogflow.API
 	request []byte
 	words   string // what the service says
-	// spoilt says that the service's answer is not to be used, so that a fallback is due; late, that it comes after the clock.
+	// spoilt says that the service's answer is not to be used, or comes too late, so that a fallback is due.
 	spoilt bool
+	home   *gateway // who has what a turn that continues wants to fetch: no other replica has it; nil: it continues none
 }
 
 // verdict is what a try was.
@@ -62,7 +63,7 @@ func (v verdict) answered() bool {
 const fallbackPrefix = "Fallback: " // of all words of the configuration
 
 // judge tells what came of a try. fair says that no fault was going on, stalled that the machine gave this very program no time
-// meanwhile, so that nothing can be said of the clock.
+// meanwhile, so that nothing can be said of the clock, and the service may have had none either.
 func judge(q question, t try, fair, stalled bool) verdict {
 	broken := func(rule, format string, args ...any) verdict {
 		return verdict{kind: "broken", rule: rule, what: fmt.Sprintf(format, args...)}
@@ -98,7 +99,7 @@ func judge(q question, t try, fair, stalled bool) verdict {
 		return verdict{kind: "service"}
 	case isFallback && slices.Contains(causes, cause):
 		v := verdict{kind: "fallback " + cause}
-		if fair && !q.spoilt {
+		if fair && !q.spoilt && !stalled {
 			v.rule, v.what = ruleFair, fmt.Sprintf("%s after %s", heard, t.took)
 		}
 		return v

@@ -122,6 +122,7 @@ func (s *soak) run(ctx context.Context) (*report, error) {
 	}
 	s.audit()
 	joined := s.joined(ctx)
+	s.covered(joined)
 	for _, g := range s.balancer.all() {
 		if err := g.stop(ctx, stopping); err != nil {
 			s.broken(ruleStop, fmt.Sprintf("%s: %v; it said:\n%s", g.name, err, g.Said()))
@@ -131,6 +132,22 @@ func (s *soak) run(ctx context.Context) (*report, error) {
 }
 
 const stopping = 20 * time.Second
+
+// covered wants that what the rules are about has happened: a soak of nothing would pass. A share of it proves nothing.
+func (s *soak) covered(joined int) {
+	for what, n := range map[string]int{
+		"an answer of the service":        s.tally.sum("service"),
+		"a side effect":                   len(s.ledger.turns),
+		"a fallback":                      s.tally.sum("fallback"),
+		"a try that was given up":         s.tally.sum("left"),
+		"a turn that joined another call": joined,
+		"a turn that was continued":       s.tally.sum("continues"),
+	} {
+		if n == 0 && len(s.options.only) == 0 {
+			s.broken(ruleCoverage, "there was not "+what)
+		}
+	}
+}
 
 // prepare builds and starts everything.
 func (s *soak) prepare(ctx context.Context) (err error) {

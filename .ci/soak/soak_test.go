@@ -38,11 +38,14 @@ func TestJudge(t *testing.T) {
 		kind    string
 		rule    string
 	}{
-		"good":                    {api: es, try: ok(said), fair: true, kind: "service"},
-		"good on CX":              {api: cx, try: ok(`{"fulfillmentResponse": {"messages": [{"text": {"text": ["Tracked 7."]}}]}}`), fair: true, kind: "service"},
-		"fallback":                {api: es, try: ok(apology), kind: "fallback timeout"},
-		"fallback that is due":    {api: es, try: ok(apology), fair: true, spoilt: true, kind: "fallback timeout"},
-		"fallback without fault":  {api: es, try: ok(apology), fair: true, kind: "fallback timeout", rule: ruleFair},
+		"good":                   {api: es, try: ok(said), fair: true, kind: "service"},
+		"good on CX":             {api: cx, try: ok(`{"fulfillmentResponse": {"messages": [{"text": {"text": ["Tracked 7."]}}]}}`), fair: true, kind: "service"},
+		"fallback":               {api: es, try: ok(apology), kind: "fallback timeout"},
+		"fallback that is due":   {api: es, try: ok(apology), fair: true, spoilt: true, kind: "fallback timeout"},
+		"fallback without fault": {api: es, try: ok(apology), fair: true, kind: "fallback timeout", rule: ruleFair},
+		"fallback on a stalled machine": {
+			api: es, try: ok(apology), fair: true, stalled: true, kind: "fallback timeout",
+		},
 		"unknown fallback":        {api: es, try: ok(`{"fulfillmentText": "Fallback: boredom"}`), kind: "broken", rule: ruleWords},
 		"another's words":         {api: es, try: ok(`{"fulfillmentText": "Tracked 71."}`), kind: "broken", rule: ruleWords},
 		"spoilt words":            {api: es, try: ok(said), spoilt: true, kind: "broken", rule: ruleWords},
@@ -202,6 +205,24 @@ func TestMeasures(t *testing.T) {
 	if s.want(t, ruleProcess); s.tally.breaches()[0].Times != 2 {
 		t.Errorf("%+v", s.tally.breaches())
 	}
+}
+
+// TestCovered shows a soak that nothing has happened in, and one in which all has.
+func TestCovered(t *testing.T) {
+	t.Parallel()
+	s := testSoak()
+	s.ledger = &ledger{}
+	s.covered(0)
+	if s.want(t, ruleCoverage); s.tally.breaches()[0].Times != 6 {
+		t.Errorf("%+v", s.tally.breaches())
+	}
+	s = testSoak()
+	s.ledger = &ledger{turns: map[uint64]struct{}{1: {}}}
+	for _, kind := range []string{"service", "fallback timeout", "left", "continues"} {
+		s.count(s.phase(), question{spoilt: true}, try{}, verdict{kind: kind}, 1)
+	}
+	s.covered(1)
+	s.want(t)
 }
 
 // TestAsk has what is asked arrive as it was.

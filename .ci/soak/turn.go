@@ -76,7 +76,6 @@ type plan struct {
 	ask    ask
 	method string
 	hasty  time.Duration // gives the first try up after that time; 0: waits for the whole clock
-	goneBy time.Duration // how long the service takes; beyond the clock there is a fallback
 }
 
 // plan chooses. Most turns are ordinary.
@@ -99,13 +98,12 @@ func (t *talker) plan() plan {
 		p.ask.garbage = 1 + t.random.IntN(len(garbage))
 	case kind < 9:
 		p.ask.refuse = true
-	case kind < 11:
+	case kind < 11, kind > 90 && p.method == plain:
 		p.ask.after = clock + 500*time.Millisecond
 	case kind < 19: // Dialogflow tries again, while the call is in flight or after it was answered
 		p.ask.before, p.ask.after = short(), short()
 		p.hasty = 20*time.Millisecond + 2*short()
 	}
-	p.goneBy = p.ask.before + p.ask.after
 	return p
 }
 
@@ -119,10 +117,9 @@ func (t *talker) turn(ctx context.Context) {
 		t.broken(ruleProcess, err.Error())
 		return
 	}
-	q := question{
-		api: web.api, request: body, words: p.ask.words(p.method),
-		spoilt: p.ask.large || p.ask.garbage > 0 || p.goneBy > clock,
-	}
+	late := p.ask.before+p.ask.after > clock
+	fetched := late && p.method == plain && web.api != dialogflow.V3
+	q := question{api: web.api, request: body, words: p.ask.words(p.method), spoilt: p.ask.large || p.ask.garbage > 0 || late && !fetched}
 	for tries := 1; ; tries++ {
 		began := t.phase()
 		patience := clock
@@ -135,7 +132,11 @@ func (t *talker) turn(ctx context.Context) {
 		}
 		got.left = patience < clock
 		ended := t.phase()
-		v := judge(q, got, began == ended && began.fair, t.machine.stalled(got.began, time.Now()))
+		fair := began == ended && began.fair
+		if fetched && got.gateway != nil { // from the replica that has it, and that offered it because it stays
+			fair = fair && (q.home == nil || q.home == got.gateway) && !got.gateway.asked.Load()
+		}
+		v := judge(q, got, fair, t.machine.stalled(got.began, time.Now()))
 		if !ended.fair {
 			began = ended // whose fault it is, if it is one
 		}
@@ -145,7 +146,7 @@ func (t *talker) turn(ctx context.Context) {
 				t.broken(ruleForm, err.Error())
 				return
 			}
-			tries = 0
+			q.home, tries = got.gateway, 0
 			continue
 		}
 		last := v.answered() || tries == 2

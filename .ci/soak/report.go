@@ -40,18 +40,20 @@ type phaseReport struct {
 	Name      string         `json:"name"`
 	Times     int            `json:"times"`
 	Tries     int            `json:"tries"`
-	Again     int            `json:"again"` // second tries
-	Kinds     map[string]int `json:"kinds"` // what came of them
+	Again     int            `json:"again"`   // second tries
+	Joined    int            `json:"joined"`  // turns that were answered by a call of another one
+	Retried   int            `json:"retried"` // calls that the gateway made more than once
+	Kinds     map[string]int `json:"kinds"`   // what came of them
 	P50       float64        `json:"p50_ms"`
 	P99       float64        `json:"p99_ms"`
 	Max       float64        `json:"max_ms"`
 	WellAfter float64        `json:"well_after_ms"` // the longest time until turns were good again
 }
 
-func (s *soak) report(ctx context.Context, took time.Duration, joined int, before, after map[string]usage, m *memory) *report {
+func (s *soak) report(ctx context.Context, took time.Duration, before, after map[string]usage, m *memory) *report {
 	r := &report{
 		Date: time.Now().UTC().Format(time.DateOnly), Machine: machineName(), Version: version(ctx), Seed: s.options.seed, Seconds: took.Seconds(),
-		Tries: s.tally.sum(), Effects: len(s.ledger.turns), Joined: joined, Before: before, After: after, Broken: s.tally.breaches(),
+		Tries: s.tally.sum(), Effects: len(s.ledger.turns), Joined: s.tally.joinedInAll(), Before: before, After: after, Broken: s.tally.breaches(),
 	}
 	r.Memory[0], r.Memory[1] = m.ends()
 	s.tally.mu.Lock()
@@ -63,7 +65,7 @@ func (s *soak) report(ctx context.Context, took time.Duration, joined int, befor
 		}
 		slices.Sort(row.took)
 		p := phaseReport{
-			Name: name, Times: row.times, Tries: row.tries, Again: row.again, Kinds: row.kinds,
+			Name: name, Times: row.times, Tries: row.tries, Again: row.again, Joined: row.joined, Retried: row.retried, Kinds: row.kinds,
 			P50: ms(quantile(row.took, 0.5)), P99: ms(quantile(row.took, 0.99)), Max: ms(quantile(row.took, 1)),
 		}
 		if len(row.recovered) > 0 {
@@ -87,9 +89,9 @@ func (r *report) print(w io.Writer) error {
 	}
 	columns := slices.Sorted(maps.Keys(kinds))
 	heads := strings.ReplaceAll(strings.Join(columns, "\t"), "fallback ", "")
-	_, _ = fmt.Fprintf(table, "phase\ttimes\ttries\tsecond\t%s\tp50 ms\tp99 ms\tmax ms\twell after s\t\n", heads)
+	_, _ = fmt.Fprintf(table, "phase\ttimes\ttries\tsecond\tjoined\tretried\t%s\tp50 ms\tp99 ms\tmax ms\twell after s\t\n", heads)
 	for _, p := range r.Phases {
-		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t", p.Name, p.Times, p.Tries, p.Again)
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t", p.Name, p.Times, p.Tries, p.Again, p.Joined, p.Retried)
 		for _, kind := range columns {
 			fmt.Fprintf(table, "%d\t", p.Kinds[kind])
 		}
@@ -172,16 +174,6 @@ func (s *soak) token(w webhook) string {
 	}
 	t.made[w.path] = token{text, time.Now()}
 	return text
-}
-
-// joined is how many turns took over the answer of an earlier try, as the replicas that still live tell.
-func (s *soak) joined(ctx context.Context) (n int) {
-	for _, g := range s.balancer.all() {
-		if sums, err := g.metrics(ctx); err == nil {
-			n += int(sums["intentgate_joins_total"])
-		}
-	}
-	return n
 }
 
 func isPanic(message string) bool {

@@ -121,26 +121,25 @@ func (s *soak) run(ctx context.Context) (*report, error) {
 		return nil, context.Cause(ctx)
 	}
 	s.audit()
-	joined := s.joined(ctx)
-	s.covered(joined)
+	s.covered()
 	for _, g := range s.balancer.all() {
 		if err := g.stop(ctx, stopping); err != nil {
 			s.broken(ruleStop, fmt.Sprintf("%s: %v; it said:\n%s", g.name, err, g.Said()))
 		}
 	}
-	return s.report(ctx, time.Since(began), joined, before, after, memory), nil
+	return s.report(ctx, time.Since(began), before, after, memory), nil
 }
 
 const stopping = 20 * time.Second
 
 // covered wants that what the rules are about has happened: a soak of nothing would pass. A share of it proves nothing.
-func (s *soak) covered(joined int) {
+func (s *soak) covered() {
 	for what, n := range map[string]int{
 		"an answer of the service":        s.tally.sum("service"),
 		"a side effect":                   len(s.ledger.turns),
 		"a fallback":                      s.tally.sum("fallback"),
 		"a try that was given up":         s.tally.sum("left"),
-		"a turn that joined another call": joined,
+		"a turn that joined another call": s.tally.joinedInAll(),
 		"a turn that was continued":       s.tally.sum("continues"),
 	} {
 		if n == 0 && len(s.options.only) == 0 {
@@ -242,6 +241,9 @@ func (s *soak) overhear(name string) func(map[string]any) {
 	return func(line map[string]any) {
 		message, _ := line["msg"].(string)
 		s.tally.logged(name, message)
+		if message == "Turn" {
+			s.tally.turned(s.phase().name, line)
+		}
 		if reason, _ := line["reason"].(string); isPanic(message) || reason == "panic" {
 			s.broken(ruleProcess, fmt.Sprintf("%s: %v", name, line))
 		}

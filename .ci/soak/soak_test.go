@@ -212,7 +212,7 @@ func TestCovered(t *testing.T) {
 	t.Parallel()
 	s := testSoak()
 	s.ledger = &ledger{}
-	s.covered(0)
+	s.covered()
 	if s.want(t, ruleCoverage); s.tally.breaches()[0].Times != 6 {
 		t.Errorf("%+v", s.tally.breaches())
 	}
@@ -221,7 +221,10 @@ func TestCovered(t *testing.T) {
 	for _, kind := range []string{"service", "fallback timeout", "left", "continues"} {
 		s.count(s.phase(), question{spoilt: true}, try{}, verdict{kind: kind}, 1)
 	}
-	s.covered(1)
+	_, _ = (&logScan{each: s.overhear("one")}).Write([]byte(`{"msg": "Turn", "joined": "call", "tries": 2}` + "\n"))
+	if s.covered(); s.tally.rows["test"].retried != 1 {
+		t.Error("the gateway's own second try is not counted")
+	}
 	s.want(t)
 }
 

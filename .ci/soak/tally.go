@@ -24,6 +24,8 @@ type row struct {
 	times     int // the phase was entered
 	tries     int
 	again     int // second ones
+	joined    int // turns that the gateway answered by a call of another one
+	retried   int // calls that the gateway made more than once
 	kinds     map[string]int
 	took      []time.Duration // of those that were answered
 	recovered []time.Duration
@@ -56,6 +58,27 @@ func (t *tally) logged(name, message string) {
 	if message = name + ": " + message; t.logs[message] > 0 || len(t.logs) < 1000 {
 		t.logs[message]++
 	}
+}
+
+// turned takes in what the gateway says of a turn.
+func (t *tally) turned(phase string, line map[string]any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if joined, _ := line["joined"].(string); joined != "" {
+		t.rows[phase].joined++
+	}
+	if tries, _ := line["tries"].(float64); tries > 1 {
+		t.rows[phase].retried++
+	}
+}
+
+func (t *tally) joinedInAll() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.rows {
+		n += r.joined
+	}
+	return n
 }
 
 // lines is how often a process has logged a message.

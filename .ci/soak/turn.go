@@ -137,8 +137,8 @@ func (t *talker) turn(ctx context.Context) {
 			fair = fair && (q.home == nil || q.home == got.gateway) && !got.gateway.asked.Load()
 		}
 		v := judge(q, got, fair, t.machine.stalled(got.began, time.Now()))
-		if !ended.fair {
-			began = ended // whose fault it is, if it is one
+		if !ended.fair || v.kind == "cut" {
+			began = ended // whose fault it is
 		}
 		if v.kind == "continues" {
 			t.count(began, q, got, v, tries)

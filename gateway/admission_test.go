@@ -234,11 +234,12 @@ func TestTooLate(t *testing.T) {
 
 // Who leaves before the time is over tells that the two ends have different times in mind; once an hour it is said.
 func TestCallerLeavesTooEarly(t *testing.T) {
-	asked := make(chan struct{})
+	asked, seen := make(chan struct{}), make(chan context.Context, 2)
 	f := start(t, func(s *setup) {
+		s.seen = func(r *http.Request) { seen <- r.Context() }
 		s.answer = func(ctx context.Context) ([]byte, error) {
 			asked <- struct{}{}
-			<-ctx.Done()
+			<-(<-seen).Done() // the call goes on, until the gateway knows
 			return reply(&intentgatev1.Reply{Texts: []string{"Hello"}})(ctx)
 		}
 	})
@@ -248,7 +249,7 @@ func TestCallerLeavesTooEarly(t *testing.T) {
 			<-asked
 			leave()
 		}()
-		if response, err := f.client.Do(f.request(ctx, recorded(t, "es-order-track"))); err == nil {
+		if response, err := f.client.Do(f.request(ctx, fresh(recorded(t, "es-order-track")))); err == nil {
 			_ = response.Body.Close()
 			t.Errorf("answer %d", response.StatusCode)
 		}

@@ -117,7 +117,7 @@ func TestBreaks(t *testing.T) {
 // TestPrint prints a contract with all that there can be, and with names that would write over others.
 func TestPrint(t *testing.T) {
 	m := track()
-	m.Warnings = []string{"mind this"}
+	m.Warnings, m.ContinueFor = []string{"mind this"}, 13
 	all := services(m)
 	all[0].Error = "service orders: gone\x1b[2J"
 	all[0].Problems = []contract.Problem{{Kind: "refused", Element: "a.proto: a.B.C", Problem: "claims the tag \"a|b\""}}
@@ -147,6 +147,7 @@ func TestPrint(t *testing.T) {
     gives    total        int32                  remembered as total
     gives    reply        intentgate.v1.Reply    obeyed
     remembers ES: in the context orders, for 5 turns
+    continues ES: for up to 13s, by the event intentgate-continue, to which an intent of the agent has to listen
     warning: mind this
 
   refused: a.proto: a.B.C
@@ -165,7 +166,7 @@ func TestPrint(t *testing.T) {
 		"| takes | type | from |\n| --- | --- | --- |\n| `order_id` | `string` | parameter order_id; ES: intent, context orders |\n",
 		"| `status` | `shop.v1.Status` | parameter status; one of PACKING, being \\| packed |\n",
 		"| `total` | `int32` | remembered as total |\n",
-		"\nRemembered on ES: in the context orders, for 5 turns.\n\n**Warning:** mind this\n",
+		"\nRemembered on ES: in the context orders, for 5 turns.\n\nContinued on ES: for up to 13s, by the event intentgate-continue, to which an intent of the agent has to listen.\n\n**Warning:** mind this\n",
 		"## Not served\n\n| kind | element | problem |\n| --- | --- | --- |\n| refused | a.proto: a.B.C | claims the tag \"a\\|b\" |\n\n**Warning:** and this\n",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -2,7 +2,10 @@ package backend_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -31,41 +34,60 @@ func (i *instance) will(answer func(context.Context) ([]byte, error)) { i.answer
 // fine answers.
 func fine(context.Context) ([]byte, error) { return nil, nil }
 
-// behind is a client of three instances behind one name, over mutual TLS, within a bubble.
-func behind(t *testing.T, hop hop, now time.Time) (*backend.Client, []*instance) {
+// cluster is instances behind one name, over mutual TLS, within a bubble, with a client of theirs.
+type cluster struct {
+	*backend.Client
+
+	hop       hop
+	listeners sync.Map // by address
+	names     *manual.Resolver
+	state     resolver.State
+	instances []*instance // of state
+}
+
+// behind is a client of some instances.
+func behind(t *testing.T, hop hop, now time.Time, count int) *cluster {
 	t.Helper()
 	time.Sleep(time.Until(now)) // certificates are of these days, and time in a bubble is not
-	listeners := map[string]*bufconn.Listener{}
-	var instances []*instance
-	var state resolver.State
-	for _, address := range []string{"a:1", "b:1", "c:1"} {
-		instance := new(instance)
-		instance.will(fine)
-		listeners[address] = bufconn.Listen(1 << 20)
-		serveOn(t, listeners[address], hop.service.ServerCredentials(), health.NewServer(), func(ctx context.Context, _ metadata.MD, _ []byte) ([]byte, error) {
-			instance.calls.Add(1)
-			return (*instance.answer.Load())(ctx)
-		})
-		instances = append(instances, instance)
-		state.Endpoints = append(state.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{{Addr: address}}})
+	c := &cluster{hop: hop, names: manual.NewBuilderWithScheme("passthrough"), instances: make([]*instance, count)}
+	c.state.Endpoints = make([]resolver.Endpoint, count)
+	for i := range c.instances {
+		c.start(t, i, fmt.Sprintf("first%d:1", i))
 	}
-	names := manual.NewBuilderWithScheme("passthrough")
-	names.InitialState(state)
+	c.names.InitialState(c.state)
 	client, err := backend.DialOver(backend.Config{
 		Name: "orders", Target: "passthrough:///orders.internal:1", ServerName: serviceName, Credentials: hop.gateway.ClientCredentials, Logger: discard(),
-	}, grpc.WithResolvers(names), grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-		return listeners[address].DialContext(ctx)
+	}, grpc.WithResolvers(c.names), grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		listener, _ := c.listeners.Load(address)
+		return listener.(*bufconn.Listener).DialContext(ctx) //nolint:errcheck,forcetypeassert // it is one
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return client, instances
+	c.Client = client
+	return c
+}
+
+// start starts an instance in the place of another one.
+func (c *cluster) start(t *testing.T, place int, address string) {
+	t.Helper()
+	started, listener := new(instance), bufconn.Listen(1<<20)
+	started.will(fine)
+	c.listeners.Store(address, listener)
+	serveOn(t, listener, c.hop.service.ServerCredentials(), health.NewServer(), func(ctx context.Context, _ metadata.MD, _ []byte) ([]byte, error) {
+		started.calls.Add(1)
+		return (*started.answer.Load())(ctx)
+	})
+	c.instances[place] = started
+	c.state.Endpoints = slices.Clone(c.state.Endpoints)
+	c.state.Endpoints[place] = resolver.Endpoint{Addresses: []resolver.Address{{Addr: address}}}
 }
 
 // load calls twenty times a second, for some time, and returns how many calls each instance got, and how many failed.
-func load(t *testing.T, client *backend.Client, instances []*instance, last time.Duration) (calls []int64, bad int) {
+func (c *cluster) load(t *testing.T, last time.Duration) (calls []int64, bad int) {
 	t.Helper()
+	instances := c.instances
 	before := make([]int64, len(instances))
 	for i, instance := range instances {
 		before[i] = instance.calls.Load()
@@ -74,7 +96,7 @@ func load(t *testing.T, client *backend.Client, instances []*instance, last time
 	for time.Since(begin) < last {
 		next := time.Now().Add(time.Second / 20)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/20)
-		_, err := client.Invoke(ctx, call(nil))
+		_, err := c.Invoke(ctx, call(nil))
 		cancel()
 		if code := status.Code(err); code == codes.DeadlineExceeded || code == codes.Unavailable {
 			bad++
@@ -92,23 +114,24 @@ func TestFrozenInstance(t *testing.T) {
 	t.Parallel()
 	hop, now := newHop(t), time.Now()
 	synctest.Test(t, func(t *testing.T) {
-		client, instances := behind(t, hop, now)
-		if calls, bad := load(t, client, instances, 6*time.Second); min(calls[0], calls[1], calls[2]) < 30 || bad > 0 {
+		c := behind(t, hop, now, 3)
+		instances := c.instances
+		if calls, bad := c.load(t, 6*time.Second); min(calls[0], calls[1], calls[2]) < 30 || bad > 0 {
 			t.Fatalf("the instances got %d calls, %d of which failed; want a third each", calls, bad)
 		}
 		instances[1].will(freeze)
-		load(t, client, instances, 10*time.Second) // until it is noticed
-		calls, bad := load(t, client, instances, 5*time.Second)
+		c.load(t, time.Second) // until it is noticed
+		calls, bad := c.load(t, 5*time.Second)
 		if calls[1] > 0 || bad > 0 || calls[0] < 40 || calls[2] < 40 {
 			t.Errorf("with a frozen instance the three got %d calls, %d of which failed; want it left out", calls, bad)
 		}
-		calls, bad = load(t, client, instances, 2*time.Minute) // it is tried now and then
-		if bad == 0 || bad > 250 || client.Load().Circuit != "closed" {
-			t.Errorf("over two minutes the three got %d calls, %d of which failed, and the circuit is %s", calls, bad, client.Load().Circuit)
+		calls, bad = c.load(t, 2*time.Minute) // it is tried now and then
+		if bad == 0 || bad > 30 || c.Load().Circuit != "closed" {
+			t.Errorf("over two minutes the three got %d calls, %d of which failed, and the circuit is %s", calls, bad, c.Load().Circuit)
 		}
 		instances[1].will(fine)
-		load(t, client, instances, 70*time.Second)
-		if calls, bad := load(t, client, instances, 6*time.Second); calls[1] < 30 || bad > 0 {
+		c.load(t, 70*time.Second)
+		if calls, bad := c.load(t, 6*time.Second); calls[1] < 30 || bad > 0 {
 			t.Errorf("it is back, and the three get %d calls, %d of which fail", calls, bad)
 		}
 	})
@@ -122,9 +145,10 @@ func TestAnswersAreNoFailures(t *testing.T) {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client, instances := behind(t, hop, now)
+				c := behind(t, hop, now, 3)
+				instances := c.instances
 				instances[1].will(func(context.Context) ([]byte, error) { return nil, status.Error(code, "no") })
-				if calls, _ := load(t, client, instances, time.Minute); calls[1] < 390 {
+				if calls, _ := c.load(t, time.Minute); calls[1] < 390 {
 					t.Errorf("the three got %d calls, want a third each", calls)
 				}
 			})
@@ -132,24 +156,58 @@ func TestAnswersAreNoFailures(t *testing.T) {
 	}
 }
 
-// TestNeverAllInstances has all three of them fail.
-func TestNeverAllInstances(t *testing.T) {
+// TestNeverMostInstances has most of five fail for a moment, and then all of three.
+func TestNeverMostInstances(t *testing.T) {
+	t.Parallel()
+	hop, now := newHop(t), time.Now()
+	away := func(context.Context) ([]byte, error) { return nil, status.Error(codes.Unavailable, "away") }
+	synctest.Test(t, func(t *testing.T) {
+		c := behind(t, hop, now, 5)
+		for _, instance := range c.instances[1:] {
+			instance.will(away)
+		}
+		c.load(t, 5*time.Second)
+		for _, instance := range c.instances {
+			instance.will(fine)
+		}
+		c.load(t, 2*time.Second) // until the circuit is closed
+		calls, bad := c.load(t, time.Second)
+		if busy := len(slices.DeleteFunc(calls, func(n int64) bool { return n == 0 })); busy < 2 || bad > 0 {
+			t.Errorf("%d of five instances are called, %d calls failed", busy, bad)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := behind(t, hop, now, 3)
+		for _, instance := range c.instances {
+			instance.will(away)
+		}
+		c.load(t, 20*time.Second)
+		for _, instance := range c.instances {
+			instance.will(fine)
+		}
+		c.load(t, 4*time.Second)
+		if calls, bad := c.load(t, time.Second); bad > 0 || c.Load().Circuit != "closed" {
+			t.Errorf("they are back, and of %d calls %d fail; the circuit is %s", calls, bad, c.Load().Circuit)
+		}
+	})
+}
+
+// TestReplacedInstances has one instance after the other hang, until another one takes its place.
+func TestReplacedInstances(t *testing.T) {
 	t.Parallel()
 	hop, now := newHop(t), time.Now()
 	synctest.Test(t, func(t *testing.T) {
-		client, instances := behind(t, hop, now)
-		for _, instance := range instances {
-			instance.will(func(context.Context) ([]byte, error) { return nil, status.Error(codes.Unavailable, "away") })
-		}
-		if calls, _ := load(t, client, instances, 6*time.Second); min(calls[0], calls[1], calls[2]) < 3 {
-			t.Fatalf("the three got %d calls, want enough to leave them out", calls)
-		}
-		for _, instance := range instances {
-			instance.will(fine)
-		}
-		load(t, client, instances, 4*time.Second)
-		if _, bad := load(t, client, instances, time.Second); bad > 0 || client.Load().Circuit != "closed" {
-			t.Errorf("they are back, and %d calls fail; the circuit is %s", bad, client.Load().Circuit)
+		c := behind(t, hop, now, 3)
+		c.load(t, 6*time.Second)
+		for i := range 6 {
+			c.instances[1].will(freeze)
+			c.load(t, time.Second)
+			if calls, bad := c.load(t, 3*time.Second); bad > 0 {
+				t.Errorf("instance %d hangs, and is not left out: the three get %d calls, %d of which fail", i, calls, bad)
+			}
+			c.start(t, 1, fmt.Sprintf("next%d:1", i))
+			c.names.UpdateState(c.state)
+			c.load(t, 6*time.Second)
 		}
 	})
 }

@@ -29,7 +29,7 @@ func Endpoint(target string) (network, address string, err error) {
 		return "", "", errors.New("there is no target; want one such as dns:///orders.internal:8443")
 	}
 	endpoint := target
-	if parsed, err := url.Parse(target); err == nil && parsed.Scheme != "xds" && resolver.Get(parsed.Scheme) != nil {
+	if parsed, err := url.Parse(target); err == nil && resolver.Get(parsed.Scheme) != nil {
 		endpoint = resolver.Target{URL: *parsed}.Endpoint()
 		switch parsed.Scheme {
 		case "unix":

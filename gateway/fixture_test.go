@@ -95,6 +95,7 @@ type setup struct {
 	draining    func() bool
 	continueFor time.Duration    // the route's continue_for
 	clock       func() time.Time // instead of one that stands still
+	late        time.Duration    // how far the handler's clock is ahead of that of the edge
 }
 
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
@@ -179,7 +180,8 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots, ContinueFor: with.continueFor}}))(tb),
-		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: must(joins.New(joins.Config{Now: clock}))(tb), Draining: with.draining, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters, Now: clock,
+		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: must(joins.New(joins.Config{Now: clock}))(tb), Draining: with.draining, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters,
+		Now:    func() time.Time { return clock().Add(with.late) },
 		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
 	}))(tb)
 	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))

@@ -106,7 +106,11 @@ func TestStopWaitsForWhatIsLeft(t *testing.T) {
 				})
 			})
 			g.stop()
-			<-waiting
+			select {
+			case <-waiting:
+			case <-g.done:
+				t.Fatal("run returned without waiting")
+			}
 			if drain == "10m" {
 				select {
 				case <-g.done:

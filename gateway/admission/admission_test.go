@@ -2,7 +2,6 @@ package admission
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -188,15 +187,15 @@ func TestCrowd(t *testing.T) {
 	limits := Limits{Turns: 40, HeldBytes: 1000, Shared: true, PerSecond: 1e6}
 	c, _ := control(t, limits)
 	var group sync.WaitGroup
-	for range 64 {
+	for worker := range 64 {
 		group.Go(func() {
 			for i := range 500 {
-				p, reason := c.Enter([]string{"", "shop", "bank"}[rand.IntN(3)])
+				p, reason := c.Enter([]string{"", "shop", "bank"}[(worker+i)%3])
 				if reason != None {
 					continue
 				}
-				for p.Hold(rand.Int64N(100)) && rand.IntN(4) > 0 {
-					continue
+				for range i % 4 {
+					p.Hold(int64(i % 100))
 				}
 				_ = p.Claim([]string{"shop", "bank"}[i%2])
 				if turns, bytes := c.InUse(); turns > 64 || bytes > 1000+64*100 { // some on their way to be refused

@@ -45,6 +45,11 @@ var reloads = []mutation{
 		red:   []check{{e2e, `TestIntentsOutliveTheirService`}},
 	},
 	{
+		name:  "reload: files are watched first",
+		edits: []edit{{replaceFile, ` && len(g.files.All()) == g.watchers {`, ` {`}},
+		red:   []check{{e2e, `TestFilesAreWatchedFirst`}},
+	},
+	{
 		name:  "reload: bounds on turns",
 		edits: []edit{{replaceFile, `err = p.admission.Set(admissionLimits(settings))`, `err = nil`}},
 		red:   []check{{e2e, `TestBoundsChange`}},

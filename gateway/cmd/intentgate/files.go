@@ -10,7 +10,13 @@ import (
 // setting that names them, such as edge.certificate.
 func (g *generation) watch(name string, files []string, reload mtls.Reload) {
 	o := g.watched(name)
-	g.running = append(g.running, func(ctx context.Context) error { return mtls.Watch(ctx, o, files, reload) })
+	g.runWatcher(func(ctx context.Context) error { return mtls.Watch(ctx, o, files, reload) })
+}
+
+// runWatcher runs what watches files by options of watched, and reads them as soon as it does.
+func (g *generation) runWatcher(watch func(context.Context) error) {
+	g.running = append(g.running, watch)
+	g.watchers++
 }
 
 // watched returns the options of files that are watched under a name, for those that see to the watching themselves. What is

@@ -39,7 +39,8 @@ type generation struct {
 	site     edge.Site
 	files    admin.Files
 	// running is what runs until the generation ends or another one is in force: watchers of files, mostly.
-	running []func(context.Context) error
+	running  []func(context.Context) error
+	watchers int // of them, each of which has a name among the files
 	// undo undoes what the steps did, the last first.
 	undo []func()
 	// group runs what is running, until stop; ended ends when a part of it fails.
@@ -112,7 +113,7 @@ func (g *generation) services(context.Context) error {
 			problems = append(problems, err)
 			continue
 		}
-		g.running = append(g.running, identity.Watch)
+		g.runWatcher(identity.Watch)
 		g.undo = append(g.undo, client.Close)
 		g.own = append(g.own, ownCertificate{expiry.Service, service.GetName(), identity.Certificate})
 		g.clients[service.GetName()] = holding{client, &g.site}
@@ -172,7 +173,7 @@ func (g *generation) webhooks(context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.running = append(g.running, certificate.Watch)
+	g.runWatcher(certificate.Watch)
 	g.own = append(g.own, ownCertificate{expiry.Edge, expiry.Edge, certificate.Certificate})
 	fallbacks, err := config.Fallbacks(g.settings)
 	if err != nil {

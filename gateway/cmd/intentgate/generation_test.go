@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -252,4 +253,24 @@ func TestReloadsLeaveNothing(t *testing.T) { // not parallel, since it counts wh
 	until(t, "as few goroutines and open files as before", func() bool {
 		return runtime.NumGoroutine() <= goroutines+5 && open() <= files+5
 	})
+}
+
+// TestFilesAreWatchedFirst has a file of a new configuration not be watched, for the lack of watchers perhaps: what is in force stays.
+func TestFilesAreWatchedFirst(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []error{nil, errors.New("too many open files")} {
+		g := &generation{process: &process{serving: t.Context(), patience: patience}}
+		g.runWatcher(func(context.Context) error {
+			if fault == nil {
+				g.files.Read("a file", nil, time.Now())
+			}
+			return fault
+		})
+		g.start(t.Context())
+		lagging, err := g.awaitServices(&generation{})
+		if len(lagging) > 0 || !errors.Is(err, fault) {
+			t.Errorf("with %v: %v, %v", fault, lagging, err)
+		}
+		g.end()
+	}
 }

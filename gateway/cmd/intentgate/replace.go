@@ -59,7 +59,7 @@ func (p *process) replace(ctx context.Context, settings *gatewayv1.Config) error
 	return nil
 }
 
-// awaitServices waits until the services can be called, and have told their intents. It does not wait for those that could
+// awaitServices waits until the services can be called, and have told their intents, and all files are watched. It does not wait for those that could
 // not be called before either. Who is not there after a while is named.
 func (g *generation) awaitServices(before *generation) (lagging []string, err error) {
 	timeout := time.After(g.patience)
@@ -73,7 +73,7 @@ func (g *generation) awaitServices(before *generation) (lagging []string, err er
 				lagging = append(lagging, service.Name)
 			}
 		}
-		if len(lagging) == 0 {
+		if len(lagging) == 0 && len(g.files.All()) == g.watchers {
 			return nil, nil
 		}
 		select {

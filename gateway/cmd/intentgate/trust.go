@@ -89,7 +89,7 @@ func (g *generation) idTokens(context.Context) error {
 		return err
 	}
 	if roots != nil {
-		g.running = append(g.running, roots.Watch)
+		g.runWatcher(roots.Watch)
 	}
 	source.Logger, source.Now = g.logger, g.now
 	if before := g.current.Load(); before != nil && proto.Equal(before.settings.GetIdTokenKeys(), g.settings.GetIdTokenKeys()) {

@@ -172,12 +172,14 @@ type watchedGate struct {
 	publish publish
 	token   string
 	client  *http.Client
+	turns   int
 }
 
 // say has Dialogflow say something, on a connection that lives if possible, and returns the status.
 func (g *watchedGate) say(t *testing.T, authorization string) string {
 	t.Helper()
-	request := g.request(t.Context(), t, esPath, esTurn("said"))
+	g.turns++ // none is another try of one before
+	request := g.request(t.Context(), t, esPath, esTurn(fmt.Sprint("said ", g.turns)))
 	request.Header.Set("Authorization", authorization)
 	return fmt.Sprint(ask(t, g.client, request).StatusCode)
 }

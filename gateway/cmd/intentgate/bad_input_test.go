@@ -138,7 +138,7 @@ func TestExpiredCertificates(t *testing.T) {
 		issuer      *devca.Authority
 	}{
 		{"edge", "3:23: edge.certificate.cert", keys(t).EdgeCA},
-		{"gateway", "25:44: services[0].tls.cert", keys(t).InternalCA},
+		{"gateway", "26:44: services[0].tls.cert", keys(t).InternalCA},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -174,7 +174,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		places = append(places, place)
 	}
 	const file = "FOLDER/" + configFile + ":"
-	if got, want := strings.Join(places, " "), file+"8:15 "+file+"14:5 "+file+"25:44 "+file+"26:15"; got != want {
+	if got, want := strings.Join(places, " "), file+"9:15 "+file+"15:5 "+file+"26:44 "+file+"27:15"; got != want {
 		t.Errorf("problems at %s, want %s:\n%v", got, want, err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -121,7 +122,7 @@ func TestServiceEndsConnectionsByAge(t *testing.T) {
 	g := startWith(t, func(c *serve.Config) { c.MaxConnectionAge = 100 * time.Millisecond })
 	client := g.dialogflow(t)
 	for begin := time.Now(); len(g.service.all()) < 300 || time.Since(begin) < time.Second; {
-		if got := g.post(t, client, esPath, esTurn("aged")); got.StatusCode != http.StatusOK {
+		if got := g.post(t, client, esPath, esTurn(fmt.Sprint("aged ", len(g.service.all())))); got.StatusCode != http.StatusOK {
 			t.Fatalf("turn %d: status %d", len(g.service.all()), got.StatusCode)
 		}
 	}

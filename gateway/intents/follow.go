@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// The least time between two questions to a running service, in seconds and as a multiple of what the last one took: a
-// service can have itself asked. And the first wait after one that it did not answer.
+// The least time between two questions to a running service, in seconds and as a multiple of what the last answer took: a
+// service can have itself asked. And the first wait after a question that it did not answer, which may have taken long for the
+// network's sake; the next waits are longer.
 const (
 	pause      = time.Second
 	rest       = 10
@@ -34,16 +35,19 @@ func (c *Catalog) Follow(ctx context.Context, name string, every time.Duration) 
 	retry, told := firstRetry, ""
 	for {
 		wait, start := every, c.config.Now()
-		if _, err := c.Load(ctx, name); err == nil {
+		_, err := c.Load(ctx, name)
+		least := rest * c.config.Now().Sub(start)
+		if err == nil {
 			retry, told = firstRetry, ""
 		} else {
 			wait, retry = min(retry, every), min(2*retry, every)
+			least = min(least, wait)
 			if told != err.Error() && ctx.Err() == nil {
 				told = err.Error()
 				c.config.Logger.WarnContext(ctx, "Intents not learnt", "service", name, "kept", len(c.snapshot(i).methods), "error", err)
 			}
 		}
-		if !sleep(ctx, max(pause, rest*c.config.Now().Sub(start)), nil) || !sleep(ctx, wait, c.asked[i]) {
+		if !sleep(ctx, max(pause, least), nil) || !sleep(ctx, wait, c.asked[i]) {
 			return nil
 		}
 	}

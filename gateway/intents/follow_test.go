@@ -3,6 +3,7 @@ package intents_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,46 @@ func TestFollow(t *testing.T) {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestSilence has a service be silent for one question: it is asked again soon, however long that took, and later each time that
+// it is silent once more.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []time.Time
+		c, err := intents.New(intents.Config{
+			Views: []intents.View{es}, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+			Services: []intents.Service{{Name: "orders", Allow: everything, Load: func(ctx context.Context) ([]byte, error) {
+				asked = append(asked, time.Now())
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.Follow(ctx, "orders", 5*time.Minute) }()
+		for range 5 * 60 {
+			time.Sleep(time.Second)
+			c.Refresh("orders") // which does not help a service that keeps others busy
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		const patience = 10 * time.Second
+		for i := range asked[1:] {
+			want := min(2*time.Second<<i, 10*patience)
+			if wait := asked[i+1].Sub(asked[i]) - patience; wait < want || wait > want+time.Second {
+				t.Errorf("asked again %s after silence %d", wait, i+1)
+			}
+		}
+		if len(asked) < 5 {
+			t.Errorf("asked %d times", len(asked))
 		}
 	})
 }

@@ -33,7 +33,7 @@ func (c configuration) String() string {
   certificate: {cert: certs/edge.pem, key: certs/edge.key}
   clients:
     - {name: soak, like: dialogflow, roots: {ssl_com: certs/ssl-com-root.pem, gts: certs/gts-root.pem}}
-  drain: 10s
+  drain: 15s
   drain_delay: 1s
   limits: {turns: %d}
 id_token_keys: {file: certs/jwks.json}

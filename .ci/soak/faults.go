@@ -25,7 +25,7 @@ type fault struct {
 
 func (s *soak) faults() []fault {
 	const beyondClock = clock + 500*time.Millisecond
-	return []fault{
+	all := []fault{
 		{name: "service killed", make: s.killService},
 		{name: "service frozen", least: beyondClock, make: s.freezeService},
 		{name: "network slow", make: s.bad(weather{delay: 150 * time.Millisecond})},
@@ -39,6 +39,10 @@ func (s *soak) faults() []fault {
 		{name: "gateway rolled", fair: true, make: s.roll},
 		{name: "gateway killed", fair: true, make: s.killGateway},
 	}
+	if s.options.length >= time.Minute { // it takes its time
+		all = append(all, fault{name: "stopped in silence", make: s.stopInSilence})
+	}
+	return all
 }
 
 func (s *soak) killService(ctx context.Context, lasts time.Duration) error {
@@ -159,6 +163,23 @@ func (s *soak) roll(ctx context.Context, lasts time.Duration) error {
 	if err := old.stop(ctx, stopping); err != nil {
 		s.broken(ruleStop, fmt.Sprintf("%v; it said:\n%s", err, old.Said()))
 	}
+	s.balancer.remove(old)
+	return nil
+}
+
+// stopInSilence rolls a replica over whose turns in work get no answer of the service: it waits for all of them.
+func (s *soak) stopInSilence(ctx context.Context, _ time.Duration) error {
+	old := s.rolled
+	next, err := s.startGateway(ctx, "rolled")
+	if err != nil {
+		return err
+	}
+	s.rolled = next
+	s.network.turn(weather{silent: true})
+	if err := old.stop(ctx, stopping); err != nil {
+		s.broken(ruleStop, fmt.Sprintf("%v; it said:\n%s", err, old.Said()))
+	}
+	s.network.turn(weather{})
 	s.balancer.remove(old)
 	return nil
 }

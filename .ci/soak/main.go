@@ -44,6 +44,7 @@ Flags:
   --only LIST       of what goes wrong, separated by commas:
                     %s
   --gateway FILE    the gateway's binary; default: it is built
+  --logs            tell what the processes log, turns and calls left out, on standard error
   --json            print the report as JSON
 
 The exit status is 0 only when no rule was broken; the report says which. Progress is told on standard error.
@@ -75,6 +76,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 	flags.Uint64Var(&s.options.seed, "seed", 0, "")
 	flags.StringVar(&only, "only", "", "")
 	flags.StringVar(&s.options.binary, "gateway", "", "")
+	flags.BoolVar(&s.options.logs, "logs", false, "")
 	asJSON := flags.Bool("json", false, "")
 	var names []string
 	for _, f := range s.faults() {

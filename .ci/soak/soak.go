@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,8 @@ type options struct {
 	talkers int           // turns at a time
 	seed    uint64
 	only    []string // faults; empty: all
-	binary  string   // a gateway that is built already
+	logs    bool
+	binary  string // a gateway that is built already
 }
 
 // soak is a run.
@@ -130,7 +132,7 @@ func (s *soak) run(ctx context.Context) (*report, error) {
 	return s.report(ctx, time.Since(began), before, after, memory), nil
 }
 
-const stopping = 20 * time.Second
+const stopping = 25 * time.Second // more than drain and drain_delay
 
 // covered wants that what the rules are about has happened: a soak of nothing would pass. A share of it proves nothing.
 func (s *soak) covered() {
@@ -243,6 +245,9 @@ func (s *soak) overhear(name string) func(map[string]any) {
 		s.tally.logged(name, message)
 		if message == "Turn" {
 			s.tally.turned(s.phase().name, line)
+		} else if s.options.logs && message != "Call" {
+			text, _ := json.Marshal(line) // it was JSON
+			_, _ = fmt.Fprintf(s.progress, "%s: %s\n", name, text)
 		}
 		if reason, _ := line["reason"].(string); isPanic(message) || reason == "panic" {
 			s.broken(ruleProcess, fmt.Sprintf("%s: %v", name, line))

@@ -44,7 +44,7 @@ Flags:
   --only LIST       of what goes wrong, separated by commas:
                     %s
   --gateway FILE    the gateway's binary; default: it is built
-  --logs            tell what the processes log, turns and calls left out, on standard error
+  --logs            tell what the processes log, on standard error: of turns and calls those that take too long
   --json            print the report as JSON
 
 The exit status is 0 only when no rule was broken; the report says which. Progress is told on standard error.

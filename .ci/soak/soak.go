@@ -243,9 +243,11 @@ func (s *soak) overhear(name string) func(map[string]any) {
 	return func(line map[string]any) {
 		message, _ := line["msg"].(string)
 		s.tally.logged(name, message)
+		took, _ := line["duration"].(float64) // nanoseconds
 		if message == "Turn" {
 			s.tally.turned(s.phase().name, line)
-		} else if s.options.logs && message != "Call" {
+		}
+		if s.options.logs && (message != "Turn" && message != "Call" || took > float64(clock-reserve/2)) {
 			text, _ := json.Marshal(line) // it was JSON
 			_, _ = fmt.Fprintf(s.progress, "%s: %s\n", name, text)
 		}

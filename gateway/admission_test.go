@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,12 +237,15 @@ func TestTooLate(t *testing.T) {
 
 // Who leaves before the time is over tells that the two ends have different times in mind; once an hour it is said.
 func TestCallerLeavesTooEarly(t *testing.T) {
-	asked, seen := make(chan struct{}), make(chan context.Context, 2)
+	asked, seen, now := make(chan struct{}), make(chan context.Context, 2), time.Now()
+	var later atomic.Int64
 	f := start(t, func(s *setup) {
+		s.clock = func() time.Time { return now.Add(time.Duration(later.Load())) }
 		s.seen = func(r *http.Request) { seen <- r.Context() }
 		s.answer = func(ctx context.Context) ([]byte, error) {
 			asked <- struct{}{}
-			<-(<-seen).Done() // the call goes on, until the gateway knows
+			<-(<-seen).Done() // the call goes on, when the gateway knows
+			later.Add(int64(10 * time.Second))
 			return reply(&intentgatev1.Reply{Texts: []string{"Hello"}})(ctx)
 		}
 	})
@@ -260,7 +264,7 @@ func TestCallerLeavesTooEarly(t *testing.T) {
 		}
 		<-f.service.calls
 	}
-	if l := f.other("Caller hung up before the webhook's timeout"); !strings.Contains(l.Hint, "the webhook's timeout here is 1m0s") {
+	if l := f.other("Caller hung up before the webhook's timeout"); !strings.Contains(l.Hint, "hung up after 0s; the webhook's timeout here is 1m0s") {
 		t.Errorf("logged %+v", l)
 	}
 	select {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -176,12 +175,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		panic("gateway: the handler is to be served by package edge")
 	}
+	peer.Listen()
 	event := h.Telemetry.StartTurn(peer.Start)
 	defer event.Finish(r.Context())
 	event.Webhook, event.Platform, event.Peer = h.Webhook.Path, h.Webhook.Platform.String(), peer.Addr.String()
 
-	var left atomic.Int64 // after how long the caller has; 0: not, or just now
-	defer context.AfterFunc(r.Context(), func() { left.Store(int64(h.Now().Sub(peer.Start))) })()
 	// The turn's time does not end when the caller leaves: a call that was begun may be joined by the next try.
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
 	defer cancel()
@@ -200,6 +198,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, event.WriteError = w.Write(body) //nolint:gosec // JSON, for a program
 	}
 	if r.Context().Err() != nil { // nothing else ends it before its handler
-		event.CallerLeft(r.Context(), time.Duration(left.Load()), h.Webhook.Timeout)
+		event.CallerLeft(r.Context(), peer.Heard().Sub(peer.Start), h.Webhook.Timeout)
 	}
 }

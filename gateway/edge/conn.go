@@ -41,6 +41,9 @@ type conn struct {
 	awaiting atomic.Bool // no byte of the next request has been read yet
 	first    atomic.Int64
 
+	listened atomic.Bool
+	heard    atomic.Int64 // since it is listened to: when something was last read, or the end of it, likewise
+
 	mu     sync.Mutex // makes what follows one with the end of awaiting
 	ending bool       // reading has no more time
 }
@@ -52,6 +55,9 @@ const prompt = time.Second
 // Read notes when the first byte of a request comes in.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	if c.listened.Load() {
+		c.heard.Store(int64(c.server.config.Now().Sub(c.accepted)))
+	}
 	if n > 0 && c.awaiting.Load() {
 		c.begun(c.server.config.Now().Sub(c.accepted))
 	}
@@ -130,6 +136,12 @@ type Peer struct {
 	conn *conn
 	site *Site
 }
+
+// Listen has noted from now on when the peer is heard of.
+func (p *Peer) Listen() { p.conn.listened.Store(true) }
+
+// Heard returns when that was last; if it has hung up since, when it did.
+func (p *Peer) Heard() time.Time { return p.conn.accepted.Add(time.Duration(p.conn.heard.Load())) }
 
 // Answering is called before an answer is written: while the gateway stops, it ends the connection.
 func (p *Peer) Answering(header http.Header) {

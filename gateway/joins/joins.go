@@ -171,10 +171,12 @@ func (c *Calls) beside(ctx context.Context, call *Call, limit time.Duration, run
 
 // lead makes a call. A panic goes on, and those who wait are told of a failure.
 func (c *Calls) lead(ctx context.Context, call *Call, run func(context.Context) ([]byte, error)) {
-	result := Result{Err: status.Error(codes.Internal, "the call ended in a panic")}
+	result := Result{Err: errPanic}
 	defer func() { c.end(call, &result) }()
 	result.Response, result.Err = run(ctx)
 }
+
+var errPanic = status.Error(codes.Internal, "the call ended in a panic")
 
 // end notes what a call came to, and tells those who wait.
 func (c *Calls) end(call *Call, result *Result) {

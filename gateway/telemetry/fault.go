@@ -14,16 +14,13 @@ import (
 
 var errLeft = errors.New("the caller hung up")
 
-// CallerLeft notes that nobody is there for the answer any more, who waited for so long; 0: until now. Dialogflow waits for its
-// timeout: if that is not over by what the gateway knows of it, the two differ, and somebody should get to know.
+// CallerLeft notes that nobody is there for the answer any more, who waited for so long. Dialogflow waits for its timeout: if that
+// is not over by what the gateway knows of it, the two differ, and somebody should get to know.
 func (e *TurnEvent) CallerLeft(ctx context.Context, waited, timeout time.Duration) {
 	if e.WriteError == nil && e.FailureStatus == 0 {
 		e.WriteError = errLeft
 	}
 	t := e.telemetry
-	if waited == 0 {
-		waited = t.now().Sub(e.start)
-	}
 	if waited >= timeout {
 		return
 	}

@@ -137,9 +137,8 @@ func TestMetrics(t *testing.T) {
 	for range 2 {
 		event := telemetry.StartTurn(start)
 		event.Webhook = "/dialogflow/cx"
-		event.CallerLeft(t.Context(), 0, 5*time.Second)
-		event.CallerLeft(t.Context(), 0, 40*time.Millisecond) // which is over
-		event.CallerLeft(t.Context(), 6*time.Second, 5*time.Second)
+		event.CallerLeft(t.Context(), 4*time.Second, 5*time.Second)
+		event.CallerLeft(t.Context(), 5*time.Second, 5*time.Second) // which is over
 	}
 	for _, joined := range []string{"call", "answer", "answer"} {
 		event := telemetry.StartTurn(start)

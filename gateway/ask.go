@@ -39,8 +39,11 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 		return nil, tooLate(t.event.BudgetLeft)
 	}
 	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent}
-	try := joins.Try{Key: ref.GetRequestId(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
-	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) ([]byte, error) { return to.Invoke(ctx, made) })
+	try := joins.Try{Key: ref.GetRequestId(), By: t.by(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
+	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) ([]byte, error) {
+		defer func() { made.Request = nil }() // what is kept of the call is to be small
+		return to.Invoke(ctx, made)
+	})
 	var from *origin
 	if result.Pending != nil {
 		from = &origin{
@@ -49,6 +52,11 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 		}
 	}
 	return t.hear(asked, who, made, result, from)
+}
+
+// by is who asks, and how that is known.
+func (t *turn) by() joins.By {
+	return joins.By{Webhook: t.Webhook.Path, ProjectProof: t.event.ProjectProof, AgentProof: t.event.AgentProof}
 }
 
 // budget is what is left of the turn's time.

@@ -64,7 +64,7 @@ func (t *turn) offer(asked *dialogflow.Turn, nonce string) ([]byte, *Error) {
 // owner is who may fetch what is offered in a turn.
 func (t *turn) owner(asked *dialogflow.Turn, who *intentgatev1.Caller) joins.Owner {
 	return joins.Owner{
-		Webhook: t.Webhook.Path, Session: asked.Session.Name,
+		By: t.by(), Session: asked.Session.Name,
 		ProjectID: who.GetProjectId().GetValue(), ProjectNumber: who.GetProjectNumber().GetValue(),
 	}
 }

@@ -96,6 +96,7 @@ type setup struct {
 	continueFor time.Duration    // the route's continue_for
 	clock       func() time.Time // instead of one that stands still
 	late        time.Duration    // how far the handler's clock is ahead of that of the edge
+	joins       *joins.Calls     // that it shares with others
 }
 
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
@@ -175,12 +176,15 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	if with.orders == nil {
 		with.orders = f.service
 	}
+	if with.joins == nil {
+		with.joins = must(joins.New(joins.Config{Now: clock}))(tb)
+	}
 	logger := slog.New(slog.NewJSONHandler(f, nil))
 	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(tb)
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots, ContinueFor: with.continueFor}}))(tb),
-		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: must(joins.New(joins.Config{Now: clock}))(tb), Draining: with.draining, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters,
+		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: with.joins, Draining: with.draining, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters,
 		Now:    func() time.Time { return clock().Add(with.late) },
 		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
 	}))(tb)
@@ -214,7 +218,7 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	transport := &http.Transport{ExpectContinueTimeout: patience, TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS13, RootCAs: f.ca.Pool(), ServerName: "edge.example", Time: clock, Certificates: []tls.Certificate{google},
 	}}
-	f.client, f.url = &http.Client{Transport: transport, Timeout: patience}, "https://"+server.Addr().String()+"/turns"
+	f.client, f.url = &http.Client{Transport: transport, Timeout: patience}, "https://"+server.Addr().String()+with.Path
 	tb.Cleanup(func() {
 		transport.CloseIdleConnections()
 		stop()

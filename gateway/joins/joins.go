@@ -42,7 +42,7 @@ type Calls struct {
 	config Config
 
 	mu          sync.Mutex
-	byKey       map[string]*Call  // under way, or recorded
+	byKey       map[place]*Call   // under way, or recorded
 	offers      map[string]*offer // by nonce
 	first, last *Call             // of those that have ended and are kept, in that order
 	kept, bytes int
@@ -50,9 +50,16 @@ type Calls struct {
 	idle        chan struct{} // closed when none is detached any more; nil: nobody waits for that
 }
 
+// place is where a call is found.
+type place struct {
+	key string
+	by  By
+}
+
 // Call is one call of a service.
 type Call struct {
-	key      string
+	place
+
 	keep     time.Duration
 	start    time.Time
 	detached bool
@@ -68,9 +75,18 @@ type Call struct {
 	next     *Call
 }
 
+// By is who asks, beside what the key says. A service may tell one what it does not tell another who has proven less: they never join
+// each other.
+type By struct {
+	Webhook string // the path
+	// ProjectProof and AgentProof say how project and agent are known.
+	ProjectProof, AgentProof string
+}
+
 // Try is a turn's try of a call.
 type Try struct {
-	Key   string        // the idempotency key
+	Key   string // the idempotency key
+	By    By
 	Keep  time.Duration // for which the answer is recorded, from when it came
 	Limit time.Duration // above 0: the call is made beside the turn, and may take so long
 }
@@ -107,7 +123,7 @@ func New(config Config) (*Calls, error) {
 			*bound = otherwise
 		}
 	}
-	return &Calls{config: config, byKey: map[string]*Call{}, offers: map[string]*offer{}}, nil
+	return &Calls{config: config, byKey: map[place]*Call{}, offers: map[string]*offer{}}, nil
 }
 
 // Do returns what the call of a key comes to. It is made by run, within the turn or beside it, unless another turn has made it.
@@ -134,11 +150,11 @@ func (c *Calls) Do(ctx context.Context, left <-chan struct{}, try Try, run func(
 
 // begin returns the call of a key, and what the turn has joined of it.
 func (c *Calls) begin(try Try) (*Call, Joined) {
-	now := c.config.Now()
+	now, at := c.config.Now(), place{try.Key, try.By}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forget(now)
-	if call := c.byKey[try.Key]; call != nil {
+	if call := c.byKey[at]; call != nil {
 		switch {
 		case !call.over:
 			return call, ToCall
@@ -146,12 +162,12 @@ func (c *Calls) begin(try Try) (*Call, Joined) {
 			return call, ToAnswer
 		}
 	}
-	call := &Call{key: try.Key, keep: try.Keep, start: now}
+	call := &Call{place: at, keep: try.Keep, start: now}
 	if try.Limit > 0 && c.detached < c.config.Detached {
 		call.detached = true
 		c.detached++
 	}
-	c.byKey[try.Key] = call
+	c.byKey[at] = call
 	return call, Nothing
 }
 
@@ -201,7 +217,7 @@ func (c *Calls) end(call *Call, result *Result) {
 		}
 	}
 	if !call.recorded {
-		delete(c.byKey, call.key)
+		delete(c.byKey, call.place)
 	}
 	if call.recorded || len(call.offered) > 0 { // a failure is fetched as well
 		c.push(call)
@@ -244,8 +260,8 @@ func (c *Calls) forget(now time.Time) {
 		}
 		c.kept--
 		c.bytes -= call.size
-		if c.byKey[call.key] == call {
-			delete(c.byKey, call.key)
+		if c.byKey[call.place] == call {
+			delete(c.byKey, call.place)
 		}
 		for _, nonce := range call.offered {
 			delete(c.offers, nonce)

@@ -241,7 +241,7 @@ func TestPanic(t *testing.T) {
 }
 
 // owner is whom calls are offered to.
-var owner = joins.Owner{Webhook: "/es", Session: "s", ProjectID: "p", ProjectNumber: "1"}
+var owner = joins.Owner{By: joins.By{Webhook: "/es"}, Session: "s", ProjectID: "p", ProjectNumber: "1"}
 
 // pending begins a call that takes longer than its turn, and returns it with the nonce.
 func pending(t *testing.T, c *joins.Calls, s *service, limit time.Duration) (*joins.Call, string) {

@@ -8,7 +8,8 @@ import (
 
 // Owner is whom a call is offered to: nobody else may fetch it.
 type Owner struct {
-	Webhook string // the path
+	By
+
 	Session string
 	// ProjectID and ProjectNumber are as far as they are known.
 	ProjectID, ProjectNumber string

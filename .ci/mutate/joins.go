@@ -26,6 +26,11 @@ var calls = []mutation{
 		red:   []check{{joinsRoom, `TestJoin$|TestCrowd`}},
 	},
 	{
+		name:  "joins: nobody joins who has proven less, or elsewhere",
+		edits: []edit{{joins, `place{try.Key, try.By}`, `place{try.Key, By{}}`}},
+		red:   []check{{gatewayRoom, `TestJoinerIsTheCaller`}},
+	},
+	{
 		name:  "joins: only the service's own word",
 		edits: []edit{{joins, `return cause == fallback.Refused || cause == fallback.Invalid`, `return cause != fallback.Timeout`}},
 		red:   []check{{joinsRoom, `TestFailuresAreNotRecorded`}, {gatewayRoom, `TestCallerLeaves/failed`}},

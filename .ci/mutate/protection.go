@@ -52,6 +52,26 @@ var protection = []mutation{
 		red:   []check{{backendRoom, `TestRetryBudget`}},
 	},
 	{
+		name:  "circuit: calls without time say nothing",
+		edits: []edit{{circuitFile, "if hurried {\n\t\t\treturn unknown", "if false {\n\t\t\treturn unknown"}},
+		red:   []check{{backendRoom, `TestCircuitStaysClosed/no_time_for_them`}},
+	},
+	{
+		name: "limit: a panic gives its place back",
+		edits: []edit{{backendClient, `	defer func() { // also in a panic
+		c.limit.leave(permit, call, how, err)
+		c.circuit.leave(how)
+	}()
+	response, err = c.retries.do(ctx, call)
+	how = judge(ctx, err, hurried)
+`, `	response, err = c.retries.do(ctx, call)
+	how = judge(ctx, err, hurried)
+	c.limit.leave(permit, call, how, err)
+	c.circuit.leave(how)
+`}},
+		red: []check{{backendRoom, `TestCircuitStaysClosed/panics`}},
+	},
+	{
 		name:  "limit: calls that wait",
 		edits: []edit{{limitFile, `if l.waiting.Add(1) > l.queue {`, `if l.waiting.Add(1) < 0 {`}},
 		red:   []check{{backendRoom, `TestQueue`}},

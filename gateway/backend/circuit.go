@@ -22,17 +22,27 @@ const (
 	circuitProbes = 3
 )
 
+// fairTime is what a call must have had for its deadline to say something of the service: who sends a turn slowly leaves little of its
+// time, and must not have a service that is well taken for one that is not.
+const fairTime = time.Second
+
+// inHurry says that a call has less than that.
+func inHurry(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return bounded && time.Until(deadline) < fairTime
+}
+
 // outcome is what a call says of its service's health.
 type outcome int
 
 const (
 	answered outcome = iota // whatever the answer is
 	failed
-	unknown // nobody waited for the answer, or the service was not called
+	unknown // nobody waited for the answer, or not for long, or the service was not called
 )
 
-// judge says what the end of a call means.
-func judge(ctx context.Context, err error) outcome {
+// judge says what the end of a call means, which was perhaps in a hurry.
+func judge(ctx context.Context, err error, hurried bool) outcome {
 	switch {
 	case err == nil:
 		return answered
@@ -42,7 +52,12 @@ func judge(ctx context.Context, err error) outcome {
 	switch status.Code(err) {
 	case codes.Canceled: // by Close
 		return unknown
-	case codes.Unavailable, codes.DeadlineExceeded:
+	case codes.DeadlineExceeded:
+		if hurried {
+			return unknown
+		}
+		return failed
+	case codes.Unavailable:
 		return failed
 	default:
 		return answered

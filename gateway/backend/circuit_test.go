@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,6 +130,28 @@ func TestCircuitStaysClosed(t *testing.T) {
 				_, _ = client.Invoke(t.Context(), call(nil))
 			}
 		},
+		"no time for them": func(t *testing.T, client *backend.Client, answer *error) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), 999*time.Millisecond)
+			defer cancel()
+			*answer = status.Error(codes.DeadlineExceeded, "")
+			for range 100 {
+				_, _ = client.Invoke(ctx, call(nil))
+			}
+		},
+		"panics": func(t *testing.T, client *backend.Client, answer *error) {
+			t.Helper()
+			*answer = panics{}
+			for range 100 {
+				func() {
+					defer func() { _ = recover() }()
+					_, _ = client.Invoke(t.Context(), call(nil))
+				}()
+			}
+			if load := client.Load(); load.InFlight != 0 {
+				t.Errorf("load is %+v", load)
+			}
+		},
 		"no time left": func(t *testing.T, client *backend.Client, _ *error) {
 			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), 0)
@@ -153,6 +176,11 @@ func TestCircuitStaysClosed(t *testing.T) {
 	}
 }
 
+// panics is an error that does, when it is looked at.
+type panics struct{ error }
+
+func (panics) GRPCStatus() *status.Status { panic("boom") }
+
 // TestCallersWhoLeave says nothing of a service, neither before nor after its circuit has opened.
 func TestCallersWhoLeave(t *testing.T) {
 	t.Parallel()
@@ -165,7 +193,7 @@ func TestCallersWhoLeave(t *testing.T) {
 			return freeze(ctx)
 		})
 		invoke := func(leave bool) error {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			if leave {
 				time.AfterFunc(time.Millisecond, cancel)
@@ -181,8 +209,12 @@ func TestCallersWhoLeave(t *testing.T) {
 		if state := client.Load().Circuit; state != "closed" {
 			t.Fatalf("callers who left made it %s", state)
 		}
-		for client.Load().Circuit == "closed" {
-			_ = invoke(false)
+		var running sync.WaitGroup
+		for range 20 {
+			running.Go(func() { _ = invoke(false) })
+		}
+		if running.Wait(); client.Load().Circuit != "open" {
+			t.Fatal("calls that ran out of time left it closed")
 		}
 		for range 20 { // no probe is heard out
 			time.Sleep(time.Second)

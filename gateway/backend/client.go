@@ -99,7 +99,7 @@ func dial(c Config, further ...grpc.DialOption) (*Client, error) {
 // A call waits for a connection that is just being made, within its deadline; when the last try failed it returns
 // UNAVAILABLE with the reason at once. It waits for its turn, too, while the service has enough to do. An idempotent call is
 // made again where that is of use and fits into its time.
-func (c *Client) Invoke(ctx context.Context, call *Call) ([]byte, error) {
+func (c *Client) Invoke(ctx context.Context, call *Call) (response []byte, err error) {
 	call.Tries, call.Queued = 0, 0
 	if err := ctx.Err(); err != nil {
 		return nil, status.FromContextError(err).Err() // which says nothing of the service
@@ -112,10 +112,13 @@ func (c *Client) Invoke(ctx context.Context, call *Call) ([]byte, error) {
 		c.circuit.leave(unknown)
 		return nil, err
 	}
-	response, err := c.retries.do(ctx, call)
-	how := judge(ctx, err)
-	c.limit.leave(permit, call, how, err)
-	c.circuit.leave(how)
+	hurried, how := inHurry(ctx), unknown
+	defer func() { // also in a panic
+		c.limit.leave(permit, call, how, err)
+		c.circuit.leave(how)
+	}()
+	response, err = c.retries.do(ctx, call)
+	how = judge(ctx, err, hurried)
 	return response, err
 }
 

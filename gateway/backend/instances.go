@@ -137,7 +137,7 @@ type subConn struct {
 
 // NewSubConn connects to an instance.
 func (i *instances) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
-	conn, err := i.ClientConn.NewSubConn(addresses, options)
+	conn, err := i.ClientConn.NewSubConn(addresses, options) //nolint:staticcheck // there is no other way yet to make one
 	if err != nil || len(addresses) == 0 {
 		return conn, err
 	}

@@ -12,6 +12,7 @@
 //	router      finds the route that takes the turn
 //	binding     turns the Turn into the request message of the route's method, and checks its rules
 //	caller      writes who is calling into the outgoing metadata, and the request's id
+//	joins       has the call of a turn made once, however often Dialogflow tries, or fetches the answer of an earlier turn
 //	backend     calls the service over gRPC, with what is left of Dialogflow's time as the deadline
 //	binding     reads the response message, or maps the status
 //	refusal     makes a Reply of a status that has words, or of a value that breaks a rule

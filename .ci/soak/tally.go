@@ -194,8 +194,8 @@ type machine struct {
 type stall struct{ from, to time.Time }
 
 const (
-	tick  = 20 * time.Millisecond
-	toler = 150 * time.Millisecond
+	tick  = 10 * time.Millisecond
+	toler = 90 * time.Millisecond
 )
 
 func (m *machine) watch(ctx context.Context) {

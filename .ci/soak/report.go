@@ -93,9 +93,9 @@ func (r *report) print(w io.Writer) error {
 	for _, p := range r.Phases {
 		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t", p.Name, p.Times, p.Tries, p.Again, p.Joined, p.Retried)
 		for _, kind := range columns {
-			fmt.Fprintf(table, "%d\t", p.Kinds[kind])
+			_, _ = fmt.Fprintf(table, "%d\t", p.Kinds[kind])
 		}
-		fmt.Fprintf(table, "%.1f\t%.0f\t%.0f\t%.1f\t\n", p.P50, p.P99, p.Max, p.WellAfter/1000)
+		_, _ = fmt.Fprintf(table, "%.1f\t%.0f\t%.0f\t%.1f\t\n", p.P50, p.P99, p.Max, p.WellAfter/1000)
 	}
 	if err := table.Flush(); err != nil {
 		return err

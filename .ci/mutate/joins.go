@@ -42,7 +42,7 @@ var calls = []mutation{
 	},
 	{
 		name: "joins: within the clock",
-		edits: []edit{{joins, `case <-ctx.Done():
+		edits: []edit{{"gateway/joins/wait.go", `case <-ctx.Done():
 		result :=`, `case <-context.Background().Done():
 		result :=`}},
 		red: []check{{joinsRoom, `TestWaitedInVain|TestContinuation$`}},

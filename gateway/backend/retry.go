@@ -31,7 +31,7 @@ const (
 type Retries struct {
 	// Tries at most, the first included.
 	Tries int
-	// TryTimeout is the time for a try but the last. Zero: half of what is left.
+	// TryTimeout is the time for a try but the last. Zero: three quarters of what is left.
 	TryTimeout time.Duration
 }
 
@@ -74,7 +74,7 @@ func (r *retries) limit(ctx context.Context, call *Call) (limit time.Duration, l
 	if deadline, bounded := ctx.Deadline(); bounded {
 		left := time.Until(deadline)
 		if limit == 0 {
-			limit = left / 2
+			limit = left - left/4
 		}
 		return limit, left-limit < leastTry
 	}

@@ -25,8 +25,9 @@ func newServeCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Serve Dialogflow's webhooks",
-		Long: `Serve Dialogflow's webhooks as the configuration file says, until SIGINT or SIGTERM;
-then turns in flight are finished first.
+		Long: `Serve Dialogflow's webhooks as the configuration file says, until SIGINT or SIGTERM:
+connections are taken for edge.drain_delay more, and turns in flight finished. A second
+signal stops at once.
 
 A change of the configuration file, or of a file that it names, is put in force at once,
 without an answer lost; so is the whole of it at SIGHUP. What is no good changes nothing,

@@ -1658,7 +1658,7 @@ type Retries struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Tries at most, the first included; default 3.
 	Tries uint32 `protobuf:"varint,1,opt,name=tries,proto3" json:"tries,omitempty"`
-	// The time for a try but the last; default: half of what is left.
+	// The time for a try but the last; default: three quarters of what is left.
 	TryTimeout    *durationpb.Duration `protobuf:"bytes,2,opt,name=try_timeout,json=tryTimeout,proto3" json:"try_timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

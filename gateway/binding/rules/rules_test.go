@@ -30,7 +30,7 @@ func TestAsGenerated(t *testing.T) {
 		&gatewayv1.Webhook{Path: "/dialogflow", Platform: "es"},
 		&gatewayv1.Reprompt{Field: "x"}, &gatewayv1.Reprompt{Field: "x.y", Text: map[string]string{"en": "a"}},
 		&gatewayv1.Fallback{Causes: map[string]*gatewayv1.Fallback{"timeout": {}, "nothing": {}}},
-		&gatewayv1.Config{Services: []*gatewayv1.Service{{Name: "a"}, {Name: "b b"}}, Webhooks: []*gatewayv1.Webhook{{Path: "x"}}},
+		&gatewayv1.Edge{Clients: []*gatewayv1.Profile{{Name: "a"}, {Name: "b b", Like: "c"}}, Limits: &gatewayv1.Limits{Turns: 1 << 30}, Drain: durationpb.New(-1)},
 	} {
 		checker, err := compiler.Compile(own.Messages().ByName(m.ProtoReflect().Descriptor().Name()))
 		if err != nil {

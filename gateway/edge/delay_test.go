@@ -159,6 +159,9 @@ func TestStopInTheMiddleOfARequest(t *testing.T) {
 			t.Errorf("answer %q, closes: %t, want %t", body, response.Close, closes)
 		}
 	}
+	for range 3 { // whose end asks for the time, too
+		f.handshake()
+	}
 	asked := f.clock.asked()
 	for _, conn := range []io.Writer{later, idle} {
 		write(conn, half+rest)

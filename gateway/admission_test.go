@@ -237,13 +237,14 @@ func TestTooLate(t *testing.T) {
 
 // Who leaves before the time is over tells that the two ends have different times in mind; once an hour it is said.
 func TestCallerLeavesTooEarly(t *testing.T) {
-	asked, seen, now := make(chan struct{}), make(chan context.Context, 2), time.Now()
+	asked, gone, seen, now := make(chan struct{}), make(chan struct{}, 2), make(chan context.Context, 2), time.Now()
 	var later atomic.Int64
 	f := start(t, func(s *setup) {
 		s.clock = func() time.Time { return now.Add(time.Duration(later.Load())) }
 		s.seen = func(r *http.Request) { seen <- r.Context() }
 		s.answer = func(ctx context.Context) ([]byte, error) {
 			asked <- struct{}{}
+			<-gone
 			<-(<-seen).Done() // the call goes on, when the gateway knows
 			later.Add(int64(10 * time.Second))
 			return reply(&intentgatev1.Reply{Texts: []string{"Hello"}})(ctx)
@@ -259,6 +260,7 @@ func TestCallerLeavesTooEarly(t *testing.T) {
 			_ = response.Body.Close()
 			t.Errorf("answer %d", response.StatusCode)
 		}
+		gone <- struct{}{}
 		if l := f.line(); l.Outcome != "lost" {
 			t.Errorf("logged %+v", l)
 		}

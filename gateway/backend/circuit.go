@@ -12,10 +12,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A circuit opens when at least half of at least circuitCalls calls within circuitPeriod failed. After circuitPause so many
+// A circuit opens when nearly all of at least circuitCalls calls within circuitPeriod failed: while some are answered, it would take
+// that from them, and a service that is back would be left alone for failures that are over. After circuitPause so many
 // probes are let through, and it closes when they are all answered.
 const (
-	circuitRate   = 0.5
+	circuitRate   = 0.9
 	circuitCalls  = 20
 	circuitPeriod = 10 * time.Second
 	circuitPause  = time.Second

@@ -49,11 +49,11 @@ func TestCircuit(t *testing.T) {
 				t.Errorf("the circuit is %s, want %s", got, want)
 			}
 		}
-		for range 10 {
+		for range 2 {
 			_ = invoke()
 		}
 		*answer = status.Error(codes.Unavailable, "away")
-		for range 9 {
+		for range 17 {
 			_ = invoke()
 		}
 		time.Sleep(time.Second)
@@ -121,10 +121,10 @@ func TestCircuitStaysClosed(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		},
-		"less than half": func(t *testing.T, client *backend.Client, answer *error) {
+		"not nearly all": func(t *testing.T, client *backend.Client, answer *error) {
 			t.Helper()
 			for i := range 1000 {
-				if *answer = nil; i%5 > 2 {
+				if *answer = nil; i%8 > 0 {
 					*answer = status.Error(codes.Unavailable, "")
 				}
 				_, _ = client.Invoke(t.Context(), call(nil))

@@ -32,12 +32,12 @@ var fallbacks = []mutation{
 	},
 	{
 		name:  "fallback: the cause's before the general one",
-		edits: []edit{{fallbackFile, `level.causes[cause], level.general`, `level.general, level.causes[cause]`}},
+		edits: []edit{{fallbackFile, `l.causes[cause], l.general`, `l.general, l.causes[cause]`}},
 		red:   []check{{fallbackRoom, `TestPrecedence/the_route's_of_the_cause`}},
 	},
 	{
 		name:  "slots: the service is not called",
-		edits: []edit{{turnFile, `asked.FillingSlots && to.leavesSlots()`, `asked.FillingSlots && !to.leavesSlots()`}},
+		edits: []edit{{turnFile, `asked.FillingSlots && t.to.leavesSlots()`, `asked.FillingSlots && !t.to.leavesSlots()`}},
 		red:   []check{{gatewayRoom, `TestSlots/not_asked`}},
 	},
 }

@@ -30,7 +30,7 @@ var hop = []mutation{
 	{
 		name: "metadata: no header of a request",
 		edits: []edit{
-			{handler, `ctx, cancel := context.WithDeadline(r.Context(), `, forwarding + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(r.Context(), md), `},
+			{handler, `ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), `, forwarding + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(context.WithoutCancel(r.Context()), md), `},
 			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\"\n\t\"strings\""},
 			{outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
 		},
@@ -40,7 +40,7 @@ var hop = []mutation{
 		name: "metadata: reserved headers, were they passed on",
 		edits: []edit{
 			{connection, `StripReserved(r.Header)`, ``},
-			{handler, `ctx, cancel := context.WithDeadline(r.Context(), `, only + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(r.Context(), md), `},
+			{handler, `ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), `, only + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(context.WithoutCancel(r.Context()), md), `},
 			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\""},
 			{outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
 		},

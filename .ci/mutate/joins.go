@@ -22,7 +22,7 @@ var calls = []mutation{
 	},
 	{
 		name:  "joins: the key says whose it is",
-		edits: []edit{{joins, `if call := c.byKey[try.Key]; call != nil {`, `for _, call := range c.byKey {`}},
+		edits: []edit{{joins, `if call := c.byKey[at]; call != nil {`, `for _, call := range c.byKey {`}},
 		red:   []check{{joinsRoom, `TestJoin$|TestCrowd`}},
 	},
 	{

@@ -72,6 +72,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(chosen) == 0 {
 		return fmt.Errorf("no mutation is named like %q", *only)
 	}
+	if err := placed(mutations); err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := untouched(ctx, chosen); err != nil {
 		return err
@@ -126,6 +129,21 @@ func inParallel[T any](n int, all []T, do func(T)) {
 	}
 	close(queue)
 	workers.Wait()
+}
+
+// placed looks for the places of all mutations, whichever are tried: who changes a line gets to know at once.
+func placed(all []mutation) error {
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return err
+	}
+	var missing []error
+	for _, m := range all {
+		if _, err := m.overlay(dir); err != nil {
+			missing = append(missing, fmt.Errorf("%s: %w", m.name, err))
+		}
+	}
+	return errors.Join(append(missing, os.RemoveAll(dir))...)
 }
 
 // untouched runs the tests without any mutation: what is red anyway proves nothing.

@@ -98,7 +98,7 @@ var protection = []mutation{
 	},
 	{
 		name:  "circuit: answers are no failures",
-		edits: []edit{{circuitFile, `case codes.Unavailable, codes.DeadlineExceeded:`, `case codes.Unavailable, codes.DeadlineExceeded, codes.NotFound:`}},
+		edits: []edit{{circuitFile, "case codes.Unavailable:\n\t\treturn failed", "case codes.Unavailable, codes.NotFound:\n\t\treturn failed"}},
 		red:   []check{{backendRoom, `TestCircuitStaysClosed/NotFound`}},
 	},
 	{

@@ -26,6 +26,9 @@ type level struct {
 	general *answer
 }
 
+// to returns what there may be for a cause, the more special first.
+func (l *level) to(cause Cause) [2]*answer { return [...]*answer{l.causes[cause], l.general} }
+
 // turnLevel is the fallback of some turns.
 type turnLevel struct {
 	rule  router.Rule
@@ -62,7 +65,7 @@ func (s *Set) Find(turn *dialogflow.Turn, at Place, cause Cause) (Answer, bool) 
 		return Answer{}, false
 	}
 	for level := range s.levels(turn, at) {
-		for _, a := range [...]*answer{level.causes[cause], level.general} {
+		for _, a := range level.to(cause) {
 			if found, ok := a.to(turn); ok {
 				return found, true
 			}
@@ -86,7 +89,7 @@ func (s *Set) Unread(platform dialogflow.Platform, webhook string, cause Cause) 
 		if level == nil {
 			continue
 		}
-		for _, a := range [...]*answer{level.causes[cause], level.general} {
+		for _, a := range level.to(cause) {
 			if found, ok := a.unread(platform); ok {
 				return found, true
 			}

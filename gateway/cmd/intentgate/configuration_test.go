@@ -277,8 +277,11 @@ func TestConfigurationAwaitsServices(t *testing.T) { // not parallel, so that no
 				}
 				return
 			}
-			wantES(t, g.post(t, client, esPath, esTurn("meanwhile")), "heard meanwhile")
-			old.one(t, "meanwhile")
+			for i := range 50 { // as long as another configuration takes, did it not wait
+				said := fmt.Sprint("meanwhile ", i)
+				wantES(t, g.post(t, client, esPath, esTurn(said)), "heard "+said)
+				old.one(t, said)
+			}
 			// What changes while it waits follows, as one change.
 			words := edit{"status:", "fallback: {text: {default: Sorry}}\nstatus:"}
 			g.reconfigure(t, edited(t, edit{"127.0.0.1:1\n", late + "\n"}, words))

@@ -149,7 +149,11 @@ func (c *Client) try(ctx context.Context, header http.Header, body []byte) (answ
 	}
 	answer = Answer{Status: response.StatusCode, TLS: tls.VersionName(response.TLS.Version)}
 	answer.Body, err = read(response)
-	return answer, errors.Join(err, response.Body.Close())
+	err = errors.Join(err, response.Body.Close())
+	if late := ctx.Err(); late != nil { // net/http may still find an answer on a connection that it is closing
+		return Answer{}, late
+	}
+	return answer, err
 }
 
 // read reads an answer, which may be compressed since Dialogflow says that it understands that.

@@ -85,7 +85,7 @@ func (x ServiceState_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ServiceState_State.Descriptor instead.
 func (ServiceState_State) EnumDescriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{7, 0}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // GetVersionRequest asks for the version.
@@ -198,6 +198,264 @@ func (x *GetVersionResponse) GetStartTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// ReloadRequest asks for a reload.
+type ReloadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadRequest) Reset() {
+	*x = ReloadRequest{}
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadRequest) ProtoMessage() {}
+
+func (x *ReloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadRequest.ProtoReflect.Descriptor instead.
+func (*ReloadRequest) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{2}
+}
+
+// ReloadResponse is what came of a reload.
+type ReloadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The configuration that is in force.
+	Config        *ConfigState `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadResponse) Reset() {
+	*x = ReloadResponse{}
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadResponse) ProtoMessage() {}
+
+func (x *ReloadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadResponse.ProtoReflect.Descriptor instead.
+func (*ReloadResponse) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReloadResponse) GetConfig() *ConfigState {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
+// GetConfigRequest asks for the configuration.
+type GetConfigRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConfigRequest) Reset() {
+	*x = GetConfigRequest{}
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConfigRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConfigRequest) ProtoMessage() {}
+
+func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
+func (*GetConfigRequest) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{4}
+}
+
+// GetConfigResponse is the configuration.
+type GetConfigResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which it is.
+	Config *ConfigState `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	// What is in force, defaults filled in, as `intentgate config print` prints it. It holds no secrets: they are in files and
+	// environment variables, which it names.
+	Yaml          string `protobuf:"bytes,2,opt,name=yaml,proto3" json:"yaml,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConfigResponse) Reset() {
+	*x = GetConfigResponse{}
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConfigResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConfigResponse) ProtoMessage() {}
+
+func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConfigResponse.ProtoReflect.Descriptor instead.
+func (*GetConfigResponse) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetConfigResponse) GetConfig() *ConfigState {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
+func (x *GetConfigResponse) GetYaml() string {
+	if x != nil {
+		return x.Yaml
+	}
+	return ""
+}
+
+// ConfigState is which configuration is in force, and what came of the last attempt to change it.
+type ConfigState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file. Empty: there is none.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// When the one that is in force was loaded.
+	LoadTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=load_time,json=loadTime,proto3" json:"load_time,omitempty"`
+	// The SHA-256 of the file as it was then, in hex.
+	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// When the file was last found to be no good. Absent: it is good.
+	FailTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=fail_time,json=failTime,proto3" json:"fail_time,omitempty"`
+	// What is wrong with it.
+	Error         string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigState) Reset() {
+	*x = ConfigState{}
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigState) ProtoMessage() {}
+
+func (x *ConfigState) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigState.ProtoReflect.Descriptor instead.
+func (*ConfigState) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ConfigState) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *ConfigState) GetLoadTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LoadTime
+	}
+	return nil
+}
+
+func (x *ConfigState) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *ConfigState) GetFailTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FailTime
+	}
+	return nil
+}
+
+func (x *ConfigState) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
 // ListRoutesRequest asks for all routes.
 type ListRoutesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -207,7 +465,7 @@ type ListRoutesRequest struct {
 
 func (x *ListRoutesRequest) Reset() {
 	*x = ListRoutesRequest{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -219,7 +477,7 @@ func (x *ListRoutesRequest) String() string {
 func (*ListRoutesRequest) ProtoMessage() {}
 
 func (x *ListRoutesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -232,7 +490,7 @@ func (x *ListRoutesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoutesRequest.ProtoReflect.Descriptor instead.
 func (*ListRoutesRequest) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{2}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{7}
 }
 
 // ListRoutesResponse is all routes.
@@ -246,7 +504,7 @@ type ListRoutesResponse struct {
 
 func (x *ListRoutesResponse) Reset() {
 	*x = ListRoutesResponse{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -258,7 +516,7 @@ func (x *ListRoutesResponse) String() string {
 func (*ListRoutesResponse) ProtoMessage() {}
 
 func (x *ListRoutesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -271,7 +529,7 @@ func (x *ListRoutesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoutesResponse.ProtoReflect.Descriptor instead.
 func (*ListRoutesResponse) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{3}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListRoutesResponse) GetRoutes() []*ActiveRoute {
@@ -301,7 +559,7 @@ type ActiveRoute struct {
 
 func (x *ActiveRoute) Reset() {
 	*x = ActiveRoute{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -313,7 +571,7 @@ func (x *ActiveRoute) String() string {
 func (*ActiveRoute) ProtoMessage() {}
 
 func (x *ActiveRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -326,7 +584,7 @@ func (x *ActiveRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveRoute.ProtoReflect.Descriptor instead.
 func (*ActiveRoute) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{4}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ActiveRoute) GetMatch() string {
@@ -366,7 +624,7 @@ type ListServicesRequest struct {
 
 func (x *ListServicesRequest) Reset() {
 	*x = ListServicesRequest{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -378,7 +636,7 @@ func (x *ListServicesRequest) String() string {
 func (*ListServicesRequest) ProtoMessage() {}
 
 func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -391,7 +649,7 @@ func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesRequest.ProtoReflect.Descriptor instead.
 func (*ListServicesRequest) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{5}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{10}
 }
 
 // ListServicesResponse is all services.
@@ -405,7 +663,7 @@ type ListServicesResponse struct {
 
 func (x *ListServicesResponse) Reset() {
 	*x = ListServicesResponse{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +675,7 @@ func (x *ListServicesResponse) String() string {
 func (*ListServicesResponse) ProtoMessage() {}
 
 func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +688,7 @@ func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesResponse.ProtoReflect.Descriptor instead.
 func (*ListServicesResponse) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{6}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListServicesResponse) GetServices() []*ServiceState {
@@ -461,7 +719,7 @@ type ServiceState struct {
 
 func (x *ServiceState) Reset() {
 	*x = ServiceState{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +731,7 @@ func (x *ServiceState) String() string {
 func (*ServiceState) ProtoMessage() {}
 
 func (x *ServiceState) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +744,7 @@ func (x *ServiceState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceState.ProtoReflect.Descriptor instead.
 func (*ServiceState) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{7}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ServiceState) GetName() string {
@@ -552,7 +810,7 @@ type LearntIntents struct {
 
 func (x *LearntIntents) Reset() {
 	*x = LearntIntents{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -564,7 +822,7 @@ func (x *LearntIntents) String() string {
 func (*LearntIntents) ProtoMessage() {}
 
 func (x *LearntIntents) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -577,7 +835,7 @@ func (x *LearntIntents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LearntIntents.ProtoReflect.Descriptor instead.
 func (*LearntIntents) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{8}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LearntIntents) GetSource() string {
@@ -637,7 +895,7 @@ type LearntIntents_Problem struct {
 
 func (x *LearntIntents_Problem) Reset() {
 	*x = LearntIntents_Problem{}
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +907,7 @@ func (x *LearntIntents_Problem) String() string {
 func (*LearntIntents_Problem) ProtoMessage() {}
 
 func (x *LearntIntents_Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_admin_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +920,7 @@ func (x *LearntIntents_Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LearntIntents_Problem.ProtoReflect.Descriptor instead.
 func (*LearntIntents_Problem) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{8, 0}
+	return file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP(), []int{13, 0}
 }
 
 func (x *LearntIntents_Problem) GetKind() string {
@@ -698,7 +956,20 @@ const file_intentgate_gateway_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"go_version\x18\x03 \x01(\tR\tgoVersion\x129\n" +
 	"\n" +
-	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"\x13\n" +
+	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"\x0f\n" +
+	"\rReloadRequest\"L\n" +
+	"\x0eReloadResponse\x12:\n" +
+	"\x06config\x18\x01 \x01(\v2\".intentgate.gateway.v1.ConfigStateR\x06config\"\x12\n" +
+	"\x10GetConfigRequest\"c\n" +
+	"\x11GetConfigResponse\x12:\n" +
+	"\x06config\x18\x01 \x01(\v2\".intentgate.gateway.v1.ConfigStateR\x06config\x12\x12\n" +
+	"\x04yaml\x18\x02 \x01(\tR\x04yaml\"\xc1\x01\n" +
+	"\vConfigState\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x127\n" +
+	"\tload_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bloadTime\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x127\n" +
+	"\tfail_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bfailTime\x12\x14\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\"\x13\n" +
 	"\x11ListRoutesRequest\"P\n" +
 	"\x12ListRoutesResponse\x12:\n" +
 	"\x06routes\x18\x01 \x03(\v2\".intentgate.gateway.v1.ActiveRouteR\x06routes\"o\n" +
@@ -736,10 +1007,13 @@ const file_intentgate_gateway_v1_admin_service_proto_rawDesc = "" +
 	"\aProblem\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aelement\x18\x02 \x01(\tR\aelement\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem2\xfc\x02\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem2\xe5\x04\n" +
 	"\fAdminService\x12v\n" +
 	"\n" +
-	"GetVersion\x12(.intentgate.gateway.v1.GetVersionRequest\x1a).intentgate.gateway.v1.GetVersionResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/version\x12u\n" +
+	"GetVersion\x12(.intentgate.gateway.v1.GetVersionRequest\x1a).intentgate.gateway.v1.GetVersionResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/version\x12s\n" +
+	"\x06Reload\x12$.intentgate.gateway.v1.ReloadRequest\x1a%.intentgate.gateway.v1.ReloadResponse\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/config:reload\x12r\n" +
+	"\tGetConfig\x12'.intentgate.gateway.v1.GetConfigRequest\x1a(.intentgate.gateway.v1.GetConfigResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/config\x12u\n" +
 	"\n" +
 	"ListRoutes\x12(.intentgate.gateway.v1.ListRoutesRequest\x1a).intentgate.gateway.v1.ListRoutesResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/routes\x12}\n" +
@@ -759,41 +1033,54 @@ func file_intentgate_gateway_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_intentgate_gateway_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_intentgate_gateway_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_intentgate_gateway_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_intentgate_gateway_v1_admin_service_proto_goTypes = []any{
 	(ServiceState_State)(0),       // 0: intentgate.gateway.v1.ServiceState.State
 	(*GetVersionRequest)(nil),     // 1: intentgate.gateway.v1.GetVersionRequest
 	(*GetVersionResponse)(nil),    // 2: intentgate.gateway.v1.GetVersionResponse
-	(*ListRoutesRequest)(nil),     // 3: intentgate.gateway.v1.ListRoutesRequest
-	(*ListRoutesResponse)(nil),    // 4: intentgate.gateway.v1.ListRoutesResponse
-	(*ActiveRoute)(nil),           // 5: intentgate.gateway.v1.ActiveRoute
-	(*ListServicesRequest)(nil),   // 6: intentgate.gateway.v1.ListServicesRequest
-	(*ListServicesResponse)(nil),  // 7: intentgate.gateway.v1.ListServicesResponse
-	(*ServiceState)(nil),          // 8: intentgate.gateway.v1.ServiceState
-	(*LearntIntents)(nil),         // 9: intentgate.gateway.v1.LearntIntents
-	(*LearntIntents_Problem)(nil), // 10: intentgate.gateway.v1.LearntIntents.Problem
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*ReloadRequest)(nil),         // 3: intentgate.gateway.v1.ReloadRequest
+	(*ReloadResponse)(nil),        // 4: intentgate.gateway.v1.ReloadResponse
+	(*GetConfigRequest)(nil),      // 5: intentgate.gateway.v1.GetConfigRequest
+	(*GetConfigResponse)(nil),     // 6: intentgate.gateway.v1.GetConfigResponse
+	(*ConfigState)(nil),           // 7: intentgate.gateway.v1.ConfigState
+	(*ListRoutesRequest)(nil),     // 8: intentgate.gateway.v1.ListRoutesRequest
+	(*ListRoutesResponse)(nil),    // 9: intentgate.gateway.v1.ListRoutesResponse
+	(*ActiveRoute)(nil),           // 10: intentgate.gateway.v1.ActiveRoute
+	(*ListServicesRequest)(nil),   // 11: intentgate.gateway.v1.ListServicesRequest
+	(*ListServicesResponse)(nil),  // 12: intentgate.gateway.v1.ListServicesResponse
+	(*ServiceState)(nil),          // 13: intentgate.gateway.v1.ServiceState
+	(*LearntIntents)(nil),         // 14: intentgate.gateway.v1.LearntIntents
+	(*LearntIntents_Problem)(nil), // 15: intentgate.gateway.v1.LearntIntents.Problem
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
 }
 var file_intentgate_gateway_v1_admin_service_proto_depIdxs = []int32{
-	11, // 0: intentgate.gateway.v1.GetVersionResponse.start_time:type_name -> google.protobuf.Timestamp
-	5,  // 1: intentgate.gateway.v1.ListRoutesResponse.routes:type_name -> intentgate.gateway.v1.ActiveRoute
-	8,  // 2: intentgate.gateway.v1.ListServicesResponse.services:type_name -> intentgate.gateway.v1.ServiceState
-	0,  // 3: intentgate.gateway.v1.ServiceState.state:type_name -> intentgate.gateway.v1.ServiceState.State
-	9,  // 4: intentgate.gateway.v1.ServiceState.intents:type_name -> intentgate.gateway.v1.LearntIntents
-	11, // 5: intentgate.gateway.v1.LearntIntents.learn_time:type_name -> google.protobuf.Timestamp
-	11, // 6: intentgate.gateway.v1.LearntIntents.read_time:type_name -> google.protobuf.Timestamp
-	10, // 7: intentgate.gateway.v1.LearntIntents.problems:type_name -> intentgate.gateway.v1.LearntIntents.Problem
-	1,  // 8: intentgate.gateway.v1.AdminService.GetVersion:input_type -> intentgate.gateway.v1.GetVersionRequest
-	3,  // 9: intentgate.gateway.v1.AdminService.ListRoutes:input_type -> intentgate.gateway.v1.ListRoutesRequest
-	6,  // 10: intentgate.gateway.v1.AdminService.ListServices:input_type -> intentgate.gateway.v1.ListServicesRequest
-	2,  // 11: intentgate.gateway.v1.AdminService.GetVersion:output_type -> intentgate.gateway.v1.GetVersionResponse
-	4,  // 12: intentgate.gateway.v1.AdminService.ListRoutes:output_type -> intentgate.gateway.v1.ListRoutesResponse
-	7,  // 13: intentgate.gateway.v1.AdminService.ListServices:output_type -> intentgate.gateway.v1.ListServicesResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 0: intentgate.gateway.v1.GetVersionResponse.start_time:type_name -> google.protobuf.Timestamp
+	7,  // 1: intentgate.gateway.v1.ReloadResponse.config:type_name -> intentgate.gateway.v1.ConfigState
+	7,  // 2: intentgate.gateway.v1.GetConfigResponse.config:type_name -> intentgate.gateway.v1.ConfigState
+	16, // 3: intentgate.gateway.v1.ConfigState.load_time:type_name -> google.protobuf.Timestamp
+	16, // 4: intentgate.gateway.v1.ConfigState.fail_time:type_name -> google.protobuf.Timestamp
+	10, // 5: intentgate.gateway.v1.ListRoutesResponse.routes:type_name -> intentgate.gateway.v1.ActiveRoute
+	13, // 6: intentgate.gateway.v1.ListServicesResponse.services:type_name -> intentgate.gateway.v1.ServiceState
+	0,  // 7: intentgate.gateway.v1.ServiceState.state:type_name -> intentgate.gateway.v1.ServiceState.State
+	14, // 8: intentgate.gateway.v1.ServiceState.intents:type_name -> intentgate.gateway.v1.LearntIntents
+	16, // 9: intentgate.gateway.v1.LearntIntents.learn_time:type_name -> google.protobuf.Timestamp
+	16, // 10: intentgate.gateway.v1.LearntIntents.read_time:type_name -> google.protobuf.Timestamp
+	15, // 11: intentgate.gateway.v1.LearntIntents.problems:type_name -> intentgate.gateway.v1.LearntIntents.Problem
+	1,  // 12: intentgate.gateway.v1.AdminService.GetVersion:input_type -> intentgate.gateway.v1.GetVersionRequest
+	3,  // 13: intentgate.gateway.v1.AdminService.Reload:input_type -> intentgate.gateway.v1.ReloadRequest
+	5,  // 14: intentgate.gateway.v1.AdminService.GetConfig:input_type -> intentgate.gateway.v1.GetConfigRequest
+	8,  // 15: intentgate.gateway.v1.AdminService.ListRoutes:input_type -> intentgate.gateway.v1.ListRoutesRequest
+	11, // 16: intentgate.gateway.v1.AdminService.ListServices:input_type -> intentgate.gateway.v1.ListServicesRequest
+	2,  // 17: intentgate.gateway.v1.AdminService.GetVersion:output_type -> intentgate.gateway.v1.GetVersionResponse
+	4,  // 18: intentgate.gateway.v1.AdminService.Reload:output_type -> intentgate.gateway.v1.ReloadResponse
+	6,  // 19: intentgate.gateway.v1.AdminService.GetConfig:output_type -> intentgate.gateway.v1.GetConfigResponse
+	9,  // 20: intentgate.gateway.v1.AdminService.ListRoutes:output_type -> intentgate.gateway.v1.ListRoutesResponse
+	12, // 21: intentgate.gateway.v1.AdminService.ListServices:output_type -> intentgate.gateway.v1.ListServicesResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_admin_service_proto_init() }
@@ -807,7 +1094,7 @@ func file_intentgate_gateway_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_admin_service_proto_rawDesc), len(file_intentgate_gateway_v1_admin_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -52,7 +52,9 @@ type Config struct {
 	// an HTTP status, which raises the event webhook.error.* that the agent's designer handles.
 	Fallback *Fallback `protobuf:"bytes,8,opt,name=fallback,proto3" json:"fallback,omitempty"`
 	// Likewise for the turns of an intent or a platform, ES and CX: the first match in the file that has an answer.
-	Fallbacks     []*TurnFallback `protobuf:"bytes,9,rep,name=fallbacks,proto3" json:"fallbacks,omitempty"`
+	Fallbacks []*TurnFallback `protobuf:"bytes,9,rep,name=fallbacks,proto3" json:"fallbacks,omitempty"`
+	// What is told of turns, beside the metrics.
+	Telemetry     *Telemetry `protobuf:"bytes,10,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +152,381 @@ func (x *Config) GetFallbacks() []*TurnFallback {
 	return nil
 }
 
+func (x *Config) GetTelemetry() *Telemetry {
+	if x != nil {
+		return x.Telemetry
+	}
+	return nil
+}
+
+// Telemetry says what is told of turns, beside the metrics, which the status listener serves.
+type Telemetry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The log.
+	Log *Log `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
+	// Traces. Absent: none are sent.
+	Traces        *Traces `protobuf:"bytes,2,opt,name=traces,proto3" json:"traces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Telemetry) Reset() {
+	*x = Telemetry{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Telemetry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Telemetry) ProtoMessage() {}
+
+func (x *Telemetry) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
+func (*Telemetry) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Telemetry) GetLog() *Log {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+func (x *Telemetry) GetTraces() *Traces {
+	if x != nil {
+		return x.Traces
+	}
+	return nil
+}
+
+// Log says what the log tells of users. What fields hold that are marked `sensitive` or `debug_redact` it never tells.
+type Log struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What of users' data the turn's line tells, too: `utterances`, what they say; `parameters`, what the agent made of it;
+	// `status_texts`, the words of services' failures; `violations`, why a value was refused. Absent: none of it.
+	UserData []string `protobuf:"bytes,1,rep,name=user_data,json=userData,proto3" json:"user_data,omitempty"`
+	// The key, of 32 bytes or more, that sessions are hashed with in the log: replicas with the same one tell the same hash of a
+	// session. Absent: a random one, anew at each start.
+	SessionKey    *Secret `protobuf:"bytes,2,opt,name=session_key,json=sessionKey,proto3" json:"session_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Log) Reset() {
+	*x = Log{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Log) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Log) ProtoMessage() {}
+
+func (x *Log) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Log.ProtoReflect.Descriptor instead.
+func (*Log) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Log) GetUserData() []string {
+	if x != nil {
+		return x.UserData
+	}
+	return nil
+}
+
+func (x *Log) GetSessionKey() *Secret {
+	if x != nil {
+		return x.SessionKey
+	}
+	return nil
+}
+
+// Traces says which turns are traced, and where their spans go. Each turn begins a trace of its own, which the service's spans join.
+type Traces struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where spans are sent to, by OTLP over gRPC.
+	Otlp *Otlp `protobuf:"bytes,1,opt,name=otlp,proto3" json:"otlp,omitempty"`
+	// The share of turns that are traced, from 0 to 1; default 0.01.
+	Sample *float64 `protobuf:"fixed64,2,opt,name=sample,proto3,oneof" json:"sample,omitempty"`
+	// A turn that takes so long is told of always, and so is one that failed, though by the gateway's own spans only; default 2s.
+	Slow *durationpb.Duration `protobuf:"bytes,3,opt,name=slow,proto3" json:"slow,omitempty"`
+	// Link a turn's trace to the one that the request names in `traceparent`. Whoever may call detectIntent can choose that.
+	LinkInbound   bool `protobuf:"varint,4,opt,name=link_inbound,json=linkInbound,proto3" json:"link_inbound,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Traces) Reset() {
+	*x = Traces{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Traces) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Traces) ProtoMessage() {}
+
+func (x *Traces) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Traces.ProtoReflect.Descriptor instead.
+func (*Traces) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Traces) GetOtlp() *Otlp {
+	if x != nil {
+		return x.Otlp
+	}
+	return nil
+}
+
+func (x *Traces) GetSample() float64 {
+	if x != nil && x.Sample != nil {
+		return *x.Sample
+	}
+	return 0
+}
+
+func (x *Traces) GetSlow() *durationpb.Duration {
+	if x != nil {
+		return x.Slow
+	}
+	return nil
+}
+
+func (x *Traces) GetLinkInbound() bool {
+	if x != nil {
+		return x.LinkInbound
+	}
+	return false
+}
+
+// Otlp is a collector of OpenTelemetry.
+type Otlp struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its host and port, such as `collector.internal:4317`.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// The TLS with it. Absent only where it is on this machine: a loopback address.
+	Tls *CollectorTLS `protobuf:"bytes,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Headers that it wants, such as an API key, by name.
+	Headers       map[string]*Secret `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Otlp) Reset() {
+	*x = Otlp{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Otlp) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Otlp) ProtoMessage() {}
+
+func (x *Otlp) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Otlp.ProtoReflect.Descriptor instead.
+func (*Otlp) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Otlp) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Otlp) GetTls() *CollectorTLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Otlp) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// CollectorTLS is the TLS with a collector.
+type CollectorTLS struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A PEM file of the CAs that its certificate must chain to. Absent: the system's.
+	Ca string `protobuf:"bytes,1,opt,name=ca,proto3" json:"ca,omitempty"`
+	// The gateway's client certificate, where the collector wants one.
+	Certificate *KeyPair `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The DNS name that its certificate must carry. Default: the host of the endpoint.
+	ServerName    string `protobuf:"bytes,3,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollectorTLS) Reset() {
+	*x = CollectorTLS{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectorTLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectorTLS) ProtoMessage() {}
+
+func (x *CollectorTLS) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectorTLS.ProtoReflect.Descriptor instead.
+func (*CollectorTLS) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CollectorTLS) GetCa() string {
+	if x != nil {
+		return x.Ca
+	}
+	return ""
+}
+
+func (x *CollectorTLS) GetCertificate() *KeyPair {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *CollectorTLS) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+// Secret is where a secret comes from: one of file and env. A line end at its end is no part of it.
+type Secret struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A file, which is read again when it changes.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// An environment variable.
+	Env           string `protobuf:"bytes,2,opt,name=env,proto3" json:"env,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Secret) Reset() {
+	*x = Secret{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Secret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Secret) ProtoMessage() {}
+
+func (x *Secret) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Secret.ProtoReflect.Descriptor instead.
+func (*Secret) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Secret) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Secret) GetEnv() string {
+	if x != nil {
+		return x.Env
+	}
+	return ""
+}
+
 // Fallback is what is answered where a turn has no answer of a service's: it failed, or did not answer in time, or refused
 // without a word for the user.
 //
@@ -179,7 +556,7 @@ type Fallback struct {
 
 func (x *Fallback) Reset() {
 	*x = Fallback{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -191,7 +568,7 @@ func (x *Fallback) String() string {
 func (*Fallback) ProtoMessage() {}
 
 func (x *Fallback) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -204,7 +581,7 @@ func (x *Fallback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fallback.ProtoReflect.Descriptor instead.
 func (*Fallback) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Fallback) GetText() map[string]string {
@@ -269,7 +646,7 @@ type TurnFallback struct {
 
 func (x *TurnFallback) Reset() {
 	*x = TurnFallback{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -281,7 +658,7 @@ func (x *TurnFallback) String() string {
 func (*TurnFallback) ProtoMessage() {}
 
 func (x *TurnFallback) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -294,7 +671,7 @@ func (x *TurnFallback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TurnFallback.ProtoReflect.Descriptor instead.
 func (*TurnFallback) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TurnFallback) GetMatch() *Match {
@@ -336,7 +713,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +725,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +738,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Edge) GetListen() string {
@@ -426,7 +803,7 @@ type KeyPair struct {
 
 func (x *KeyPair) Reset() {
 	*x = KeyPair{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -438,7 +815,7 @@ func (x *KeyPair) String() string {
 func (*KeyPair) ProtoMessage() {}
 
 func (x *KeyPair) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -451,7 +828,7 @@ func (x *KeyPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyPair.ProtoReflect.Descriptor instead.
 func (*KeyPair) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *KeyPair) GetCert() string {
@@ -497,7 +874,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -509,7 +886,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -522,7 +899,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Profile) GetName() string {
@@ -594,7 +971,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +983,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +996,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Issuer) GetCommonName() string {
@@ -653,7 +1030,7 @@ type Dates struct {
 
 func (x *Dates) Reset() {
 	*x = Dates{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +1042,7 @@ func (x *Dates) String() string {
 func (*Dates) ProtoMessage() {}
 
 func (x *Dates) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +1055,7 @@ func (x *Dates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dates.ProtoReflect.Descriptor instead.
 func (*Dates) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Dates) GetFrom() *timestamppb.Timestamp {
@@ -719,7 +1096,7 @@ type Roots struct {
 
 func (x *Roots) Reset() {
 	*x = Roots{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +1108,7 @@ func (x *Roots) String() string {
 func (*Roots) ProtoMessage() {}
 
 func (x *Roots) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +1121,7 @@ func (x *Roots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roots.ProtoReflect.Descriptor instead.
 func (*Roots) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Roots) GetFile() string {
@@ -792,7 +1169,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +1181,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +1194,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Subject) GetCommonName() string {
@@ -881,7 +1258,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +1270,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +1283,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Limits) GetHeaderBytes() uint32 {
@@ -1025,7 +1402,7 @@ type Webhook struct {
 
 func (x *Webhook) Reset() {
 	*x = Webhook{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1414,7 @@ func (x *Webhook) String() string {
 func (*Webhook) ProtoMessage() {}
 
 func (x *Webhook) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1427,7 @@ func (x *Webhook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
 func (*Webhook) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Webhook) GetPath() string {
@@ -1164,7 +1541,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1176,7 +1553,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1189,7 +1566,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Credential) GetName() string {
@@ -1241,7 +1618,7 @@ type Basic struct {
 
 func (x *Basic) Reset() {
 	*x = Basic{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1630,7 @@ func (x *Basic) String() string {
 func (*Basic) ProtoMessage() {}
 
 func (x *Basic) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1643,7 @@ func (x *Basic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Basic.ProtoReflect.Descriptor instead.
 func (*Basic) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Basic) GetUsername() string {
@@ -1297,7 +1674,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1686,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1699,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Header) GetName() string {
@@ -1359,7 +1736,7 @@ type IdToken struct {
 
 func (x *IdToken) Reset() {
 	*x = IdToken{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1748,7 @@ func (x *IdToken) String() string {
 func (*IdToken) ProtoMessage() {}
 
 func (x *IdToken) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1761,7 @@ func (x *IdToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdToken.ProtoReflect.Descriptor instead.
 func (*IdToken) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *IdToken) GetAudiences() []string {
@@ -1437,7 +1814,7 @@ type IdTokenKeys struct {
 
 func (x *IdTokenKeys) Reset() {
 	*x = IdTokenKeys{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +1826,7 @@ func (x *IdTokenKeys) String() string {
 func (*IdTokenKeys) ProtoMessage() {}
 
 func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +1839,7 @@ func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdTokenKeys.ProtoReflect.Descriptor instead.
 func (*IdTokenKeys) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *IdTokenKeys) GetUrl() string {
@@ -1499,7 +1876,7 @@ type Project struct {
 
 func (x *Project) Reset() {
 	*x = Project{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1888,7 @@ func (x *Project) String() string {
 func (*Project) ProtoMessage() {}
 
 func (x *Project) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1901,7 @@ func (x *Project) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Project.ProtoReflect.Descriptor instead.
 func (*Project) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Project) GetId() string {
@@ -1547,7 +1924,8 @@ type Service struct {
 	// The service's name in routes, logs and metrics. On ES its session parameters live in a context of this name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Where it is, as a gRPC name: `dns:///orders.internal:8443`, or just `orders.internal:8443`, calls all addresses of
-	// the name in turn; `unix:///run/orders.sock` is a socket on this machine.
+	// the name in turn; `unix:///run/orders.sock` is a socket on this machine; `xds:///orders` asks the control plane that the
+	// environment variable GRPC_XDS_BOOTSTRAP leads to.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	// How it is called.
 	Tls *ServiceTLS `protobuf:"bytes,3,opt,name=tls,proto3" json:"tls,omitempty"`
@@ -1560,14 +1938,16 @@ type Service struct {
 	// How often a call is tried. Only methods of idempotency_level NO_SIDE_EFFECTS or IDEMPOTENT are tried more than once.
 	Retries *Retries `protobuf:"bytes,7,opt,name=retries,proto3" json:"retries,omitempty"`
 	// How many calls the service gets at a time.
-	Concurrency   *Concurrency `protobuf:"bytes,8,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	Concurrency *Concurrency `protobuf:"bytes,8,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	// `SESSION`: turns of one session go to the same instance, as long as it is there. Absent: instances take turns.
+	Affinity      string `protobuf:"bytes,9,opt,name=affinity,proto3" json:"affinity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1579,7 +1959,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1592,7 +1972,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Service) GetName() string {
@@ -1651,6 +2031,13 @@ func (x *Service) GetConcurrency() *Concurrency {
 	return nil
 }
 
+func (x *Service) GetAffinity() string {
+	if x != nil {
+		return x.Affinity
+	}
+	return ""
+}
+
 // Retries says how often a call is tried, within the time of the turn. It is tried again when the service is UNAVAILABLE, when a
 // try takes too long, and when the service says when to come back (google.rpc.RetryInfo); tries beyond the first are at most a
 // fifth of all calls to the service, beside the first few.
@@ -1666,7 +2053,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +2065,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +2078,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Retries) GetTries() uint32 {
@@ -1725,7 +2112,7 @@ type Concurrency struct {
 
 func (x *Concurrency) Reset() {
 	*x = Concurrency{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +2124,7 @@ func (x *Concurrency) String() string {
 func (*Concurrency) ProtoMessage() {}
 
 func (x *Concurrency) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +2137,7 @@ func (x *Concurrency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Concurrency.ProtoReflect.Descriptor instead.
 func (*Concurrency) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Concurrency) GetMin() uint32 {
@@ -1794,7 +2181,7 @@ type Intents struct {
 
 func (x *Intents) Reset() {
 	*x = Intents{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1806,7 +2193,7 @@ func (x *Intents) String() string {
 func (*Intents) ProtoMessage() {}
 
 func (x *Intents) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1819,7 +2206,7 @@ func (x *Intents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intents.ProtoReflect.Descriptor instead.
 func (*Intents) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Intents) GetDescriptorSet() string {
@@ -1871,7 +2258,7 @@ type Reprompt struct {
 
 func (x *Reprompt) Reset() {
 	*x = Reprompt{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +2270,7 @@ func (x *Reprompt) String() string {
 func (*Reprompt) ProtoMessage() {}
 
 func (x *Reprompt) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +2283,7 @@ func (x *Reprompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reprompt.ProtoReflect.Descriptor instead.
 func (*Reprompt) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Reprompt) GetField() string {
@@ -1925,7 +2312,7 @@ type Reflection struct {
 
 func (x *Reflection) Reset() {
 	*x = Reflection{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +2324,7 @@ func (x *Reflection) String() string {
 func (*Reflection) ProtoMessage() {}
 
 func (x *Reflection) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +2337,7 @@ func (x *Reflection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reflection.ProtoReflect.Descriptor instead.
 func (*Reflection) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Reflection) GetRefresh() *durationpb.Duration {
@@ -1982,7 +2369,7 @@ type Allow struct {
 
 func (x *Allow) Reset() {
 	*x = Allow{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1994,7 +2381,7 @@ func (x *Allow) String() string {
 func (*Allow) ProtoMessage() {}
 
 func (x *Allow) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2007,7 +2394,7 @@ func (x *Allow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Allow.ProtoReflect.Descriptor instead.
 func (*Allow) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Allow) GetIntents() []string {
@@ -2075,7 +2462,7 @@ type MethodBinding struct {
 
 func (x *MethodBinding) Reset() {
 	*x = MethodBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2474,7 @@ func (x *MethodBinding) String() string {
 func (*MethodBinding) ProtoMessage() {}
 
 func (x *MethodBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2487,7 @@ func (x *MethodBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodBinding.ProtoReflect.Descriptor instead.
 func (*MethodBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MethodBinding) GetMethod() string {
@@ -2165,7 +2552,7 @@ type FieldBinding struct {
 
 func (x *FieldBinding) Reset() {
 	*x = FieldBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2177,7 +2564,7 @@ func (x *FieldBinding) String() string {
 func (*FieldBinding) ProtoMessage() {}
 
 func (x *FieldBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2190,7 +2577,7 @@ func (x *FieldBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldBinding.ProtoReflect.Descriptor instead.
 func (*FieldBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *FieldBinding) GetField() string {
@@ -2224,7 +2611,7 @@ type ServiceTLS struct {
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2623,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2636,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -2301,7 +2688,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2313,7 +2700,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2326,7 +2713,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -2397,7 +2784,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2796,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2809,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Match) GetPlatform() string {
@@ -2485,14 +2872,16 @@ func (x *Match) GetTag() string {
 type Status struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The TCP address, such as `:9900`; port 0 chooses a free one.
-	Listen        string `protobuf:"bytes,1,opt,name=listen,proto3" json:"listen,omitempty"`
+	Listen string `protobuf:"bytes,1,opt,name=listen,proto3" json:"listen,omitempty"`
+	// The certificate that it serves TLS with. Absent: it serves plain HTTP.
+	Certificate   *KeyPair `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2504,7 +2893,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2517,7 +2906,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Status) GetListen() string {
@@ -2525,6 +2914,13 @@ func (x *Status) GetListen() string {
 		return x.Listen
 	}
 	return ""
+}
+
+func (x *Status) GetCertificate() *KeyPair {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
 }
 
 // Admin is the listener for AdminService.
@@ -2538,7 +2934,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2946,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2959,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Admin) GetListen() string {
@@ -2577,7 +2973,7 @@ var File_intentgate_gateway_v1_config_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xb6\x04\n" +
+	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xf6\x04\n" +
 	"\x06Config\x127\n" +
 	"\x04edge\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.EdgeB\x06\xbaH\x03\xc8\x01\x01R\x04edge\x12D\n" +
 	"\bwebhooks\x18\x02 \x03(\v2\x1e.intentgate.gateway.v1.WebhookB\b\xbaH\x05\x92\x01\x02\b\x01R\bwebhooks\x12D\n" +
@@ -2587,7 +2983,40 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x05admin\x18\x06 \x01(\v2\x1c.intentgate.gateway.v1.AdminR\x05admin\x12F\n" +
 	"\rid_token_keys\x18\a \x01(\v2\".intentgate.gateway.v1.IdTokenKeysR\vidTokenKeys\x12;\n" +
 	"\bfallback\x18\b \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\x12A\n" +
-	"\tfallbacks\x18\t \x03(\v2#.intentgate.gateway.v1.TurnFallbackR\tfallbacks\"\xa6\x04\n" +
+	"\tfallbacks\x18\t \x03(\v2#.intentgate.gateway.v1.TurnFallbackR\tfallbacks\x12>\n" +
+	"\ttelemetry\x18\n" +
+	" \x01(\v2 .intentgate.gateway.v1.TelemetryR\ttelemetry\"p\n" +
+	"\tTelemetry\x12,\n" +
+	"\x03log\x18\x01 \x01(\v2\x1a.intentgate.gateway.v1.LogR\x03log\x125\n" +
+	"\x06traces\x18\x02 \x01(\v2\x1d.intentgate.gateway.v1.TracesR\x06traces\"\xa2\x01\n" +
+	"\x03Log\x12[\n" +
+	"\tuser_data\x18\x01 \x03(\tB>\xbaH;\x92\x018\x18\x01\"4r2R\n" +
+	"utterancesR\n" +
+	"parametersR\fstatus_textsR\n" +
+	"violationsR\buserData\x12>\n" +
+	"\vsession_key\x18\x02 \x01(\v2\x1d.intentgate.gateway.v1.SecretR\n" +
+	"sessionKey\"\xde\x01\n" +
+	"\x06Traces\x127\n" +
+	"\x04otlp\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.OtlpB\x06\xbaH\x03\xc8\x01\x01R\x04otlp\x124\n" +
+	"\x06sample\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x06sample\x88\x01\x01\x127\n" +
+	"\x04slow\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\x04slow\x12!\n" +
+	"\flink_inbound\x18\x04 \x01(\bR\vlinkInboundB\t\n" +
+	"\a_sample\"\xa2\x02\n" +
+	"\x04Otlp\x12#\n" +
+	"\bendpoint\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bendpoint\x125\n" +
+	"\x03tls\x18\x02 \x01(\v2#.intentgate.gateway.v1.CollectorTLSR\x03tls\x12c\n" +
+	"\aheaders\x18\x03 \x03(\v2(.intentgate.gateway.v1.Otlp.HeadersEntryB\x1f\xbaH\x1c\x9a\x01\x19\x10\x10\"\x15r\x132\x11^[a-z0-9-]{1,64}$R\aheaders\x1aY\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
+	"\x05value\x18\x02 \x01(\v2\x1d.intentgate.gateway.v1.SecretR\x05value:\x028\x01\"\x81\x01\n" +
+	"\fCollectorTLS\x12\x0e\n" +
+	"\x02ca\x18\x01 \x01(\tR\x02ca\x12@\n" +
+	"\vcertificate\x18\x02 \x01(\v2\x1e.intentgate.gateway.v1.KeyPairR\vcertificate\x12\x1f\n" +
+	"\vserver_name\x18\x03 \x01(\tR\n" +
+	"serverName\"R\n" +
+	"\x06Secret\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x124\n" +
+	"\x03env\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([A-Za-z_][A-Za-z0-9_]*)?$R\x03env\"\xa6\x04\n" +
 	"\bFallback\x12=\n" +
 	"\x04text\x18\x01 \x03(\v2).intentgate.gateway.v1.Fallback.TextEntryR\x04text\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x1f\n" +
@@ -2719,7 +3148,7 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x04file\x18\x03 \x01(\tR\x04file\"b\n" +
 	"\aProject\x126\n" +
 	"\x02id\x18\x01 \x01(\tB&\xbaH#r!2\x1f^[a-z0-9.:-]*[a-z][a-z0-9.:-]*$R\x02id\x12\x1f\n" +
-	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xad\x03\n" +
+	"\x06number\x18\x02 \x01(\x04B\a\xbaH\x042\x02 \x00R\x06number\"\xdb\x03\n" +
 	"\aService\x121\n" +
 	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1f\n" +
 	"\x06target\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06target\x12;\n" +
@@ -2728,7 +3157,8 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\aintents\x18\x05 \x01(\v2\x1e.intentgate.gateway.v1.IntentsR\aintents\x12;\n" +
 	"\bfallback\x18\x06 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\x128\n" +
 	"\aretries\x18\a \x01(\v2\x1e.intentgate.gateway.v1.RetriesR\aretries\x12D\n" +
-	"\vconcurrency\x18\b \x01(\v2\".intentgate.gateway.v1.ConcurrencyR\vconcurrency\"n\n" +
+	"\vconcurrency\x18\b \x01(\v2\".intentgate.gateway.v1.ConcurrencyR\vconcurrency\x12,\n" +
+	"\baffinity\x18\t \x01(\tB\x10\xbaH\rr\vR\x00R\aSESSIONR\baffinity\"n\n" +
 	"\aRetries\x12\x1d\n" +
 	"\x05tries\x18\x01 \x01(\rB\a\xbaH\x04*\x02\x18\x05R\x05tries\x12D\n" +
 	"\vtry_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\n" +
@@ -2797,9 +3227,10 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\blanguage\x18\x05 \x01(\tR\blanguage\x12\x16\n" +
 	"\x06intent\x18\x06 \x01(\tR\x06intent\x12\x16\n" +
 	"\x06action\x18\a \x01(\tR\x06action\x12\x10\n" +
-	"\x03tag\x18\b \x01(\tR\x03tag\")\n" +
+	"\x03tag\x18\b \x01(\tR\x03tag\"k\n" +
 	"\x06Status\x12\x1f\n" +
-	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listen\"(\n" +
+	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listen\x12@\n" +
+	"\vcertificate\x18\x02 \x01(\v2\x1e.intentgate.gateway.v1.KeyPairR\vcertificate\"(\n" +
 	"\x05Admin\x12\x1f\n" +
 	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listenBl\n" +
 	"\x1fio.github.intentgate.gateway.v1P\x01ZGgithub.com/intentgate/intentgate/gen/go/intentgate/gateway/v1;gatewayv1b\x06proto3"
@@ -2816,112 +3247,130 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: intentgate.gateway.v1.Config
-	(*Fallback)(nil),              // 1: intentgate.gateway.v1.Fallback
-	(*TurnFallback)(nil),          // 2: intentgate.gateway.v1.TurnFallback
-	(*Edge)(nil),                  // 3: intentgate.gateway.v1.Edge
-	(*KeyPair)(nil),               // 4: intentgate.gateway.v1.KeyPair
-	(*Profile)(nil),               // 5: intentgate.gateway.v1.Profile
-	(*Issuer)(nil),                // 6: intentgate.gateway.v1.Issuer
-	(*Dates)(nil),                 // 7: intentgate.gateway.v1.Dates
-	(*Roots)(nil),                 // 8: intentgate.gateway.v1.Roots
-	(*Subject)(nil),               // 9: intentgate.gateway.v1.Subject
-	(*Limits)(nil),                // 10: intentgate.gateway.v1.Limits
-	(*Webhook)(nil),               // 11: intentgate.gateway.v1.Webhook
-	(*Credential)(nil),            // 12: intentgate.gateway.v1.Credential
-	(*Basic)(nil),                 // 13: intentgate.gateway.v1.Basic
-	(*Header)(nil),                // 14: intentgate.gateway.v1.Header
-	(*IdToken)(nil),               // 15: intentgate.gateway.v1.IdToken
-	(*IdTokenKeys)(nil),           // 16: intentgate.gateway.v1.IdTokenKeys
-	(*Project)(nil),               // 17: intentgate.gateway.v1.Project
-	(*Service)(nil),               // 18: intentgate.gateway.v1.Service
-	(*Retries)(nil),               // 19: intentgate.gateway.v1.Retries
-	(*Concurrency)(nil),           // 20: intentgate.gateway.v1.Concurrency
-	(*Intents)(nil),               // 21: intentgate.gateway.v1.Intents
-	(*Reprompt)(nil),              // 22: intentgate.gateway.v1.Reprompt
-	(*Reflection)(nil),            // 23: intentgate.gateway.v1.Reflection
-	(*Allow)(nil),                 // 24: intentgate.gateway.v1.Allow
-	(*MethodBinding)(nil),         // 25: intentgate.gateway.v1.MethodBinding
-	(*FieldBinding)(nil),          // 26: intentgate.gateway.v1.FieldBinding
-	(*ServiceTLS)(nil),            // 27: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),                 // 28: intentgate.gateway.v1.Route
-	(*Match)(nil),                 // 29: intentgate.gateway.v1.Match
-	(*Status)(nil),                // 30: intentgate.gateway.v1.Status
-	(*Admin)(nil),                 // 31: intentgate.gateway.v1.Admin
-	nil,                           // 32: intentgate.gateway.v1.Fallback.TextEntry
-	nil,                           // 33: intentgate.gateway.v1.Fallback.CausesEntry
-	nil,                           // 34: intentgate.gateway.v1.Reprompt.TextEntry
-	(*structpb.Struct)(nil),       // 35: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 36: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
-	(*v1.ParameterOptions)(nil),   // 38: intentgate.v1.ParameterOptions
+	(*Telemetry)(nil),             // 1: intentgate.gateway.v1.Telemetry
+	(*Log)(nil),                   // 2: intentgate.gateway.v1.Log
+	(*Traces)(nil),                // 3: intentgate.gateway.v1.Traces
+	(*Otlp)(nil),                  // 4: intentgate.gateway.v1.Otlp
+	(*CollectorTLS)(nil),          // 5: intentgate.gateway.v1.CollectorTLS
+	(*Secret)(nil),                // 6: intentgate.gateway.v1.Secret
+	(*Fallback)(nil),              // 7: intentgate.gateway.v1.Fallback
+	(*TurnFallback)(nil),          // 8: intentgate.gateway.v1.TurnFallback
+	(*Edge)(nil),                  // 9: intentgate.gateway.v1.Edge
+	(*KeyPair)(nil),               // 10: intentgate.gateway.v1.KeyPair
+	(*Profile)(nil),               // 11: intentgate.gateway.v1.Profile
+	(*Issuer)(nil),                // 12: intentgate.gateway.v1.Issuer
+	(*Dates)(nil),                 // 13: intentgate.gateway.v1.Dates
+	(*Roots)(nil),                 // 14: intentgate.gateway.v1.Roots
+	(*Subject)(nil),               // 15: intentgate.gateway.v1.Subject
+	(*Limits)(nil),                // 16: intentgate.gateway.v1.Limits
+	(*Webhook)(nil),               // 17: intentgate.gateway.v1.Webhook
+	(*Credential)(nil),            // 18: intentgate.gateway.v1.Credential
+	(*Basic)(nil),                 // 19: intentgate.gateway.v1.Basic
+	(*Header)(nil),                // 20: intentgate.gateway.v1.Header
+	(*IdToken)(nil),               // 21: intentgate.gateway.v1.IdToken
+	(*IdTokenKeys)(nil),           // 22: intentgate.gateway.v1.IdTokenKeys
+	(*Project)(nil),               // 23: intentgate.gateway.v1.Project
+	(*Service)(nil),               // 24: intentgate.gateway.v1.Service
+	(*Retries)(nil),               // 25: intentgate.gateway.v1.Retries
+	(*Concurrency)(nil),           // 26: intentgate.gateway.v1.Concurrency
+	(*Intents)(nil),               // 27: intentgate.gateway.v1.Intents
+	(*Reprompt)(nil),              // 28: intentgate.gateway.v1.Reprompt
+	(*Reflection)(nil),            // 29: intentgate.gateway.v1.Reflection
+	(*Allow)(nil),                 // 30: intentgate.gateway.v1.Allow
+	(*MethodBinding)(nil),         // 31: intentgate.gateway.v1.MethodBinding
+	(*FieldBinding)(nil),          // 32: intentgate.gateway.v1.FieldBinding
+	(*ServiceTLS)(nil),            // 33: intentgate.gateway.v1.ServiceTLS
+	(*Route)(nil),                 // 34: intentgate.gateway.v1.Route
+	(*Match)(nil),                 // 35: intentgate.gateway.v1.Match
+	(*Status)(nil),                // 36: intentgate.gateway.v1.Status
+	(*Admin)(nil),                 // 37: intentgate.gateway.v1.Admin
+	nil,                           // 38: intentgate.gateway.v1.Otlp.HeadersEntry
+	nil,                           // 39: intentgate.gateway.v1.Fallback.TextEntry
+	nil,                           // 40: intentgate.gateway.v1.Fallback.CausesEntry
+	nil,                           // 41: intentgate.gateway.v1.Reprompt.TextEntry
+	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 43: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(*v1.ParameterOptions)(nil),   // 45: intentgate.v1.ParameterOptions
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
-	3,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
-	11, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
-	18, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	28, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	30, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	31, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
-	16, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
-	1,  // 7: intentgate.gateway.v1.Config.fallback:type_name -> intentgate.gateway.v1.Fallback
-	2,  // 8: intentgate.gateway.v1.Config.fallbacks:type_name -> intentgate.gateway.v1.TurnFallback
-	32, // 9: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
-	35, // 10: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
-	33, // 11: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
-	29, // 12: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
-	1,  // 13: intentgate.gateway.v1.TurnFallback.fallback:type_name -> intentgate.gateway.v1.Fallback
-	4,  // 14: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	5,  // 15: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
-	10, // 16: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	36, // 17: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
-	36, // 18: intentgate.gateway.v1.Edge.drain_delay:type_name -> google.protobuf.Duration
-	8,  // 19: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
-	9,  // 20: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
-	6,  // 21: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
-	7,  // 22: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
-	37, // 23: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
-	37, // 24: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
-	36, // 25: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	36, // 26: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	36, // 27: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	36, // 28: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	36, // 29: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	36, // 30: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
-	17, // 31: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
-	15, // 32: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
-	12, // 33: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
-	1,  // 34: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
-	13, // 35: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
-	14, // 36: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
-	36, // 37: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	36, // 38: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	27, // 39: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	21, // 40: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
-	1,  // 41: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
-	19, // 42: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
-	20, // 43: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
-	36, // 44: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
-	23, // 45: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
-	24, // 46: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
-	25, // 47: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
-	22, // 48: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
-	34, // 49: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
-	36, // 50: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
-	26, // 51: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
-	36, // 52: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
-	38, // 53: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
-	29, // 54: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	1,  // 55: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
-	36, // 56: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
-	1,  // 57: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	9,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
+	17, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
+	24, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
+	34, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	36, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	37, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	22, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
+	7,  // 7: intentgate.gateway.v1.Config.fallback:type_name -> intentgate.gateway.v1.Fallback
+	8,  // 8: intentgate.gateway.v1.Config.fallbacks:type_name -> intentgate.gateway.v1.TurnFallback
+	1,  // 9: intentgate.gateway.v1.Config.telemetry:type_name -> intentgate.gateway.v1.Telemetry
+	2,  // 10: intentgate.gateway.v1.Telemetry.log:type_name -> intentgate.gateway.v1.Log
+	3,  // 11: intentgate.gateway.v1.Telemetry.traces:type_name -> intentgate.gateway.v1.Traces
+	6,  // 12: intentgate.gateway.v1.Log.session_key:type_name -> intentgate.gateway.v1.Secret
+	4,  // 13: intentgate.gateway.v1.Traces.otlp:type_name -> intentgate.gateway.v1.Otlp
+	42, // 14: intentgate.gateway.v1.Traces.slow:type_name -> google.protobuf.Duration
+	5,  // 15: intentgate.gateway.v1.Otlp.tls:type_name -> intentgate.gateway.v1.CollectorTLS
+	38, // 16: intentgate.gateway.v1.Otlp.headers:type_name -> intentgate.gateway.v1.Otlp.HeadersEntry
+	10, // 17: intentgate.gateway.v1.CollectorTLS.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	39, // 18: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
+	43, // 19: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
+	40, // 20: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
+	35, // 21: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
+	7,  // 22: intentgate.gateway.v1.TurnFallback.fallback:type_name -> intentgate.gateway.v1.Fallback
+	10, // 23: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	11, // 24: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
+	16, // 25: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
+	42, // 26: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	42, // 27: intentgate.gateway.v1.Edge.drain_delay:type_name -> google.protobuf.Duration
+	14, // 28: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
+	15, // 29: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
+	12, // 30: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
+	13, // 31: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
+	44, // 32: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
+	44, // 33: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
+	42, // 34: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	42, // 35: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	42, // 36: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	42, // 37: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	42, // 38: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	42, // 39: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	23, // 40: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
+	21, // 41: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
+	18, // 42: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
+	7,  // 43: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
+	19, // 44: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
+	20, // 45: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
+	42, // 46: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	42, // 47: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	33, // 48: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	27, // 49: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
+	7,  // 50: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
+	25, // 51: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
+	26, // 52: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
+	42, // 53: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
+	29, // 54: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
+	30, // 55: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
+	31, // 56: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
+	28, // 57: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
+	41, // 58: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
+	42, // 59: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
+	32, // 60: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
+	42, // 61: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
+	45, // 62: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
+	35, // 63: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	7,  // 64: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
+	42, // 65: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
+	10, // 66: intentgate.gateway.v1.Status.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	6,  // 67: intentgate.gateway.v1.Otlp.HeadersEntry.value:type_name -> intentgate.gateway.v1.Secret
+	7,  // 68: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
+	69, // [69:69] is the sub-list for method output_type
+	69, // [69:69] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -2929,15 +3378,16 @@ func file_intentgate_gateway_v1_config_proto_init() {
 	if File_intentgate_gateway_v1_config_proto != nil {
 		return
 	}
-	file_intentgate_gateway_v1_config_proto_msgTypes[11].OneofWrappers = []any{}
-	file_intentgate_gateway_v1_config_proto_msgTypes[20].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ func (r *report) checks(config *gatewayv1.Config) {
 		r.intents(fmt.Sprintf("services[%d].intents", i), service.GetIntents())
 	}
 	unique(r, config.GetServices(), "services[%d].name", (*gatewayv1.Service).GetName)
+	r.otlp("telemetry.traces.otlp", config.GetTelemetry().GetTraces().GetOtlp())
 	r.routes(config)
 	r.fallbacks(config)
 }
@@ -64,6 +66,11 @@ func (r *report) bounds(at string, service *gatewayv1.Service) {
 func (r *report) target(at string, service *gatewayv1.Service) {
 	if service.GetTarget() == "" {
 		return // which is told
+	}
+	if strings.HasPrefix(service.GetTarget(), "xds:") && os.Getenv("GRPC_XDS_BOOTSTRAP")+os.Getenv("GRPC_XDS_BOOTSTRAP_CONFIG") == "" {
+		r.field(at+".target", "%s, and the environment variable GRPC_XDS_BOOTSTRAP is not set; "+
+			"set it to the file that says where the control plane is", quote(service.GetTarget()))
+		return
 	}
 	host, err := backend.ServerName(service.GetTarget())
 	if err != nil {

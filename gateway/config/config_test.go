@@ -34,6 +34,8 @@ var now = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 // files *.txt are secrets, short.txt one that is no good.
 func fixtures(t *testing.T) string {
 	t.Helper()
+	t.Setenv("INTENTGATE_TEST_KEY", "the value of an environment variable")
+	t.Setenv("INTENTGATE_TEST_EMPTY", "")
 	folder := t.TempDir()
 	if err := os.CopyFS(folder, os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
@@ -203,6 +205,7 @@ func TestEveryKey(t *testing.T) {
 		"match":                 loaded.GetRoutes()[0].GetMatch().GetProject() == "415104041262",
 		"files of a secret":     loaded.GetWebhooks()[2].GetCredentials()[0].GetBasic().GetPasswordFiles()[1] == filepath.Join(folder, "next.txt"),
 		"credential's files":    len(config.Credentials(loaded.GetWebhooks()[2])[1].Files) == 1,
+		"a share":               loaded.GetTelemetry().GetTraces().GetSample() == 0.25,
 		"empty match":           loaded.GetRoutes()[2].GetMatch() != nil,
 	} {
 		if !got {

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // message decodes a mapping into a message and remembers where each field stands. Keys are the names of the fields as the
@@ -22,6 +24,10 @@ func (r *report) message(node *yaml.Node, path string, into protoreflect.Message
 		r.places[""] = place{value: node}
 	}
 	fields := into.Descriptor().Fields()
+	if _, ok := into.Interface().(*gatewayv1.Secret); ok && node.Kind != yaml.MappingNode {
+		r.undecodable(node, path, "want {file: …} or {env: …}, where the secret is; it never stands here itself") // nor in a log
+		return
+	}
 	if node.Kind != yaml.MappingNode {
 		r.undecodable(node, path, "%s; want a mapping with the keys %s", saw(node), strings.Join(names(fields), ", "))
 		return
@@ -145,6 +151,12 @@ func scalar(node *yaml.Node, kind protoreflect.Kind) (decoded protoreflect.Value
 			return decoded, "a whole number, not negative, without quotes"
 		}
 		return protoreflect.ValueOfUint64(number), ""
+	case protoreflect.DoubleKind:
+		number, err := strconv.ParseFloat(node.Value, 64)
+		if !plain || node.ShortTag() != "!!int" && node.ShortTag() != "!!float" || err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
+			return decoded, "a number such as 0.25, without quotes"
+		}
+		return protoreflect.ValueOfFloat64(number), ""
 	default:
 		// The schema has no field of another kind; a test decodes every field of it.
 		return decoded, "a kind of value that the reader does not know: " + kind.String()

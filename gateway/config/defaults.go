@@ -46,6 +46,12 @@ func fillDefaults(config *gatewayv1.Config) {
 			service.Concurrency.Queue = proto.Uint32(100)
 		}
 	}
+	if traces := config.GetTelemetry().GetTraces(); traces != nil {
+		if traces.Sample == nil {
+			traces.Sample = proto.Float64(0.01)
+		}
+		fillDuration(&traces.Slow, 2*time.Second)
+	}
 	for _, webhook := range config.GetWebhooks() {
 		fill(&webhook.Api, map[string]string{"ES": "V2", "CX": "V3"}[webhook.GetPlatform()])
 		fillDuration(&webhook.Timeout, 5*time.Second)

@@ -20,6 +20,10 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 	if pair := config.GetEdge().GetCertificate(); pair != nil {
 		r.pair("edge.certificate", &pair.Cert, &pair.Key, folder, now)
 	}
+	if pair := config.GetStatus().GetCertificate(); pair != nil {
+		r.pair("status.certificate", &pair.Cert, &pair.Key, folder, now)
+	}
+	r.telemetry("telemetry", config.GetTelemetry(), folder, now)
 	for i, profile := range config.GetEdge().GetClients() {
 		if roots, at := profile.GetRoots(), fmt.Sprintf("edge.clients[%d].roots", i); roots != nil {
 			r.roots(at+".file", &roots.File, folder)

@@ -22,7 +22,9 @@ func TestWantsAreFields(t *testing.T) {
 				t.Errorf("%s: the schema has no %s", path, name)
 				break
 			}
-			message = field.Message()
+			if message = field.Message(); field.IsMap() {
+				message = field.MapValue().Message()
+			}
 		}
 	}
 }

@@ -207,12 +207,12 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"":                                  "the file is empty",
-		"\n":                                "the file is empty",
+		"":                                  "it is empty",
+		"\n":                                "it is empty",
 		"fifteen bytes..":                   "a secret of 15 bytes; want at least 16",
 		"fifteen bytes..\r\n":               "a secret of 15 bytes; want at least 16",
 		strings.Repeat("x", 4097):           "larger than 4096 bytes",
-		strings.Repeat("x", 4096) + "\n":    "larger than 4096 bytes",
+		strings.Repeat("x", 4097) + "\n":    "larger than 4096 bytes",
 		"one line and\nanother line":        "printable ASCII",
 		"two line ends at the end\n\n":      "printable ASCII",
 		"a tab\tin the secret is no good":   "printable ASCII",

@@ -11,7 +11,12 @@ import (
 	"sync/atomic"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/secretref"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
+
+// minSecret is the fewest bytes of a secret: strangers may guess as often as they like.
+const minSecret = 16
 
 // Set is the credentials of one webhook: no other's are good there. It may be used by many goroutines.
 type Set struct {
@@ -86,10 +91,10 @@ func (s *Set) Reload() (changed bool, err error) {
 	for i := range s.credentials {
 		c := &s.credentials[i]
 		for j, file := range c.Files {
-			text, err := readFile(file)
+			text, err := secretref.Read(&gatewayv1.Secret{File: file}, minSecret)
 			alone := digest(sha256.Sum256([]byte(text)))
 			if holder, ok := holders[alone]; ok && holder != i && err == nil {
-				err = fmt.Errorf("%s: the secret of credential %s, too; each needs its own; %s", file, s.credentials[holder].Name, remedy)
+				err = fmt.Errorf("%s: the secret of credential %s, too; each needs its own; %s", file, s.credentials[holder].Name, secretref.Remedy)
 			}
 			if err != nil {
 				problems = append(problems, &FileError{Credential: i, File: j, Err: err})

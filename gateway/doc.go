@@ -21,4 +21,6 @@
 //
 // A turn that does not get that far ends in one [Error], which one function writes. Whatever happened, one line in the
 // log says so.
+//
+// Package process builds all of it from a configuration file, and runs it.
 package gateway

@@ -124,8 +124,8 @@ var places = []mutation{
 	},
 	{
 		name:  "stop: what turns have left is waited for",
-		edits: []edit{{"gateway/cmd/intentgate/process.go", `		wait(settling)` + "\n", `		_, _ = wait, settling` + "\n"}},
-		red:   []check{{e2e, `TestStopWaitsForWhatIsLeft`}},
+		edits: []edit{{"gateway/process/process.go", `		wait(settling)` + "\n", `		_, _ = wait, settling` + "\n"}},
+		red:   []check{{processRoom, `TestStopWaitsForWhatIsLeft`}},
 	},
 	{
 		name:  "stop: the second signal",

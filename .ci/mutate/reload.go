@@ -1,6 +1,9 @@
 package main
 
-const replaceFile = "gateway/cmd/intentgate/replace.go"
+const (
+	processRoom = "gateway/process"
+	replaceFile = processRoom + "/replace.go"
+)
 
 // reloads is what keeps turns from noticing that the configuration has changed, and configurations that are no good away.
 var reloads = []mutation{
@@ -16,8 +19,8 @@ var reloads = []mutation{
 	},
 	{
 		name:  "reload: calls end before what they are made with",
-		edits: []edit{{"gateway/cmd/intentgate/generation.go", `defer h.site.Release()`, `h.site.Release()`}},
-		red:   []check{{e2e, `TestCallsOutliveTurns`}},
+		edits: []edit{{"gateway/process/generation.go", `defer h.site.Release()`, `h.site.Release()`}},
+		red:   []check{{processRoom, `TestCallsOutliveTurns`}},
 	},
 	{
 		name:  "reload: what is replaced ends",
@@ -36,18 +39,18 @@ var reloads = []mutation{
 	},
 	{
 		name:  "reload: intents of a service that is down",
-		edits: []edit{{"gateway/cmd/intentgate/catalog.go", `claims.Known = g.described(service)`, ``}},
+		edits: []edit{{"gateway/process/catalog.go", `claims.Known = g.described(service)`, ``}},
 		red:   []check{{e2e, `TestIntentsOutliveTheirService`}},
 	},
 	{
 		name:  "reload: intents of another service",
-		edits: []edit{{"gateway/cmd/intentgate/catalog.go", ` && s.GetTarget() == service.GetTarget()`, ``}},
+		edits: []edit{{"gateway/process/catalog.go", ` && s.GetTarget() == service.GetTarget()`, ``}},
 		red:   []check{{e2e, `TestIntentsOutliveTheirService`}},
 	},
 	{
 		name:  "reload: files are watched first",
 		edits: []edit{{replaceFile, ` && len(g.files.All()) == g.watchers {`, ` {`}},
-		red:   []check{{e2e, `TestFilesAreWatchedFirst`}},
+		red:   []check{{processRoom, `TestFilesAreWatchedFirst`}},
 	},
 	{
 		name:  "reload: bounds on turns",

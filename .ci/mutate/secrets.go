@@ -89,7 +89,7 @@ var secrets = []mutation{
 	},
 	{
 		name:  "secret: of one webhook",
-		edits: []edit{{"gateway/cmd/intentgate/generation.go", `g.credentials[i]`, `g.credentials[i*0]`}},
+		edits: []edit{{"gateway/process/generation.go", `g.credentials[i]`, `g.credentials[i*0]`}},
 		red:   []check{{e2e, `TestMatrix/rows/secret/none/TLS`}},
 	},
 	{

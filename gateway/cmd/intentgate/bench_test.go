@@ -25,6 +25,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/gateway/simulator/issuer"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/mtls"
@@ -160,7 +161,7 @@ func startGateway(b *testing.B, dir string, config []byte, peer *peer) string {
 			b.Error(err)
 		}
 	})
-	var at addresses
+	var at process.Addresses
 	if err := json.NewDecoder(read).Decode(&at); err != nil {
 		b.Fatal(err)
 	}

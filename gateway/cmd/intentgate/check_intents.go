@@ -13,6 +13,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/intents/contract"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/gateway/router"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -30,10 +31,10 @@ func (e *checkup) intents(ctx context.Context) doctor.Report {
 			allow := service.GetIntents().GetAllow()
 			claimed = append(claimed, allowed(service.GetName(), allow.GetIntents(), allow.GetActions(), allow.GetTags()))
 		default:
-			claimants = append(claimants, claimant(service, describing(e.settings)))
+			claimants = append(claimants, process.Claimant(service, describing(e.settings)))
 		}
 	}
-	known, err := contracts(ctx, claimants, views(e.settings))
+	known, err := contracts(ctx, claimants, process.Views(e.settings))
 	routes, wrong := router.New(config.Routes(e.settings))
 	if err = errors.Join(err, wrong); err != nil { // the loader would have told
 		return append(report, doctor.Fail("descriptors", err.Error(), "claims and routes", "correct the configuration"))

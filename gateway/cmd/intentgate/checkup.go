@@ -18,6 +18,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/gateway/expiry"
+	"github.com/intentgate/intentgate/gateway/process"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -123,12 +124,12 @@ func (e *checkup) edge() doctor.Report {
 
 // profiles judges until when roots are good and profiles are meant to be used.
 func (e *checkup) profiles() doctor.Report {
-	profiles, err := trustProfiles(e.settings.GetEdge().GetClients())
+	profiles, err := process.Profiles(e.settings.GetEdge().GetClients())
 	if err != nil {
 		return doctor.Report{doctor.Fail("roots", err.Error(), "roots", "correct edge.clients")}
 	}
 	var report doctor.Report
-	for end := range profileEnds(profiles) {
+	for end := range process.ProfileEnds(profiles) {
 		check := map[string]string{expiry.Root: "roots", expiry.Profile: "dates"}[end.Kind]
 		saw := end.Name + " until " + end.NotAfter.UTC().Format(time.RFC3339)
 		if len(expiry.Near(slices.Values([]expiry.End{end}), e.now())) > 0 {
@@ -147,7 +148,7 @@ func (e *checkup) keys(ctx context.Context) doctor.Report {
 		return nil
 	}
 	silent := slog.New(slog.DiscardHandler)
-	source, _, err := keySource(e.settings.GetIdTokenKeys(), mtls.Options{Logger: silent})
+	source, _, err := process.KeySource(e.settings.GetIdTokenKeys(), mtls.Options{Logger: silent})
 	if err == nil && source.URL != "" && e.offline {
 		return doctor.Report{doctor.Skip(check, source.URL+" is not asked")}
 	}

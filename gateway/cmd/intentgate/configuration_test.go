@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/process"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/orders"
 )
@@ -255,7 +256,7 @@ func TestConfigurationAwaitsServices(t *testing.T) { // not parallel, so that no
 			g := &gate{pki: keys(t), dir: folder(t), log: newJournal(), audit: newJournal(), done: make(chan struct{})}
 			old, late := startService(t, g.dir, "127.0.0.1:0"), free(t)
 			configure(t, g.dir, edit{"127.0.0.1:1\n", old.addr + "\n"})
-			g.serveInside(t, time.Now, func(p *process) { p.patience = patience })
+			g.serveInside(t, time.Now, func(c *process.Config) { c.Patience = patience })
 			g.log.await(t, 1, entry{"msg": "Service reachable"})
 			client := g.dialogflow(t)
 			g.reconfigure(t, edited(t, edit{"127.0.0.1:1\n", late + "\n"}))

@@ -14,6 +14,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/conformance"
 	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/gateway/junit"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -139,7 +140,7 @@ func (o *conformanceOptions) report(command *cobra.Command) (_ conformance.Repor
 		return nil, fmt.Errorf("--patience %s: more than 0 is wanted", o.Patience)
 	}
 	if o.descriptors != "" {
-		if o.Descriptors, err = readDescriptors(o.descriptors); err != nil {
+		if o.Descriptors, err = process.ReadDescriptors(o.descriptors); err != nil {
 			return nil, err
 		}
 	}

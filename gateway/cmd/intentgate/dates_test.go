@@ -17,7 +17,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 
@@ -189,26 +189,27 @@ func startAt(t *testing.T, now func() time.Time, agents *devca.Authority, edits 
 }
 
 // serveInside serves the configuration in the gate's folder by a clock of its own. What the channel takes stands for SIGHUP.
-func (g *gate) serveInside(t *testing.T, now func() time.Time, changes ...func(*process)) (hangups chan<- os.Signal) {
+func (g *gate) serveInside(t *testing.T, now func() time.Time, changes ...func(*process.Config)) (hangups chan<- os.Signal) {
 	t.Helper()
-	path := filepath.Join(g.dir, configFile)
-	mark := markOf(path)
-	settings, err := config.Load(path, now())
-	if err != nil {
-		t.Fatal(err)
+	config := process.Config{
+		File: filepath.Join(g.dir, configFile), Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Audit: slog.New(slog.NewJSONHandler(g.audit, nil)),
+		Now: now, Version: build(),
 	}
-	process, err := assemble(t.Context(), settings, slog.New(slog.NewJSONHandler(g.log, nil)), slog.New(slog.NewJSONHandler(g.audit, nil)), now, changes...)
+	for _, change := range changes {
+		change(&config)
+	}
+	running, err := process.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	signals := make(chan os.Signal)
-	process.follow(path, mark, signals)
-	g.addresses = process.addresses
+	running.Follow(signals)
+	g.Addresses = running.Addresses()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	g.stop = stop
 	go func() {
 		defer close(g.done)
-		g.err = process.serve(ctx)
+		g.err = running.Serve(ctx)
 	}()
 	t.Cleanup(func() {
 		if err := g.wait(t); err != nil {

@@ -145,7 +145,7 @@ func (d *demo) play(ctx context.Context, platform string, stay bool) (err error)
 		return err
 	}
 	text := strings.NewReplacer("PROGRAM", program, "CONFIG", filepath.Join(e.dir, configFile), "CERTS", filepath.Join(e.dir, certsFolder), "DIR", e.dir,
-		"EDGE", e.gateway.addresses.Edge, "STATUS", e.gateway.addresses.Status, "ADMIN", e.gateway.addresses.Admin, "ORDERS", services["orders"]).Replace(farewell)
+		"EDGE", e.gateway.Addresses().Edge, "STATUS", e.gateway.Addresses().Status, "ADMIN", e.gateway.Addresses().Admin, "ORDERS", services["orders"]).Replace(farewell)
 	if _, err := fmt.Fprint(d.out, text); err != nil {
 		return err
 	}

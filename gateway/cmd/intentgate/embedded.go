@@ -20,11 +20,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/conversation"
-	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/intents/contract"
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/gateway/simulator"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -44,7 +43,7 @@ const (
 
 // embedded is a gateway that is run for conversations, with throw-away certificates in a folder of its own.
 type embedded struct {
-	gateway *process
+	gateway *process.Process
 	calls   recorder
 	dir     string
 	group   *errgroup.Group
@@ -84,23 +83,22 @@ func (e *embedded) cert(name string) string { return filepath.Join(e.dir, certsF
 // serve starts the gateway of a configuration. What services do not tell of themselves is a warning: not every conversation
 // needs each of them.
 func (e *embedded) serve(ctx context.Context, path string, logger *slog.Logger, warnings io.Writer, replacements ...func(*gatewayv1.Config)) error {
-	settings, err := config.Load(path, time.Now(), replacements...)
+	running, err := process.Open(ctx, process.Config{
+		File: path, Adapt: replacements, Logger: logger.With("process", "gateway"), Now: time.Now, Version: build(), Observe: e.observed,
+	})
 	if err != nil {
 		return err
 	}
-	process, err := assemble(ctx, settings, logger.With("process", "gateway"), nil, time.Now, func(p *process) { e.gateway, p.observe = p, e.observed })
-	if err != nil {
-		return err
-	}
-	for _, service := range settings.GetServices() {
+	e.gateway = running
+	for _, service := range running.Settings().GetServices() {
 		if service.GetIntents().GetReflection() == nil {
 			continue
 		}
-		if _, err := e.catalog().Load(ctx, service.GetName()); err != nil {
+		if _, err := running.Catalog().Load(ctx, service.GetName()); err != nil {
 			_, _ = fmt.Fprintln(warnings, "Warning:", err) // nobody reads it then
 		}
 	}
-	e.group.Go(func() error { return process.serve(ctx) })
+	e.group.Go(func() error { return running.Serve(ctx) })
 	return nil
 }
 
@@ -128,14 +126,14 @@ func (e *embedded) standIn(settings *gatewayv1.Config) {
 
 // play plays a conversation: on ES with a certificate of the SSL.com chain, and on CX with one of the GTS chain.
 func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platform string) *conversation.Result {
-	at := slices.IndexFunc(e.gateway.current.Load().settings.GetWebhooks(), func(w *gatewayv1.Webhook) bool {
+	at := slices.IndexFunc(e.gateway.Settings().GetWebhooks(), func(w *gatewayv1.Webhook) bool {
 		return w.GetPlatform() == platform && (c.GetWebhook() == "" || c.GetWebhook() == w.GetPath())
 	})
 	if at < 0 {
 		return c.Skipped(platform, "the gateway has no such webhook for "+platform)
 	}
-	webhook := e.gateway.current.Load().settings.GetWebhooks()[at]
-	as := agentOptions{url: e.gateway.addresses.Edge + webhook.GetPath(), dev: filepath.Join(e.dir, certsFolder), name: e.agent}
+	webhook := e.gateway.Settings().GetWebhooks()[at]
+	as := agentOptions{url: e.gateway.Addresses().Edge + webhook.GetPath(), dev: filepath.Join(e.dir, certsFolder), name: e.agent}
 	if platform == conversation.CX {
 		as.cert, as.key = e.cert(pki.GTSCert), e.cert(pki.GTSKey)
 	}
@@ -148,21 +146,13 @@ func (e *embedded) play(ctx context.Context, c *conversation.Conversation, platf
 	return c.Play(ctx, client, agent)
 }
 
-// catalog is what is known of typed intents; nil where there are none.
-func (e *embedded) catalog() *intents.Catalog {
-	if current := e.gateway.current.Load(); current != nil {
-		return current.catalog
-	}
-	return nil
-}
-
 // caller is who plays, with what is known of typed intents, and the calls seen.
 func (e *embedded) caller(as *agentOptions) (client *simulator.Client, agent simulator.Agent, err error) {
 	if err := as.settle(); err != nil {
 		return nil, agent, err
 	}
 	var known lexicon
-	if catalog := e.catalog(); catalog != nil {
+	if catalog := e.gateway.Catalog(); catalog != nil {
 		known = contract.Of(catalog.Report())
 	}
 	agent = as.agent()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/services/serve"
 )
 
@@ -106,7 +107,7 @@ func edited(t *testing.T, edits ...edit) string {
 
 // gate is a gateway that runs, in this process and by the same function as the binary.
 type gate struct {
-	addresses
+	process.Addresses
 
 	pki     *pki.PKI
 	dir     string
@@ -159,7 +160,7 @@ func serveFolder(t *testing.T, dir string, more ...string) *gate {
 			t.Errorf("a handler panicked: %v", lines)
 		}
 	})
-	if err := json.NewDecoder(stdout).Decode(&g.addresses); err != nil {
+	if err := json.NewDecoder(stdout).Decode(&g.Addresses); err != nil {
 		t.Fatalf("no addresses on standard output: %v\n%s", err, g.log)
 	}
 	return g

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,8 +15,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/intentgate/intentgate/gateway/backend"
-	"github.com/intentgate/intentgate/gateway/edge"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/orders"
 )
@@ -86,7 +83,7 @@ func TestTurnKeepsItsConfiguration(t *testing.T) {
 		return ready.Draining
 	})
 	g.reconfigure(t, strings.ReplaceAll(next, "shop-fresh", "shop-late"))
-	g.log.await(t, 1, entry{"msg": "Configuration not reloaded", "error": errStopping.Error()})
+	g.log.await(t, 1, entry{"msg": "Configuration not reloaded", "error": "the gateway is stopping"})
 	finish <- struct{}{}
 	if got := <-inFlight; got.StatusCode != http.StatusInternalServerError {
 		t.Errorf("status %d", got.StatusCode)
@@ -124,42 +121,6 @@ func TestBoundsChange(t *testing.T) {
 	g.log.await(t, 1, entry{"msg": "Turn", "reason": "overloaded_turns"})
 	close(finish)
 	wantES(t, <-first, "late")
-}
-
-// blocked is a service that answers when it is told to.
-type blocked struct{ asked, finish chan struct{} }
-
-func (b blocked) Invoke(context.Context, *backend.Call) ([]byte, error) {
-	close(b.asked)
-	<-b.finish
-	return []byte("late"), nil
-}
-
-// TestCallsOutliveTurns has a call go on when its turn is over: what it is made with does not end before it, and then nobody calls.
-func TestCallsOutliveTurns(t *testing.T) {
-	t.Parallel()
-	var site edge.Site
-	b := blocked{make(chan struct{}), make(chan struct{})}
-	service, answered := holding{b, &site}, make(chan string)
-	go func() {
-		got, err := service.Invoke(context.WithoutCancel(t.Context()), &backend.Call{})
-		answered <- fmt.Sprint(string(got), err)
-	}()
-	<-b.asked
-	unused := site.Retire()
-	select {
-	case <-unused:
-		t.Error("it ended in the middle of a call")
-	default:
-	}
-	close(b.finish)
-	if got := <-answered; got != "late<nil>" {
-		t.Error(got)
-	}
-	<-unused
-	if _, err := service.Invoke(t.Context(), &backend.Call{}); status.Code(err) != codes.Unavailable {
-		t.Errorf("after the end: %v", err)
-	}
 }
 
 // TestContinuationOutlivesItsConfiguration takes a service out of the configuration that a turn is to hear of later.
@@ -253,24 +214,4 @@ func TestReloadsLeaveNothing(t *testing.T) { // not parallel, since it counts wh
 	until(t, "as few goroutines and open files as before", func() bool {
 		return runtime.NumGoroutine() <= goroutines+5 && open() <= files+5
 	})
-}
-
-// TestFilesAreWatchedFirst has a file of a new configuration not be watched, for the lack of watchers perhaps: what is in force stays.
-func TestFilesAreWatchedFirst(t *testing.T) {
-	t.Parallel()
-	for _, fault := range []error{nil, errors.New("too many open files")} {
-		g := &generation{process: &process{serving: t.Context(), patience: patience}}
-		g.runWatcher(func(context.Context) error {
-			if fault == nil {
-				g.files.Read("a file", nil, time.Now())
-			}
-			return fault
-		})
-		g.start(t.Context())
-		lagging, err := g.awaitServices(&generation{})
-		if len(lagging) > 0 || !errors.Is(err, fault) {
-			t.Errorf("with %v: %v, %v", fault, lagging, err)
-		}
-		g.end()
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/intents/contract"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/gateway/router"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
@@ -118,7 +119,7 @@ func (o *intentsOptions) claimants(command *cobra.Command, args []string) ([]int
 		}
 		names = append(names, service.GetName())
 		if o.service == "" || o.service == service.GetName() {
-			claimants = append(claimants, claimant(service, describing(settings)))
+			claimants = append(claimants, process.Claimant(service, describing(settings)))
 			if service.GetIntents().GetReflection() != nil {
 				command.PrintErrln("Asking service", service.GetName(), "…")
 			}
@@ -128,7 +129,7 @@ func (o *intentsOptions) claimants(command *cobra.Command, args []string) ([]int
 		return nil, nil, nil, fmt.Errorf("%s: no service %s has `intents`; of those there are: %s", o.config, o.service, strings.Join(names, ", "))
 	}
 	routes, err := router.New(config.Routes(settings))
-	return claimants, views(settings), routes, err
+	return claimants, process.Views(settings), routes, err
 }
 
 // bareViews are both platforms, as of webhooks that lack nothing.
@@ -141,7 +142,7 @@ func bare(path string) intents.Service {
 }
 
 func readingFile(path string) func(context.Context) ([]byte, error) {
-	return func(context.Context) ([]byte, error) { return readDescriptors(path) }
+	return func(context.Context) ([]byte, error) { return process.ReadDescriptors(path) }
 }
 
 // describing returns a function that asks a service of the settings what it serves.
@@ -149,7 +150,7 @@ func describing(settings *gatewayv1.Config) func(ctx context.Context, service st
 	return func(ctx context.Context, name string) ([]byte, error) {
 		i := slices.IndexFunc(settings.GetServices(), func(s *gatewayv1.Service) bool { return s.GetName() == name })
 		silent := slog.New(slog.DiscardHandler)
-		client, _, err := dial(settings.GetServices()[i], mtls.Options{Logger: silent}, silent, nil) //nolint:contextcheck // it lives until it is closed
+		client, _, err := process.Dial(settings.GetServices()[i], mtls.Options{Logger: silent}, silent, nil) //nolint:contextcheck // it lives until it is closed
 		if err != nil {
 			return nil, err
 		}

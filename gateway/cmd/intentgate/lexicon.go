@@ -17,6 +17,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/conversation"
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/intents/contract"
+	"github.com/intentgate/intentgate/gateway/process"
 	"github.com/intentgate/intentgate/gateway/simulator"
 )
 
@@ -36,10 +37,10 @@ func described(ctx context.Context, descriptors, path string) (lexicon, error) {
 		if err != nil {
 			return nil, err
 		}
-		from = views(settings)
+		from = process.Views(settings)
 		for _, service := range settings.GetServices() {
 			if service.GetIntents().GetDescriptorSet() != "" {
-				claimants = append(claimants, claimant(service, nil))
+				claimants = append(claimants, process.Claimant(service, nil))
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/process"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
@@ -102,7 +103,7 @@ func loadProfiles(path string) ([]*gatewayv1.Profile, []*authn.Profile, error) {
 		}
 		settings = loaded.GetEdge().GetClients()
 	}
-	trusted, err := trustProfiles(settings)
+	trusted, err := process.Profiles(settings)
 	return settings, trusted, err
 }
 

@@ -86,7 +86,7 @@ func (e *embedded) method(name string) protoreflect.MethodDescriptor {
 	if "/"+name == intentgatev1.IntentService_Fulfill_FullMethodName {
 		return intentgatev1.File_intentgate_v1_intent_service_proto.Services().Get(0).Methods().ByName("Fulfill")
 	}
-	if catalog := e.catalog(); catalog != nil {
+	if catalog := e.gateway.Catalog(); catalog != nil {
 		for _, service := range catalog.Report() {
 			for _, known := range service.Methods {
 				if known.Name == name {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/process"
 )
 
 // foreign is a service that says no with a detail that only its own program knows.
@@ -21,7 +22,7 @@ func (foreign) Invoke(context.Context, *backend.Call) ([]byte, error) {
 // TestRecorder has a call seen of which next to nothing is known, once.
 func TestRecorder(t *testing.T) {
 	t.Parallel()
-	e := &embedded{gateway: &process{}}
+	e := &embedded{gateway: &process.Process{}}
 	if _, err := e.observed(foreign{}).Invoke(t.Context(), &backend.Call{Method: "/foreign.Service/Ask", Request: []byte("x")}); status.Code(err) != 9 {
 		t.Errorf("it returns %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/process"
 )
 
 func newServeCommand() *cobra.Command {
@@ -52,21 +52,16 @@ log to standard error.`,
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
-			mark := markOf(path)
-			settings, err := config.Load(path, time.Now())
+			gateway, err := process.Open(command.Context(), process.Config{File: path, Logger: logger, Audit: auditLog, Now: time.Now, Version: build()})
 			if err != nil {
 				return err
 			}
-			process, err := assemble(command.Context(), settings, logger, auditLog, time.Now)
-			if err != nil {
+			gateway.Follow(hangups)
+			if err := tellAddresses(command.OutOrStdout(), gateway.Addresses(), asJSON); err != nil {
+				gateway.Close()
 				return err
 			}
-			process.follow(path, mark, hangups)
-			if err := process.addresses.tell(command.OutOrStdout(), asJSON); err != nil {
-				process.close()
-				return err
-			}
-			return process.serve(command.Context())
+			return gateway.Serve(command.Context())
 		},
 	}
 	flags := command.Flags()
@@ -94,15 +89,8 @@ func openAudit(path string, logger *slog.Logger) (audit *slog.Logger, closeFile 
 	return slog.New(slog.NewJSONHandler(file, nil)), closeFile, nil
 }
 
-// addresses are where the gateway listens, as URLs; empty where it does not.
-type addresses struct {
-	Edge   string `json:"edge"`
-	Status string `json:"status,omitempty"`
-	Admin  string `json:"admin,omitempty"`
-}
-
-// tell writes the addresses for people or for programs.
-func (a addresses) tell(w io.Writer, asJSON bool) error {
+// tellAddresses writes where the gateway listens, for people or for programs.
+func tellAddresses(w io.Writer, a process.Addresses, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, a)
 	}

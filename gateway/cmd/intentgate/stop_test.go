@@ -88,44 +88,6 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestStopWaitsForWhatIsLeft has a turn leave something behind, which a stop waits for, but not for ever.
-func TestStopWaitsForWhatIsLeft(t *testing.T) {
-	t.Parallel()
-	for name, drain := range map[string]string{"done in time": "10m", "never done": "10ms"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			waiting, done := make(chan struct{}), make(chan struct{})
-			g := &gate{dir: folder(t, edit{"drain_delay: 0s", "drain_delay: 0s\n  drain: " + drain}), pki: keys(t), log: newJournal(), audit: newJournal(), done: make(chan struct{})}
-			g.serveInside(t, time.Now, func(p *process) {
-				p.settle = append(p.settle, func(ctx context.Context) {
-					close(waiting)
-					select {
-					case <-done:
-					case <-ctx.Done():
-					}
-				})
-			})
-			g.stop()
-			select {
-			case <-waiting:
-			case <-g.done:
-				t.Fatal("run returned without waiting")
-			}
-			if drain == "10m" {
-				select {
-				case <-g.done:
-					t.Error("run returned before that")
-				default:
-				}
-				close(done)
-			}
-			if err := g.wait(t); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 // programVariable, in the environment, has a test's binary be the program.
 const programVariable = "INTENTGATE_PROGRAM"
 
@@ -143,7 +105,7 @@ func TestSecondSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := &gate{}
-	if err := json.NewDecoder(stdout).Decode(&g.addresses); err != nil {
+	if err := json.NewDecoder(stdout).Decode(&g.Addresses); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "ready", func() bool { return get(t, g.Status+"/readyz").StatusCode == http.StatusOK })

@@ -1,18 +1,20 @@
-package main
+package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
 
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/expiry"
 	"github.com/intentgate/intentgate/gateway/intents"
@@ -21,28 +23,33 @@ import (
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// assemble builds the gateway that the settings describe and opens its listeners. Where it fails nothing stays open. Changes
-// are made to it before the first step.
-func assemble(ctx context.Context, settings *gatewayv1.Config, logger, audit *slog.Logger, now func() time.Time, changes ...func(*process)) (_ *process, err error) {
-	p := &process{logger: logger, now: now, patience: maxLag}
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
-	for _, change := range changes {
-		change(p)
+// Open reads the configuration file, builds the gateway that it describes and opens its listeners. Where it fails nothing stays open.
+func Open(ctx context.Context, parts Config) (_ *Process, err error) {
+	if parts.File == "" || parts.Logger == nil || parts.Now == nil || parts.Version == nil {
+		return nil, errors.New("process: File, Logger, Now and Version are all needed")
 	}
-	if p.telemetry, err = telemetry.New(telemetry.Config{Logger: logger, Audit: audit, Now: now, Version: build().GetVersion()}); err != nil {
+	parts.Patience = cmp.Or(parts.Patience, maxLag)
+	p := &Process{config: parts, logger: parts.Logger, now: parts.Now}
+	p.reloader = &reloader{Process: p, mark: markOf(parts.File)}
+	settings, err := config.Load(parts.File, parts.Now(), parts.Adapt...)
+	if err != nil {
 		return nil, err
 	}
-	if p.admission, err = admission.New(admissionLimits(settings), now); err != nil {
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.telemetry, err = telemetry.New(telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: parts.Version.GetVersion()}); err != nil {
+		return nil, err
+	}
+	if p.admission, err = admission.New(admissionLimits(settings), p.now); err != nil {
 		return nil, err
 	}
 	if err := p.telemetry.ObserveAdmission(p.admission.InUse); err != nil {
 		return nil, err
 	}
-	if p.joins, err = joins.New(joins.Config{Now: now}); err != nil {
+	if p.joins, err = joins.New(joins.Config{Now: p.now}); err != nil {
 		return nil, err
 	}
 	p.settle = append(p.settle, func(ctx context.Context) { _ = p.joins.Wait(ctx) }) // what is left then is cut off
@@ -75,7 +82,7 @@ func admissionLimits(settings *gatewayv1.Config) admission.Limits {
 }
 
 // listen opens the edge.
-func (p *process) listen(_ context.Context, settings *gatewayv1.Config) (err error) {
+func (p *Process) listen(_ context.Context, settings *gatewayv1.Config) (err error) {
 	limits := settings.GetEdge().GetLimits()
 	p.edge, err = edge.New(edge.Config{ //nolint:contextcheck // it lives until it is closed
 		Listen: settings.GetEdge().GetListen(), Site: func() *edge.Site { return &p.current.Load().site },
@@ -99,7 +106,7 @@ func (p *process) listen(_ context.Context, settings *gatewayv1.Config) (err err
 }
 
 // operators opens the listeners for those who run the gateway.
-func (p *process) operators(ctx context.Context, settings *gatewayv1.Config) (err error) {
+func (p *Process) operators(ctx context.Context, settings *gatewayv1.Config) (err error) {
 	p.health, err = admin.NewHealth(admin.Sources{
 		Services: p.services,
 		NotAfter: func() time.Time { return p.current.Load().site.Certificate().Leaf.NotAfter },
@@ -121,7 +128,7 @@ func (p *process) operators(ctx context.Context, settings *gatewayv1.Config) (er
 		p.addresses.Status = "http://" + server.Addr().String()
 	}
 	if listen := settings.GetAdmin().GetListen(); listen != "" {
-		version := build()
+		version := proto.CloneOf(p.config.Version)
 		version.StartTime = timestamppb.New(p.now())
 		server, err := admin.New(ctx, admin.Config{
 			Listen: listen, Routes: func() []admin.Route { return p.current.Load().activeRoutes() }, Services: p.services,
@@ -137,7 +144,7 @@ func (p *process) operators(ctx context.Context, settings *gatewayv1.Config) (er
 }
 
 // export has metrics tell of what is in force, and the log of what ends soon.
-func (p *process) export(context.Context, *gatewayv1.Config) error {
+func (p *Process) export(context.Context, *gatewayv1.Config) error {
 	p.beside = append(p.beside, func(ctx context.Context) error {
 		return expiry.Warn(ctx, expiry.Config{Ends: p.ends, Logger: p.logger, Now: p.now})
 	})
@@ -148,10 +155,10 @@ func (p *process) export(context.Context, *gatewayv1.Config) error {
 }
 
 // services are those in force.
-func (p *process) services() []admin.Service { return p.current.Load().states }
+func (p *Process) services() []admin.Service { return p.current.Load().states }
 
 // serviceStates yields the state of each service's connection.
-func (p *process) serviceStates(yield func(string, connectivity.State) bool) {
+func (p *Process) serviceStates(yield func(string, connectivity.State) bool) {
 	for _, service := range p.services() {
 		if state, _ := service.State(); !yield(service.Name, state) {
 			return
@@ -160,7 +167,7 @@ func (p *process) serviceStates(yield func(string, connectivity.State) bool) {
 }
 
 // reports tell what is known of the services' intents.
-func (p *process) reports() []intents.Report {
+func (p *Process) reports() []intents.Report {
 	if catalog := p.current.Load().catalog; catalog != nil {
 		return catalog.Report()
 	}
@@ -168,7 +175,7 @@ func (p *process) reports() []intents.Report {
 }
 
 // keys tells how the keys of ID tokens are; the zero value: there are none.
-func (p *process) keys() idtoken.Status {
+func (p *Process) keys() idtoken.Status {
 	if keys := p.current.Load().keys; keys != nil {
 		return keys.Status()
 	}
@@ -176,15 +183,15 @@ func (p *process) keys() idtoken.Status {
 }
 
 // ends yields everything that ends one day.
-func (p *process) ends(yield func(expiry.End) bool) { p.current.Load().ends(yield) }
+func (p *Process) ends(yield func(expiry.End) bool) { p.current.Load().ends(yield) }
 
 // files are those that are watched, with what is wrong with them.
-func (p *process) files() []admin.File {
+func (p *Process) files() []admin.File {
 	return append(p.configFile.All(), p.current.Load().files.All()...)
 }
 
 // goodFiles yields whether they are good.
-func (p *process) goodFiles(yield func(string, bool) bool) {
+func (p *Process) goodFiles(yield func(string, bool) bool) {
 	for _, file := range p.files() {
 		if !yield(file.Name, file.Error == "") {
 			return

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"crypto/x509"
@@ -48,8 +48,8 @@ func tokenRules(webhook *gatewayv1.Webhook) *idtoken.Rules {
 	return rules
 }
 
-// keySource says where the keys of ID tokens come from. The authorities of that place are nil unless the setting names some.
-func keySource(setting *gatewayv1.IdTokenKeys, files mtls.Options) (source idtoken.KeysConfig, roots *mtls.Roots, err error) {
+// KeySource says where the keys of ID tokens come from. The authorities of that place are nil unless the setting names some.
+func KeySource(setting *gatewayv1.IdTokenKeys, files mtls.Options) (source idtoken.KeysConfig, roots *mtls.Roots, err error) {
 	source = idtoken.KeysConfig{URL: setting.GetUrl(), File: setting.GetFile()}
 	if source.URL == "" && source.File == "" {
 		source.URL = idtoken.GoogleKeys
@@ -63,7 +63,8 @@ func keySource(setting *gatewayv1.IdTokenKeys, files mtls.Options) (source idtok
 	return source, roots, nil
 }
 
-func trustProfiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {
+// Profiles returns trust profiles, with their roots read.
+func Profiles(settings []*gatewayv1.Profile) ([]*authn.Profile, error) {
 	var profiles []*authn.Profile
 	var problems []error
 	for _, setting := range settings {

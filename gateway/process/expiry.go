@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"crypto/tls"
@@ -23,11 +23,11 @@ func (g *generation) ends(yield func(expiry.End) bool) {
 			return
 		}
 	}
-	profileEnds(g.profiles.Profiles())(yield)
+	ProfileEnds(g.profiles.Profiles())(yield)
 }
 
-// profileEnds yields when roots and dates of profiles end.
-func profileEnds(profiles []*authn.Profile) iter.Seq[expiry.End] {
+// ProfileEnds yields when roots and dates of profiles end.
+func ProfileEnds(profiles []*authn.Profile) iter.Seq[expiry.End] {
 	return func(yield func(expiry.End) bool) {
 		for _, profile := range profiles {
 			for i := range profile.Chains {

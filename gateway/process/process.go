@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -14,14 +14,31 @@ import (
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/telemetry"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// process is a gateway whose listeners are open: it serves once, or is closed. It holds what lives as long as the gateway
+// Config is what Open needs; all but Adapt, Audit, Observe and Patience.
+type Config struct {
+	File    string                    // the configuration file
+	Adapt   []func(*gatewayv1.Config) // change what the file says, once it is read
+	Logger  *slog.Logger
+	Audit   *slog.Logger // takes decisions on identities; nil: the log does
+	Now     func() time.Time
+	Version *gatewayv1.GetVersionResponse // of the program, without the time of its start
+	// Observe wraps each service, so that its calls are seen; nil: they are not.
+	Observe func(gateway.Service) gateway.Service
+	// Patience is how long a new configuration waits for its services; 0: 10 seconds.
+	Patience time.Duration
+}
+
+// Process is a gateway whose listeners are open: it serves once, or is closed. It holds what lives as long as the gateway
 // runs. What a configuration makes is a generation, of which one is in force at a time.
-type process struct {
-	addresses addresses
+type Process struct {
+	config    Config
+	addresses Addresses
 	edge      *edge.Server
 	health    *admin.Health
 	telemetry *telemetry.Telemetry
@@ -29,11 +46,9 @@ type process struct {
 	joins     *joins.Calls
 	logger    *slog.Logger
 	now       func() time.Time
-	observe   func(gateway.Service) gateway.Service // has somebody see the calls of services; nil: nobody does
 	current   atomic.Pointer[generation]
-	// patience is how long a new configuration waits for its services.
-	patience time.Duration
-	// configFile is the file that the configuration comes from, where that is followed.
+	reloader  *reloader
+	// configFile is what came of reading the configuration file, where that is followed.
 	configFile admin.Files
 	// group runs all that runs beside the edge, and serving ends when the gateway begins to stop. They are there while it serves.
 	group   *errgroup.Group
@@ -42,22 +57,43 @@ type process struct {
 	beside []func(context.Context) error
 	// settle wait for what turns have left behind, such as calls that go on, until their context ends.
 	settle []func(context.Context)
-	// closers undo what assemble did, the last first.
+	// closers undo what the steps of Open did, the last first.
 	closers []func()
 }
 
-// draining reports that the gateway is about to stop.
-func (p *process) draining() bool { return p.edge.Draining() }
+// Addresses are where a gateway listens, as URLs; empty where it does not.
+type Addresses struct {
+	Edge   string `json:"edge"`
+	Status string `json:"status,omitempty"`
+	Admin  string `json:"admin,omitempty"`
+}
 
-func (p *process) addBeside(server *admin.Server) {
+// Addresses returns where it listens.
+func (p *Process) Addresses() Addresses { return p.addresses }
+
+// Settings returns the configuration that is in force, with its defaults. It is not to be changed.
+func (p *Process) Settings() *gatewayv1.Config { return p.current.Load().settings }
+
+// Catalog returns what is known of typed intents; nil where there are none.
+func (p *Process) Catalog() *intents.Catalog {
+	if current := p.current.Load(); current != nil {
+		return current.catalog
+	}
+	return nil
+}
+
+// draining reports that the gateway is about to stop.
+func (p *Process) draining() bool { return p.edge.Draining() }
+
+func (p *Process) addBeside(server *admin.Server) {
 	p.closers = append(p.closers, func() { _ = server.Close() })
 	p.beside = append(p.beside, server.Serve)
 }
 
-// serve serves until ctx ends, lets turns in flight and what they have left behind finish, and closes everything. What operators
+// Serve serves until ctx ends, lets turns in flight and what they have left behind finish, and closes everything. What operators
 // look at outlives the edge, so that they see it drain.
-func (p *process) serve(ctx context.Context) error {
-	defer p.close()
+func (p *Process) Serve(ctx context.Context) error {
+	defer p.Close()
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	p.group, beside = errgroup.WithContext(beside)
@@ -92,12 +128,12 @@ func (p *process) serve(ctx context.Context) error {
 	return err
 }
 
-// close gives back what assemble took. Servers that have served are closed already, which is no harm.
-func (p *process) close() {
+// Close gives back what Open took, of a gateway that does not serve.
+func (p *Process) Close() {
 	for _, undo := range slices.Backward(p.closers) {
 		undo()
 	}
-	p.closers = nil
+	p.closers = nil // servers that have served are closed already, which is no harm
 	if current := p.current.Load(); current != nil {
 		current.end()
 	}

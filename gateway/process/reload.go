@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -18,22 +18,19 @@ const configName = "config"
 
 // reloader puts the configuration file in force when it changes, and when it is told to: one configuration at a time.
 type reloader struct {
-	*process
-
-	path string
+	*Process
 
 	mu   sync.Mutex
 	mark [sha256.Size]byte // of the file that is in force
 }
 
-// follow has the configuration file put in force when it changes, and at each hangup. The mark is that of the file before it
-// was loaded for the first time.
-func (p *process) follow(path string, mark [sha256.Size]byte, hangups <-chan os.Signal) {
-	r := &reloader{process: p, path: path, mark: mark}
+// Follow has the configuration file put in force when it changes, and at each hangup. It is called before Serve, if at all.
+func (p *Process) Follow(hangups <-chan os.Signal) {
+	path := p.config.File
 	logger := p.logger.With("name", configName)
 	p.beside = append(p.beside, func(ctx context.Context) error {
 		return mtls.Watch(ctx, mtls.Options{Logger: logger, Now: p.now}, []string{path}, func() (changed bool, err error) {
-			return false, r.reload(ctx, false) // which tells of a change itself
+			return false, p.reloader.reload(ctx, false) // which tells of a change itself
 		})
 	}, func(ctx context.Context) error {
 		for {
@@ -41,7 +38,7 @@ func (p *process) follow(path string, mark [sha256.Size]byte, hangups <-chan os.
 			case <-ctx.Done():
 				return nil
 			case <-hangups:
-				if err := r.reload(ctx, true); err != nil {
+				if err := p.reloader.reload(ctx, true); err != nil {
 					logger.WarnContext(ctx, "Kept what is in force because the new files are no good", "files", []string{path}, "error", err)
 				}
 			}
@@ -61,13 +58,13 @@ func markOf(path string) (mark [sha256.Size]byte) {
 func (r *reloader) reload(ctx context.Context, inAnyCase bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	mark := markOf(r.path) // should the file change from here on, it is read once more
+	mark := markOf(r.config.File) // should the file change from here on, it is read once more
 	if mark == r.mark && !inAnyCase {
 		r.configFile.Read(configName, nil, r.now())
 		return nil
 	}
 	before := r.current.Load().settings
-	settings, err := config.Reload(r.path, r.now(), before)
+	settings, err := config.Reload(r.config.File, r.now(), before)
 	if err == nil && (inAnyCase || !proto.Equal(settings, before)) { // else only a comment is another one
 		err = r.replace(ctx, settings)
 	}

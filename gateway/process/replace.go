@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -27,7 +27,7 @@ var errStopping = errors.New("the gateway is stopping")
 
 // replace puts other settings in force, once their services can be called, and returns; calls that began before end by the
 // settings that they began with. Where it returns an error nothing has changed.
-func (p *process) replace(ctx context.Context, settings *gatewayv1.Config) error {
+func (p *Process) replace(ctx context.Context, settings *gatewayv1.Config) error {
 	if p.serving.Err() != nil {
 		return errStopping
 	}
@@ -52,7 +52,7 @@ func (p *process) replace(ctx context.Context, settings *gatewayv1.Config) error
 		return nil
 	})
 	if len(lagging) > 0 {
-		p.logger.WarnContext(ctx, "Configuration is in force before its services can be called", "services", lagging, "waited", p.patience)
+		p.logger.WarnContext(ctx, "Configuration is in force before its services can be called", "services", lagging, "waited", p.config.Patience)
 	}
 	attrs := append(changes(before.settings, settings), slog.Duration("took", p.now().Sub(next.loaded)))
 	p.logger.LogAttrs(ctx, slog.LevelInfo, "Configuration reloaded", attrs...)
@@ -62,7 +62,7 @@ func (p *process) replace(ctx context.Context, settings *gatewayv1.Config) error
 // awaitServices waits until the services can be called, and have told their intents, and all files are watched. It does not wait for those that could
 // not be called before either. Who is not there after a while is named.
 func (g *generation) awaitServices(before *generation) (lagging []string, err error) {
-	timeout := time.After(g.patience)
+	timeout := time.After(g.config.Patience)
 	ticker := time.NewTicker(lookAgain)
 	defer ticker.Stop()
 	for {

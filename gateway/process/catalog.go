@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -21,10 +21,10 @@ import (
 
 // intents begins to learn what services claim: from files now, and from the services themselves once the gateway runs.
 func (g *generation) intents(ctx context.Context) error {
-	settings := intents.Config{Views: views(g.settings), Logger: g.logger, Now: g.now}
+	settings := intents.Config{Views: Views(g.settings), Logger: g.logger, Now: g.now}
 	for _, service := range g.settings.GetServices() {
 		if service.GetIntents() != nil {
-			claims := claimant(service, g.describe)
+			claims := Claimant(service, g.describe)
 			claims.Known = g.described(service)
 			settings.Services = append(settings.Services, claims)
 		}
@@ -94,8 +94,8 @@ func (g *generation) describe(ctx context.Context, service string) ([]byte, erro
 	return g.describers[service](ctx)
 }
 
-// views returns what the plans of methods depend on, of all webhooks.
-func views(settings *gatewayv1.Config) []intents.View {
+// Views returns what the plans of methods depend on, of all webhooks.
+func Views(settings *gatewayv1.Config) []intents.View {
 	var all []intents.View
 	for _, webhook := range settings.GetWebhooks() {
 		all = append(all, intents.View{Platform: config.Platform(webhook.GetPlatform()), TimeZone: webhook.GetTimeZone()})
@@ -103,8 +103,8 @@ func views(settings *gatewayv1.Config) []intents.View {
 	return all
 }
 
-// claimant returns what the catalog needs of a service. A service that is to be asked itself is asked by describe.
-func claimant(service *gatewayv1.Service, describe func(ctx context.Context, service string) ([]byte, error)) intents.Service {
+// Claimant returns what the catalog needs of a service. A service that is to be asked itself is asked by describe.
+func Claimant(service *gatewayv1.Service, describe func(ctx context.Context, service string) ([]byte, error)) intents.Service {
 	setting, allow := service.GetIntents(), service.GetIntents().GetAllow()
 	claims := intents.Service{
 		Name: service.GetName(),
@@ -116,7 +116,7 @@ func claimant(service *gatewayv1.Service, describe func(ctx context.Context, ser
 		Reprompts: map[protoreflect.FullName]*words.Texts{},
 	}
 	if claims.Source = setting.GetDescriptorSet(); claims.Source != "" {
-		claims.Load = func(context.Context) ([]byte, error) { return readDescriptors(claims.Source) }
+		claims.Load = func(context.Context) ([]byte, error) { return ReadDescriptors(claims.Source) }
 	} else {
 		claims.Source = service.GetTarget()
 		claims.Load = func(ctx context.Context) ([]byte, error) { return describe(ctx, service.GetName()) }
@@ -140,8 +140,8 @@ func claimant(service *gatewayv1.Service, describe func(ctx context.Context, ser
 	return claims
 }
 
-// readDescriptors reads a descriptor set, unless it is larger than any that is used.
-func readDescriptors(path string) (_ []byte, err error) {
+// ReadDescriptors reads a descriptor set, unless it is larger than any that is used.
+func ReadDescriptors(path string) (_ []byte, err error) {
 	file, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 // live, since every request is judged by the trust of its time.
 func (g *generation) trust(context.Context) error {
 	settings := g.settings.GetEdge().GetClients()
-	profiles, err := trustProfiles(settings)
+	profiles, err := Profiles(settings)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (g *generation) trust(context.Context) error {
 
 // reloadTrust replaces the profiles if their roots are others. What is no good changes nothing.
 func reloadTrust(settings []*gatewayv1.Profile, trust *authn.Trust) (changed bool, err error) {
-	profiles, err := trustProfiles(settings)
+	profiles, err := Profiles(settings)
 	if err != nil || sameRoots(profiles, trust.Profiles()) {
 		return false, err
 	}
@@ -84,7 +84,7 @@ func (g *generation) idTokens(context.Context) error {
 	if !asked {
 		return nil
 	}
-	source, roots, err := keySource(g.settings.GetIdTokenKeys(), g.watched("id_token_keys.ca"))
+	source, roots, err := KeySource(g.settings.GetIdTokenKeys(), g.watched("id_token_keys.ca"))
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"context"
@@ -32,7 +32,7 @@ import (
 
 // generation is all that one configuration makes. A turn belongs to one generation from its beginning to its end.
 type generation struct {
-	*process
+	*Process
 
 	settings *gatewayv1.Config
 	loaded   time.Time
@@ -63,8 +63,8 @@ type generation struct {
 }
 
 // generate makes what the settings describe, and begins to connect to the services. Where it fails nothing is left of it.
-func (p *process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
-	g := &generation{process: p, settings: settings, loaded: p.now()}
+func (p *Process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
+	g := &generation{Process: p, settings: settings, loaded: p.now()}
 	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.webhooks} {
 		if err := step(ctx); err != nil {
 			g.end()
@@ -107,8 +107,8 @@ func (g *generation) services(context.Context) error {
 	var problems []error
 	for _, service := range g.settings.GetServices() {
 		var client *backend.Client
-		options := g.watched("services."+service.GetName(), func() { client.Redial() })           //nolint:contextcheck // as for dial
-		client, identity, err := dial(service, options, g.logger, g.connected(service.GetName())) //nolint:contextcheck // it lives until it is closed
+		options := g.watched("services."+service.GetName(), func() { client.Redial() })           //nolint:contextcheck // as for Dial
+		client, identity, err := Dial(service, options, g.logger, g.connected(service.GetName())) //nolint:contextcheck // it lives until it is closed
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -117,8 +117,8 @@ func (g *generation) services(context.Context) error {
 		g.undo = append(g.undo, client.Close)
 		g.own = append(g.own, ownCertificate{expiry.Service, service.GetName(), identity.Certificate})
 		g.clients[service.GetName()] = holding{client, &g.site}
-		if g.observe != nil {
-			g.clients[service.GetName()] = g.observe(g.clients[service.GetName()])
+		if g.config.Observe != nil {
+			g.clients[service.GetName()] = g.config.Observe(g.clients[service.GetName()])
 		}
 		g.describers[service.GetName()] = client.Descriptors
 		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load})
@@ -130,8 +130,8 @@ func (g *generation) services(context.Context) error {
 	return errors.Join(problems...)
 }
 
-// dial begins to connect to a service, with the gateway's certificate for it.
-func dial(service *gatewayv1.Service, options mtls.Options, logger *slog.Logger, connected func()) (*backend.Client, *mtls.Identity, error) {
+// Dial begins to connect to a service, with the gateway's certificate for it.
+func Dial(service *gatewayv1.Service, options mtls.Options, logger *slog.Logger, connected func()) (*backend.Client, *mtls.Identity, error) {
 	files := service.GetTls()
 	identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, options)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/secret"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -215,7 +216,7 @@ func withCredential(t *testing.T, s *setup) {
 	if err := os.WriteFile(file, []byte("a secret of sixteen"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.Secrets = must(secret.New([]secret.Credential{{Name: "key", Header: "X-Secret", Files: []string{file}, Projects: []string{"shop"}}}))(t)
+	s.Secrets = must(secret.New([]secret.Credential{{Name: "key", Header: "X-Secret", Secrets: []*gatewayv1.Secret{{File: file}}, Projects: []string{"shop"}}}))(t)
 	s.Projects = []authn.Project{{ID: "shop", Number: 415104041262}}
 }
 

@@ -4,7 +4,7 @@ const (
 	credential = "gateway/authn/secret/credential.go"
 	secretSet  = "gateway/authn/secret/set.go"
 	source     = "gateway/authn/secret/source.go"
-	secretFile = "gateway/authn/secret/file.go"
+	secretRead = "gateway/secretref/read.go"
 	secretRoom = "gateway/authn/secret"
 )
 
@@ -79,8 +79,18 @@ var secrets = []mutation{
 	},
 	{
 		name:  "secret: length",
-		edits: []edit{{secretFile, `case len(secret) < minSecret:`, `case false:`}},
+		edits: []edit{{secretRead, `case len(secret) < least:`, `case false:`}},
 		red:   []check{{secretRoom, `TestFiles`}},
+	},
+	{
+		name:  "secret: it never stands in the configuration",
+		edits: []edit{{"gateway/config/decode.go", `into.Interface().(*gatewayv1.Secret); ok && `, `into.Interface().(*gatewayv1.Secret); false && ok && `}},
+		red:   []check{{"gateway/config", `TestVerdicts/credentials_files`}},
+	},
+	{
+		name:  "secret: one place of each",
+		edits: []edit{{"gateway/config/secrets.go", `r.once(first, from, at)`, `_, _ = from, first`}},
+		red:   []check{{"gateway/config", `TestVerdicts/credentials_files`}},
 	},
 	{
 		name:  "secret: one credential's alone",

@@ -35,7 +35,7 @@ func (r *report) checks(config *gatewayv1.Config) {
 		at := fmt.Sprintf("webhooks[%d]", i)
 		r.webhook(at, webhook, config)
 		for j, credential := range webhook.GetCredentials() {
-			r.once(names, credential.GetName(), fmt.Sprintf("%s.credentials[%d].name", at, j))
+			r.once(names, credential.GetName(), fmt.Sprintf(credentialAt+".name", i, j))
 		}
 	}
 	unique(r, config.GetWebhooks(), "webhooks[%d].path", (*gatewayv1.Webhook).GetPath)

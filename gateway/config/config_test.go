@@ -35,6 +35,8 @@ var now = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 func fixtures(t *testing.T) string {
 	t.Helper()
 	t.Setenv("INTENTGATE_TEST_KEY", "the value of an environment variable")
+	t.Setenv("INTENTGATE_TEST_TEAM", "shop")
+	t.Setenv("INTENTGATE_TEST_NEXT", "the header's value that comes next")
 	t.Setenv("INTENTGATE_TEST_EMPTY", "")
 	folder := t.TempDir()
 	if err := os.CopyFS(folder, os.DirFS("testdata")); err != nil {
@@ -53,7 +55,7 @@ func fixtures(t *testing.T) string {
 	}
 	for name, text := range map[string]string{
 		"text.pem": "no PEM", "password.txt": "a password of 27 characters", "next.txt": "the password that comes next\n", "key.txt": "the value of a header",
-		"same.txt": "the value of a header\n", "short.txt": "short",
+		"same.txt": "the value of a header\n", "short.txt": "short", "other.txt": "any",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -203,8 +205,8 @@ func TestEveryKey(t *testing.T) {
 		"a time":                loaded.GetEdge().GetClients()[2].GetDates().GetUntil().AsTime().Equal(time.Date(2027, 12, 1, 11, 30, 0, 0, time.UTC)),
 		"socket of the target":  loaded.GetServices()[0].GetTarget() == "unix:"+filepath.Join(folder, "orders.sock"),
 		"match":                 loaded.GetRoutes()[0].GetMatch().GetProject() == "415104041262",
-		"files of a secret":     loaded.GetWebhooks()[2].GetCredentials()[0].GetBasic().GetPasswordFiles()[1] == filepath.Join(folder, "next.txt"),
-		"credential's files":    len(config.Credentials(loaded.GetWebhooks()[2])[1].Files) == 1,
+		"files of a secret":     loaded.GetWebhooks()[2].GetCredentials()[0].GetBasic().GetPasswords()[1].GetFile() == filepath.Join(folder, "next.txt"),
+		"credential's files":    len(config.Credentials(loaded.GetWebhooks()[2])[1].Secrets) == 2,
 		"a share":               loaded.GetTelemetry().GetTraces().GetSample() == 0.25,
 		"empty match":           loaded.GetRoutes()[2].GetMatch() != nil,
 	} {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,21 +14,12 @@ import (
 func Credentials(webhook *gatewayv1.Webhook) []secret.Credential {
 	var all []secret.Credential
 	for _, c := range webhook.GetCredentials() {
-		_, files := secretFiles(c)
 		all = append(all, secret.Credential{
-			Name: c.GetName(), Username: c.GetBasic().GetUsername(), Header: c.GetHeader().GetName(), Files: files,
+			Name: c.GetName(), Username: c.GetBasic().GetUsername(), Header: c.GetHeader().GetName(), Secrets: secretsOf(c),
 			Projects: c.GetProjects(), Agents: c.GetAgents(),
 		})
 	}
 	return all
-}
-
-// secretFiles returns the files of a credential's secret and the key that lists them.
-func secretFiles(c *gatewayv1.Credential) (key string, files []string) {
-	if c.GetBasic() != nil {
-		return "basic.password_files", c.GetBasic().GetPasswordFiles()
-	}
-	return "header.value_files", c.GetHeader().GetValueFiles()
 }
 
 // credentials checks what the credentials of a webhook are and what they stand for.
@@ -69,35 +59,6 @@ func (r *report) credentials(at string, webhook *gatewayv1.Webhook) {
 		for j, agent := range c.GetAgents() {
 			if parts := strings.Split(agent, "/"); len(names) > 0 && len(parts) > 1 && !slices.Contains(names, parts[1]) {
 				r.field(fmt.Sprintf("%s.agents[%d]", at, j), "%s is of none of the credential's projects; add its project, or remove it", quote(agent))
-			}
-		}
-	}
-}
-
-// secrets makes the paths of secrets absolute, starting from folder, and adds every file that will not do, or that stands
-// there twice: whoever knows one secret shall not know another.
-func (r *report) secrets(webhooks []*gatewayv1.Webhook, folder string) {
-	first := map[string]string{}
-	for i, webhook := range webhooks {
-		at := func(credential, file int) string {
-			key, _ := secretFiles(webhook.GetCredentials()[credential])
-			return fmt.Sprintf("webhooks[%d].credentials[%d].%s[%d]", i, credential, key, file)
-		}
-		for j, c := range webhook.GetCredentials() {
-			_, files := secretFiles(c)
-			for k := range files {
-				if r.there(at(j, k), &files[k], folder) {
-					r.once(first, files[k], at(j, k))
-				}
-			}
-		}
-		_, err := secret.New(Credentials(webhook))
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			for _, problem := range joined.Unwrap() {
-				var unfit *secret.FileError
-				if errors.As(problem, &unfit) {
-					r.field(at(unfit.Credential, unfit.File), "%s", unfit.Error())
-				}
 			}
 		}
 	}

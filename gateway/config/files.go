@@ -32,7 +32,7 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 			r.roots(at+".gts", &roots.Gts, folder)
 		}
 	}
-	r.secrets(config.GetWebhooks(), folder)
+	r.secrets(config, folder)
 	if keys := config.GetIdTokenKeys(); keys != nil {
 		r.there("id_token_keys.file", &keys.File, folder)
 		r.roots("id_token_keys.ca", &keys.Ca, folder)

@@ -96,14 +96,16 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"services[].intents.methods[].fields[].field":   "a field of the request or the response, such as request.order_id",
 	"services[].intents.methods[].fields[].options": "what an annotation would say, such as {parameter: [order-id]}",
 
-	"webhooks[].credentials[].name":                 "a name of a-z, 0-9 and -, starting with a letter, such as es-agent",
-	"webhooks[].credentials[].projects":             "IDs out of the webhook's projects, at least one, each once",
-	"webhooks[].credentials[].agents":               "each once",
-	"webhooks[].credentials[].agents[]":             "an agent's resource name: projects/P/locations/L/agents/A",
-	"webhooks[].credentials[].basic.username":       "a user name without a colon",
-	"webhooks[].credentials[].basic.password_files": "one file, or two while the password is being changed, each once",
-	"webhooks[].credentials[].header.name":          "a header's name, such as x-webhook-key",
-	"webhooks[].credentials[].header.value_files":   "one file, or two while the value is being changed, each once",
+	"webhooks[].credentials[].name":                  "a name of a-z, 0-9 and -, starting with a letter, such as es-agent",
+	"webhooks[].credentials[].projects":              "IDs out of the webhook's projects, at least one, each once",
+	"webhooks[].credentials[].agents":                "each once",
+	"webhooks[].credentials[].agents[]":              "an agent's resource name: projects/P/locations/L/agents/A",
+	"webhooks[].credentials[].basic.username":        "a user name without a colon",
+	"webhooks[].credentials[].basic.passwords":       "one place, such as {file: password.txt}, or two while it is being changed",
+	"webhooks[].credentials[].basic.passwords[].env": "the name of an environment variable, such as ES_PASSWORD",
+	"webhooks[].credentials[].header.name":           "a header's name, such as x-webhook-key",
+	"webhooks[].credentials[].header.values":         "one place, such as {file: key.txt}, or two while it is being changed",
+	"webhooks[].credentials[].header.values[].env":   "the name of an environment variable, such as WEBHOOK_KEY",
 }
 
 // index is one of a list or of a map in a path.

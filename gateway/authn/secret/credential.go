@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -12,11 +13,11 @@ import (
 // use.
 type Credential struct {
 	Name     string
-	Username string   // of Basic authentication
-	Header   string   // the name of a header instead, as [CheckHeader] allows it; "" for Basic authentication
-	Files    []string // of the password or the header's value: one, or two while it is being changed
-	Projects []string // the IDs of the projects that it proves; none proves nothing
-	Agents   []string // the CX agents that it is for, by resource name; empty: any of its projects
+	Username string              // of Basic authentication
+	Header   string              // the name of a header instead, as [CheckHeader] allows it; "" for Basic authentication
+	Secrets  []*gatewayv1.Secret // where the password or the header's value comes from: one place, or two while it is being changed
+	Projects []string            // the IDs of the projects that it proves; none proves nothing
+	Agents   []string            // the CX agents that it is for, by resource name; empty: any of its projects
 }
 
 // Prove joins the credential with what the session states: it marks the project as proven, or refuses a session of a

@@ -11,6 +11,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/authn/secret"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 const (
@@ -27,13 +28,16 @@ func write(tb testing.TB, file, text string) string {
 	return file
 }
 
+// from says that a secret comes from a file.
+func from(file string) []*gatewayv1.Secret { return []*gatewayv1.Secret{{File: file}} }
+
 // credentials are one of Basic authentication and one of a header.
 func credentials(tb testing.TB) []secret.Credential {
 	tb.Helper()
 	dir := tb.TempDir()
 	return []secret.Credential{
-		{Name: "basic", Username: "shop", Files: []string{write(tb, dir+"/password", password+"\n")}, Projects: []string{"shop"}},
-		{Name: "header", Header: "x-webhook-key", Files: []string{write(tb, dir+"/key", key+"\r\n")}, Projects: []string{"shop"}},
+		{Name: "basic", Username: "shop", Secrets: from(write(tb, dir+"/password", password+"\n")), Projects: []string{"shop"}},
+		{Name: "header", Header: "x-webhook-key", Secrets: from(write(tb, dir+"/key", key+"\r\n")), Projects: []string{"shop"}},
 	}
 }
 
@@ -136,7 +140,7 @@ func silent(t *testing.T, refusal *authn.Refusal) {
 func TestAuthorizationAsHeader(t *testing.T) {
 	all := credentials(t)
 	all[1].Header = "AUTHORIZATION"
-	write(t, all[1].Files[0], "Bearer "+key)
+	write(t, all[1].Secrets[0].GetFile(), "Bearer "+key)
 	s := set(t, all...)
 	for value, want := range map[string]string{"Bearer " + key: "header", basic("shop:" + password): "basic"} {
 		if c, refusal := s.Verify(http.Header{"Authorization": {value}}); refusal != nil || c.Name != want {
@@ -147,7 +151,7 @@ func TestAuthorizationAsHeader(t *testing.T) {
 		t.Errorf("without its scheme: %v", refusal)
 	}
 	// Nobody is taken for two, even if one secret is the other's spelling.
-	write(t, all[1].Files[0], basic("shop:"+password))
+	write(t, all[1].Secrets[0].GetFile(), basic("shop:"+password))
 	if _, err := s.Reload(); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +163,7 @@ func TestAuthorizationAsHeader(t *testing.T) {
 func TestChange(t *testing.T) {
 	all := credentials(t)
 	next := filepath.Join(t.TempDir(), "next")
-	all[1].Files = append(all[1].Files, write(t, next, other))
+	all[1].Secrets = append(all[1].Secrets, from(write(t, next, other))...)
 	s := set(t, all...)
 	good := func(value string) bool {
 		c, refusal := s.Verify(http.Header{"X-Webhook-Key": {value}})
@@ -175,7 +179,7 @@ func TestChange(t *testing.T) {
 		t.Error("want both while the secret is changed")
 	}
 	reload(false)
-	write(t, all[1].Files[0], other)
+	write(t, all[1].Secrets[0].GetFile(), other)
 	if !good(key) {
 		t.Error("a secret is gone before its file was read again")
 	}
@@ -184,7 +188,7 @@ func TestChange(t *testing.T) {
 		t.Error("want the new secret alone")
 	}
 	// What is no good changes nothing, not even what would be good.
-	write(t, all[1].Files[0], key)
+	write(t, all[1].Secrets[0].GetFile(), key)
 	write(t, next, "")
 	if changed, err := s.Reload(); err == nil || changed || good(key) || !good(other) {
 		t.Errorf("changed %t, %v", changed, err)
@@ -230,9 +234,9 @@ func TestFiles(t *testing.T) {
 		} else {
 			write(t, file, text)
 		}
-		_, err := secret.New([]secret.Credential{{Name: "a", Header: "x-key", Files: []string{file}}})
-		var unfit *secret.FileError
-		if !errors.As(err, &unfit) || unfit.Credential != 0 || unfit.File != 0 ||
+		_, err := secret.New([]secret.Credential{{Name: "a", Header: "x-key", Secrets: from(file)}})
+		var unfit *secret.PlaceError
+		if !errors.As(err, &unfit) || unfit.Credential != 0 || unfit.Place != 0 ||
 			!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) || len(text) > 8 && strings.Contains(err.Error(), text) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
@@ -241,7 +245,7 @@ func TestFiles(t *testing.T) {
 		}
 	}
 	largest := strings.Repeat("x", 4096)
-	s := set(t, secret.Credential{Name: "a", Username: strings.Repeat("u", 256), Files: []string{write(t, dir+"/secret", largest)}})
+	s := set(t, secret.Credential{Name: "a", Username: strings.Repeat("u", 256), Secrets: from(write(t, dir+"/secret", largest))})
 	if _, refusal := s.Verify(http.Header{"Authorization": {basic(strings.Repeat("u", 256) + ":" + largest)}}); refusal != nil {
 		t.Error(refusal)
 	}
@@ -250,8 +254,8 @@ func TestFiles(t *testing.T) {
 // All that is wrong is told at once.
 func TestAllProblems(t *testing.T) {
 	all := credentials(t)
-	write(t, all[0].Files[0], "short")
-	all[1].Files = append(all[1].Files, "/nothing/there")
+	write(t, all[0].Secrets[0].GetFile(), "short")
+	all[1].Secrets = append(all[1].Secrets, from("/nothing/there")...)
 	third := all[1]
 	third.Name, third.Header = "third", "X-Third"
 	_, err := secret.New(append(all, third))
@@ -263,8 +267,8 @@ func TestAllProblems(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	for i, want := range [][2]int{{0, 0}, {1, 1}, {2, 0}, {2, 1}} {
-		var unfit *secret.FileError
-		if !errors.As(joined.Unwrap()[i], &unfit) || [2]int{unfit.Credential, unfit.File} != want {
+		var unfit *secret.PlaceError
+		if !errors.As(joined.Unwrap()[i], &unfit) || [2]int{unfit.Credential, unfit.Place} != want {
 			t.Errorf("problem %d is %v", i, joined.Unwrap()[i])
 		}
 	}
@@ -281,7 +285,7 @@ func TestCheckHeader(t *testing.T) {
 		if err := secret.CheckHeader(name); (err == nil) != good {
 			t.Errorf("%s: %v", name, err)
 		}
-		_, err := secret.New([]secret.Credential{{Name: "a", Header: name, Files: []string{write(t, t.TempDir()+"/s", other)}}})
+		_, err := secret.New([]secret.Credential{{Name: "a", Header: name, Secrets: from(write(t, t.TempDir()+"/s", other))}})
 		if (err == nil) != good {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -12,11 +12,10 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/secretref"
-	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// minSecret is the fewest bytes of a secret: strangers may guess as often as they like.
-const minSecret = 16
+// MinSecret is the fewest bytes of a secret: strangers may guess as often as they like.
+const MinSecret = 16
 
 // Set is the credentials of one webhook: no other's are good there. It may be used by many goroutines.
 type Set struct {
@@ -32,19 +31,19 @@ type secret struct {
 	of     int // the credential's index
 }
 
-// FileError is what is wrong with a file of a credential's.
-type FileError struct {
-	Credential, File int // indices into the credentials and their files
-	Err              error
+// PlaceError is what is wrong with a secret of a credential's.
+type PlaceError struct {
+	Credential, Place int // indices into the credentials and their secrets
+	Err               error
 }
 
-// Error returns what is wrong, with the file's name and the remedy.
-func (e *FileError) Error() string { return e.Err.Error() }
+// Error returns what is wrong, with the place and the remedy.
+func (e *PlaceError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
-func (e *FileError) Unwrap() error { return e.Err }
+func (e *PlaceError) Unwrap() error { return e.Err }
 
-// New reads the secrets of credentials. Of files that will not do it returns a [FileError] each, joined.
+// New reads the secrets of credentials. Of those that will not do it returns a [PlaceError] each, joined.
 func New(credentials []Credential) (*Set, error) {
 	s := &Set{credentials: credentials}
 	var names []string
@@ -68,11 +67,15 @@ func New(credentials []Credential) (*Set, error) {
 	return s, nil
 }
 
-// Files returns the files of all credentials.
+// Files returns the files of all credentials whose secrets come from files.
 func (s *Set) Files() []string {
 	var files []string
 	for i := range s.credentials {
-		files = append(files, s.credentials[i].Files...)
+		for _, from := range s.credentials[i].Secrets {
+			if from.GetFile() != "" {
+				files = append(files, from.GetFile())
+			}
+		}
 	}
 	return files
 }
@@ -82,7 +85,7 @@ func (s *Set) Basic() bool {
 	return slices.ContainsFunc(s.sources, func(from source) bool { return from.basic })
 }
 
-// Reload reads the files again and says whether that changed anything. From then on no other secrets are good, on
+// Reload reads the secrets again and says whether that changed anything. From then on no other secrets are good, on
 // connections that live either. Where it returns an error those of before stay. It is for one goroutine at a time.
 func (s *Set) Reload() (changed bool, err error) {
 	var secrets []secret
@@ -90,14 +93,14 @@ func (s *Set) Reload() (changed bool, err error) {
 	holders := map[digest]int{} // credentials by their secrets alone
 	for i := range s.credentials {
 		c := &s.credentials[i]
-		for j, file := range c.Files {
-			text, err := secretref.Read(&gatewayv1.Secret{File: file}, minSecret)
+		for j, from := range c.Secrets {
+			text, err := secretref.Read(from, MinSecret)
 			alone := digest(sha256.Sum256([]byte(text)))
 			if holder, ok := holders[alone]; ok && holder != i && err == nil {
-				err = fmt.Errorf("%s: the secret of credential %s, too; each needs its own; %s", file, s.credentials[holder].Name, secretref.Remedy)
+				err = fmt.Errorf("%s: the secret of credential %s, too; each needs its own; %s", secretref.Place(from), s.credentials[holder].Name, secretref.Remedy)
 			}
 			if err != nil {
-				problems = append(problems, &FileError{Credential: i, File: j, Err: err})
+				problems = append(problems, &PlaceError{Credential: i, Place: j, Err: err})
 				continue
 			}
 			holders[alone] = i

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/doctor"
 	"github.com/intentgate/intentgate/gateway/expiry"
 	"github.com/intentgate/intentgate/gateway/process"
@@ -79,17 +80,18 @@ func listenable(ctx context.Context, what, address string) doctor.Finding {
 	}
 }
 
-// readableSecrets judges who may read the private keys and passwords.
+// readableSecrets judges who may read the private keys and the files of other secrets.
 func readableSecrets(c *gatewayv1.Config) doctor.Report {
 	files := []string{c.GetEdge().GetCertificate().GetKey()}
 	for _, service := range c.GetServices() {
 		files = append(files, service.GetTls().GetKey())
 	}
-	for _, webhook := range c.GetWebhooks() {
-		for _, credential := range webhook.GetCredentials() {
-			files = slices.Concat(files, credential.GetBasic().GetPasswordFiles(), credential.GetHeader().GetValueFiles())
+	for _, key := range []*gatewayv1.KeyPair{c.GetStatus().GetCertificate(), c.GetTelemetry().GetTraces().GetOtlp().GetTls().GetCertificate()} {
+		if key != nil {
+			files = append(files, key.GetKey())
 		}
 	}
+	files = append(files, config.SecretFiles(c)...)
 	slices.Sort(files)
 	files = slices.Compact(files)
 	var report doctor.Report

@@ -54,8 +54,8 @@ func TestTrustThatEnds(t *testing.T) {
 	m, ca, dir := newMint(t), agentCA(t, "agents"), secretFiles(t)
 	g := startAt(t, now, ca, append(own(fmt.Sprintf("roots: {file: certs/agents.pem}, dates: {until: %s, enforce: true}", now().Add(10*time.Minute).UTC().Format(time.RFC3339))),
 		edit{"id_token: {mode: off, allow_any_project: true}\n", `id_token: {audiences: ["` + audience + `"]}` + "\n    credentials:\n" +
-			"      - {name: key, header: {name: x-webhook-key, value_files: [" + dir + "/key]}, projects: [shop]}\n" +
-			"      - {name: beta, header: {name: x-webhook-key, value_files: [" + dir + "/beta]}, projects: [shop]}\n"},
+			"      - {name: key, header: {name: x-webhook-key, values: [{file: " + dir + "/key}]}, projects: [shop]}\n" +
+			"      - {name: beta, header: {name: x-webhook-key, values: [{file: " + dir + "/beta}]}, projects: [shop]}\n"},
 		edit{"status:", "id_token_keys: {file: " + m.published + "}\nstatus:"})...)
 
 	key := func(name string) http.Header { return http.Header{"X-Webhook-Key": {secrets[name]}} }

@@ -283,8 +283,8 @@ func newMatrix(t *testing.T) *matrix {
 		edit{off + projects, tokens + projects + ", {id: mine, number: 1}"},
 		edit{"    profiles: [dev]\n" + off + "  - path: " + cxPath, "    profiles: [dev]\n    id_token: {mode: off}\n" + projects + ", {id: mine, number: 1}]\n" +
 			"    credentials:\n" +
-			"      - {name: basic, basic: {username: shop, password_files: [" + dir + "/password]}, projects: [shop]}\n" +
-			"      - {name: header, header: {name: x-webhook-key, value_files: [" + dir + "/key]}, projects: [shop]}\n" +
+			"      - {name: basic, basic: {username: shop, passwords: [{file: " + dir + "/password}]}, projects: [shop]}\n" +
+			"      - {name: header, header: {name: x-webhook-key, values: [{file: " + dir + "/key}]}, projects: [shop]}\n" +
 			"  - path: " + cxPath},
 		edit{"platform: CX\n    profiles: [dev]\n" + off, "platform: CX\n    profiles: [dev, agents]\n" + tokens},
 		edit{"status:", "id_token_keys: {file: " + m.published + "}\nstatus:"})

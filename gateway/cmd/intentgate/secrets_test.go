@@ -64,12 +64,12 @@ func TestSecrets(t *testing.T) {
 	g := start(t,
 		edit{off + projects + "]\n", `    id_token: {audiences: ["` + url + `"]}` + "\n" + projects + ", {id: mine, number: 1}]\n" +
 			"    credentials:\n" +
-			"      - {name: es, basic: {username: shop, password_files: [" + dir + "/password, " + dir + "/next]}, projects: [shop]}\n" +
-			"      - {name: es-key, header: {name: x-webhook-key, value_files: [" + dir + "/key]}, projects: [shop, mine]}\n"},
+			"      - {name: es, basic: {username: shop, passwords: [{file: " + dir + "/password}, {file: " + dir + "/next}]}, projects: [shop]}\n" +
+			"      - {name: es-key, header: {name: x-webhook-key, values: [{file: " + dir + "/key}]}, projects: [shop, mine]}\n"},
 		edit{"profiles: [dev]\n" + off, "profiles: [dev]\n    id_token: {mode: off}\n" + projects + "]\n" +
-			"    credentials: [{name: beta, header: {name: x-webhook-key, value_files: [" + dir + "/beta]}, projects: [shop]}]\n"},
+			"    credentials: [{name: beta, header: {name: x-webhook-key, values: [{file: " + dir + "/beta}]}, projects: [shop]}]\n"},
 		edit{off, "    id_token: {mode: off}\n    credentials:\n" +
-			"      - {name: one-agent, basic: {username: a-1, password_files: [" + dir + "/bound]}, projects: [shop], agents: [projects/shop/locations/global/agents/a-1]}\n"},
+			"      - {name: one-agent, basic: {username: a-1, passwords: [{file: " + dir + "/bound}]}, projects: [shop], agents: [projects/shop/locations/global/agents/a-1]}\n"},
 		edit{"status:", "id_token_keys: {file: " + jwks + "}\nstatus:"})
 	google := g.dialogflow(t)
 
@@ -219,8 +219,8 @@ func TestSecretIsChanged(t *testing.T) {
 		}
 	}
 	g := start(t, edit{"id_token: {mode: off, allow_any_project: true}", "id_token: {mode: off}\n    credentials:\n" +
-		"      - {name: es, basic: {username: shop, password_files: [" + dir + "/password, " + dir + "/next]}, projects: [shop]}\n" +
-		"      - {name: key, header: {name: x-webhook-key, value_files: [" + dir + "/key]}, projects: [shop]}"})
+		"      - {name: es, basic: {username: shop, passwords: [{file: " + dir + "/password}, {file: " + dir + "/next}]}, projects: [shop]}\n" +
+		"      - {name: key, header: {name: x-webhook-key, values: [{file: " + dir + "/key}]}, projects: [shop]}"})
 	if g.log.now(entry{"msg": "ID tokens are not verified: projects are what requests state", "webhook": esPath}) != nil {
 		t.Error("the gateway warns of a webhook whose callers have to prove themselves")
 	}

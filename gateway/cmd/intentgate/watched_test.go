@@ -195,7 +195,7 @@ func startWatched(t *testing.T, publisher func(*testing.T, string) publish) *wat
 	const off = "    id_token: {mode: off, allow_any_project: true}\n"
 	configure(t, dir,
 		edit{off, "    id_token: {audiences: [\"" + url + "\"]}\n" +
-			"    credentials: [{name: es, basic: {username: shop, password_files: [certs/" + password + "]}, projects: [shop]}]\n"},
+			"    credentials: [{name: es, basic: {username: shop, passwords: [{file: certs/" + password + "}]}, projects: [shop]}]\n"},
 		edit{"status:", "id_token_keys: {file: certs/" + pki.JWKS + "}\nstatus:"},
 		edit{"certs/" + pki.InternalCA, "certs/" + gatewayCA},
 		edit{"127.0.0.1:1\n", s.addr + "\n"})

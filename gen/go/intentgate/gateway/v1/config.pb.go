@@ -30,7 +30,7 @@ const (
 
 // Config is the gateway's configuration file, intentgate.yaml.
 //
-// Paths of files are relative to the folder of the configuration file. Secrets are given by path only.
+// Paths of files are relative to the folder of the configuration file. Secrets never stand in it: it says where they are.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The public listener that Dialogflow calls.
@@ -1609,9 +1609,8 @@ type Basic struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The user name.
 	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
-	// Files of the password: one, or two while it is being changed. It is 16 to 4096 bytes of printable ASCII; a line end at
-	// the end of a file is no part of it.
-	PasswordFiles []string `protobuf:"bytes,2,rep,name=password_files,json=passwordFiles,proto3" json:"password_files,omitempty"`
+	// Where the password comes from: one place, or two while it is being changed. It is 16 to 4096 bytes of printable ASCII.
+	Passwords     []*Secret `protobuf:"bytes,2,rep,name=passwords,proto3" json:"passwords,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1653,9 +1652,9 @@ func (x *Basic) GetUsername() string {
 	return ""
 }
 
-func (x *Basic) GetPasswordFiles() []string {
+func (x *Basic) GetPasswords() []*Secret {
 	if x != nil {
-		return x.PasswordFiles
+		return x.Passwords
 	}
 	return nil
 }
@@ -1665,9 +1664,8 @@ type Header struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The header's name, such as `x-webhook-key`. `authorization` will do where no ID token can come.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Files of the value: one, or two while it is being changed. It is 16 to 4096 bytes of printable ASCII; a line end at the
-	// end of a file is no part of it.
-	ValueFiles    []string `protobuf:"bytes,2,rep,name=value_files,json=valueFiles,proto3" json:"value_files,omitempty"`
+	// Where the value comes from: one place, or two while it is being changed. It is 16 to 4096 bytes of printable ASCII.
+	Values        []*Secret `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1709,9 +1707,9 @@ func (x *Header) GetName() string {
 	return ""
 }
 
-func (x *Header) GetValueFiles() []string {
+func (x *Header) GetValues() []*Secret {
 	if x != nil {
-		return x.ValueFiles
+		return x.Values
 	}
 	return nil
 }
@@ -3126,14 +3124,15 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x06header\x18\x03 \x01(\v2\x1d.intentgate.gateway.v1.HeaderR\x06header\x12&\n" +
 	"\bprojects\x18\x04 \x03(\tB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x18\x01R\bprojects\x12S\n" +
-	"\x06agents\x18\x05 \x03(\tB;\xbaH8\x92\x015\x18\x01\"1r/2-^projects/[^/]+/locations/[^/]+/agents/[^/]+$R\x06agents\"e\n" +
+	"\x06agents\x18\x05 \x03(\tB;\xbaH8\x92\x015\x18\x01\"1r/2-^projects/[^/]+/locations/[^/]+/agents/[^/]+$R\x06agents\"y\n" +
 	"\x05Basic\x12'\n" +
-	"\busername\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\xba\x01\x01:R\busername\x123\n" +
-	"\x0epassword_files\x18\x02 \x03(\tB\f\xbaH\t\x92\x01\x06\b\x01\x10\x02\x18\x01R\rpasswordFiles\"h\n" +
+	"\busername\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\xba\x01\x01:R\busername\x12G\n" +
+	"\tpasswords\x18\x02 \x03(\v2\x1d.intentgate.gateway.v1.SecretB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\x02R\tpasswords\"|\n" +
 	"\x06Header\x12/\n" +
-	"\x04name\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^[A-Za-z0-9-]{1,64}$R\x04name\x12-\n" +
-	"\vvalue_files\x18\x02 \x03(\tB\f\xbaH\t\x92\x01\x06\b\x01\x10\x02\x18\x01R\n" +
-	"valueFiles\"\x8f\x02\n" +
+	"\x04name\x18\x01 \x01(\tB\x1b\xbaH\x18r\x162\x14^[A-Za-z0-9-]{1,64}$R\x04name\x12A\n" +
+	"\x06values\x18\x02 \x03(\v2\x1d.intentgate.gateway.v1.SecretB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\x02R\x06values\"\x8f\x02\n" +
 	"\aIdToken\x124\n" +
 	"\taudiences\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\x18\x01\"\fr\n" +
 	":\bhttps://R\taudiences\x12 \n" +
@@ -3343,34 +3342,36 @@ var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
 	7,  // 43: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
 	19, // 44: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
 	20, // 45: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
-	42, // 46: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	42, // 47: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	33, // 48: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	27, // 49: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
-	7,  // 50: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
-	25, // 51: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
-	26, // 52: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
-	42, // 53: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
-	29, // 54: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
-	30, // 55: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
-	31, // 56: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
-	28, // 57: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
-	41, // 58: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
-	42, // 59: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
-	32, // 60: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
-	42, // 61: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
-	45, // 62: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
-	35, // 63: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	7,  // 64: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
-	42, // 65: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
-	10, // 66: intentgate.gateway.v1.Status.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	6,  // 67: intentgate.gateway.v1.Otlp.HeadersEntry.value:type_name -> intentgate.gateway.v1.Secret
-	7,  // 68: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
-	69, // [69:69] is the sub-list for method output_type
-	69, // [69:69] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	6,  // 46: intentgate.gateway.v1.Basic.passwords:type_name -> intentgate.gateway.v1.Secret
+	6,  // 47: intentgate.gateway.v1.Header.values:type_name -> intentgate.gateway.v1.Secret
+	42, // 48: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	42, // 49: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	33, // 50: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	27, // 51: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
+	7,  // 52: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
+	25, // 53: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
+	26, // 54: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
+	42, // 55: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
+	29, // 56: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
+	30, // 57: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
+	31, // 58: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
+	28, // 59: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
+	41, // 60: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
+	42, // 61: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
+	32, // 62: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
+	42, // 63: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
+	45, // 64: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
+	35, // 65: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	7,  // 66: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
+	42, // 67: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
+	10, // 68: intentgate.gateway.v1.Status.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	6,  // 69: intentgate.gateway.v1.Otlp.HeadersEntry.value:type_name -> intentgate.gateway.v1.Secret
+	7,  // 70: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
+	71, // [71:71] is the sub-list for method output_type
+	71, // [71:71] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }

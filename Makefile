@@ -15,6 +15,7 @@ SHARE = $(shell git rev-parse HEAD | cksum | cut -d' ' -f1)
 
 include services/python/python.mk
 include services/java/java.mk
+include deploy/deploy.mk
 
 .PHONY: help
 help: ## Show the targets.

@@ -1,0 +1,4 @@
+# What checks deploy/. Each tool has a modfile of its own: none agrees with another's versions of what they share.
+
+# Without service discovery, which a test of rules has no use for: with it, it is several times as large.
+PROMTOOL := $(GO) run -tags remove_all_sd -modfile=deploy/prometheus.mod github.com/prometheus/prometheus/cmd/promtool

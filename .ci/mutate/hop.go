@@ -47,9 +47,10 @@ var hop = []mutation{
 		red: []check{{e2e, `TestSpoofing/HTTP/1.1|TestSpoofing/HTTP/2.0`}},
 	},
 	{
-		name:  "metadata: a trace of its own",
-		edits: []edit{{outgoing, `_, _ = rand.Read(id[:])`, `copy(id[:], "0af7651916cd43dd8448eb211c80319c")`}, {outgoing, "\t\"crypto/rand\"\n", ""}},
-		red:   []check{{callerRoom, `TestOutgoingVectors`}, {e2e, `TestSpoofing/HTTP/1.1`}},
+		name: "metadata: a trace of its own",
+		edits: []edit{{outgoing, `_, _ = rand.Read(t.TraceID[:])`, `copy(t.TraceID[:], "0af7651916cd43dd8448eb211c80319c")`},
+			{outgoing, `_, _ = rand.Read(t.SpanID[:])`, ``}, {outgoing, "\t\"crypto/rand\"\n", ""}},
+		red: []check{{callerRoom, `TestOutgoingVectors`}, {e2e, `TestSpoofing/HTTP/1.1`}},
 	},
 	{
 		name:  "metadata: no longer than services take",

@@ -18,6 +18,15 @@ import (
 type Outgoing struct {
 	Caller *intentgatev1.Caller
 	Ref    *intentgatev1.CallRef
+	// Trace is the span that the call is; the zero value begins a trace of its own, which is not sampled.
+	Trace Trace
+}
+
+// Trace names a span, so that those of the service become its children.
+type Trace struct {
+	TraceID [16]byte
+	SpanID  [8]byte
+	Sampled bool // the service is to tell of its spans
 }
 
 // NewOutgoingContext returns a context whose outgoing metadata is that of o and nothing else: what the context had is
@@ -30,7 +39,7 @@ func NewOutgoingContext(ctx context.Context, o Outgoing) (context.Context, error
 	return metadata.NewOutgoingContext(ctx, md), nil
 }
 
-// Metadata returns new metadata with the keys of this package and a traceparent that begins a new trace, not sampled.
+// Metadata returns new metadata with the keys of this package and a traceparent of the call's trace.
 // The caller is marshalled deterministically, so that its bytes are the same in each call for one agent and HTTP/2 may
 // send them as an index. It fails for what no [Policy] would accept.
 func (o Outgoing) Metadata() (metadata.MD, error) {
@@ -48,7 +57,7 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("outgoing call: call reference: %w", err)
 	}
-	values := []string{string(callerBin), string(callBin), o.Ref.GetRequestId(), traceParent()}
+	values := []string{string(callerBin), string(callBin), o.Ref.GetRequestId(), o.Trace.parent()}
 	md := metadata.MD{
 		MetadataCaller:      values[0:1:1],
 		MetadataCall:        values[1:2:2],
@@ -67,12 +76,18 @@ func marshal(m proto.Message) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 }
 
-// traceParent begins a trace of our own. One that came with a request is not continued, since whoever may call
-// Dialogflow can set it.
-func traceParent() string {
-	var id [24]byte
-	_, _ = rand.Read(id[:]) // never fails: it ends the process rather than return a guessable number
-	text := hex.AppendEncode([]byte("00-"), id[:16])
-	text = hex.AppendEncode(append(text, '-'), id[16:])
-	return string(append(text, "-00"...))
+// parent is the trace as W3C writes it. One that came with a request is not continued, since whoever may call Dialogflow can set it.
+func (t Trace) parent() string {
+	if t.TraceID == [16]byte{} {
+		_, _ = rand.Read(t.TraceID[:]) // never fails: it ends the process rather than return a guessable number
+		_, _ = rand.Read(t.SpanID[:])
+	}
+	const form = "00-00000000000000000000000000000000-0000000000000000-00"
+	text := [len(form)]byte([]byte(form))
+	hex.Encode(text[3:], t.TraceID[:])
+	hex.Encode(text[36:], t.SpanID[:])
+	if t.Sampled {
+		text[len(text)-1] = '1'
+	}
+	return string(text[:])
 }

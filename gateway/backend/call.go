@@ -21,6 +21,14 @@ type Call struct {
 	Tries int
 	// Queued is how long the call waited for its turn before that. Invoke sets it, too.
 	Queued time.Duration
+	// Failed are the tries that another one followed. Invoke sets them, too.
+	Failed []Try
+}
+
+// Try is how a try of a call ended.
+type Try struct {
+	Ended time.Time
+	Code  codes.Code
 }
 
 // Reason is why the gateway itself, and not the service, ended a call: stable, snake_case, out of a fixed set.

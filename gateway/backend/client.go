@@ -100,7 +100,7 @@ func dial(c Config, further ...grpc.DialOption) (*Client, error) {
 // UNAVAILABLE with the reason at once. It waits for its turn, too, while the service has enough to do. An idempotent call is
 // made again where that is of use and fits into its time.
 func (c *Client) Invoke(ctx context.Context, call *Call) (response []byte, err error) {
-	call.Tries, call.Queued = 0, 0
+	call.Tries, call.Queued, call.Failed = 0, 0, nil
 	if err := ctx.Err(); err != nil {
 		return nil, status.FromContextError(err).Err() // which says nothing of the service
 	}

@@ -53,15 +53,17 @@ func (r *retries) do(ctx context.Context, call *Call) ([]byte, error) {
 		if last {
 			return r.once(ctx, call)
 		}
-		response, ended, err := r.limited(ctx, call, limit)
+		response, cut, err := r.limited(ctx, call, limit)
 		if err == nil {
 			return response, nil
 		}
-		pause, again := pauseAfter(err, call.Tries, ended)
+		ended := time.Now()
+		pause, again := pauseAfter(err, call.Tries, cut)
 		if !again || !fits(ctx, pause) || !r.budget.spend() || !sleep(ctx, pause) {
 			return nil, err
 		}
 		r.made.Add(1)
+		call.Failed = append(call.Failed, Try{Ended: ended, Code: status.Code(err)})
 	}
 }
 

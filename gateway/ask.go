@@ -14,12 +14,14 @@ import (
 	"github.com/intentgate/intentgate/gateway/binding"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/joins"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
 )
 
 // ask calls the method that answers the turn, in the time that is left, and returns its answer as JSON.
 func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev1.Caller, to destination) ([]byte, *Error) {
+	t.event.Enter(telemetry.Request)
 	call, err := to.Call(asked)
 	if err != nil {
 		return nil, unfit(err)
@@ -30,7 +32,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 		}
 	}
 	ref := &intentgatev1.CallRef{Session: asked.Session.Name, TurnId: asked.ID, RequestId: t.requestID(asked, who, &call)}
-	out, err := caller.NewOutgoingContext(ctx, caller.Outgoing{Caller: who, Ref: ref})
+	out, err := caller.NewOutgoingContext(ctx, caller.Outgoing{Caller: who, Ref: ref, Trace: t.event.CallTrace()})
 	if err != nil {
 		return nil, tooLong(err) // certificates are bounded when they are judged
 	}
@@ -40,6 +42,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	}
 	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent}
 	try := joins.Try{Key: ref.GetRequestId(), By: t.by(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
+	t.event.Enter(telemetry.Call)
 	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) ([]byte, error) {
 		defer func() { made.Request = nil }() // what is kept of the call is to be small
 		return to.Invoke(ctx, made)
@@ -90,6 +93,7 @@ func (t *turn) hear(asked *dialogflow.Turn, who *intentgatev1.Caller, made *back
 		t.event.ServiceCode = status.Code(result.Err) // the line of the turn that made the call has the rest
 	case result.Over:
 		if t.event.Tries, t.event.Queued = made.Tries, made.Queued; made.Tries > 0 {
+			t.event.Retried(made.Failed)
 			t.event.ServiceDuration, t.event.ServiceCode = result.Took-made.Queued, status.Code(result.Err)
 		}
 	}
@@ -99,6 +103,7 @@ func (t *turn) hear(asked *dialogflow.Turn, who *intentgatev1.Caller, made *back
 		}
 		return nil, unanswered(t.left, result.Err)
 	}
+	t.event.Enter(telemetry.Reply)
 	answer, err := to.Answer(result.Response)
 	if err != nil {
 		return nil, unusable(err)
@@ -115,6 +120,7 @@ func (t *turn) hear(asked *dialogflow.Turn, who *intentgatev1.Caller, made *back
 
 // write turns a reply into JSON, and notes what the platform cannot express of it.
 func (t *turn) write(asked *dialogflow.Turn, to destination, reply *intentgatev1.Reply) ([]byte, error) {
+	t.event.Enter(telemetry.Write)
 	options := dialogflow.WriteOptions{API: t.Webhook.API, Context: cmp.Or(to.name, "intentgate")}
 	if to.Binding != nil {
 		options.Context, options.ContextLifespan = to.Context()

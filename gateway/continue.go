@@ -111,6 +111,7 @@ func (t *turn) fetch(ctx context.Context, asked *dialogflow.Turn, who *intentgat
 	asked.Intent, asked.Action = dialogflow.Intent{DisplayName: from.intent}, from.action
 	t.event.Service, t.event.Method, t.event.RequestID = from.to.name, from.made.Method, from.requestID
 	t.event.BudgetLeft = t.budget(ctx)
+	t.event.Enter(telemetry.Call)
 	body, failure := t.hear(asked, who, from.made, t.Joins.Fetch(ctx, t.left, call), from)
 	return t.settle(asked, body, failure)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
+	"github.com/intentgate/intentgate/gateway/telemetry/traces"
 )
 
 // Webhook is a path that Dialogflow agents call.
@@ -60,7 +61,7 @@ type Service interface {
 	Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed, but for TimeZone, Fallbacks, Draining and Admission; Tokens only where the webhook
+// Config names what a Handler is made of. All of it is needed, but for TimeZone, Fallbacks, Draining, Admission and Traces; Tokens only where the webhook
 // asks for one, and Intents where services claim any.
 type Config struct {
 	Webhook   Webhook
@@ -75,6 +76,7 @@ type Config struct {
 	Admission *admission.Control // of all webhooks; nil: as many turns as come
 	BodyLimit int64              // bytes
 	Telemetry *telemetry.Telemetry
+	Traces    *traces.Traces // nil: turns are not traced
 	Now       func() time.Time
 }
 
@@ -178,6 +180,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer.Listen()
 	event := h.Telemetry.StartTurn(peer.Start)
 	defer event.Finish(r.Context())
+	event.Trace(h.Traces, r.Header)
 	event.Webhook, event.Platform, event.Peer = h.Webhook.Path, h.Webhook.Platform.String(), peer.Addr.String()
 
 	// The turn's time does not end when the caller leaves: a call that was begun may be joined by the next try.
@@ -190,6 +193,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		event.Code, event.Reason, event.Err, event.FailureStatus = failure.Code, failure.Reason, failure, failure.httpStatus()
 	}
 	peer.Answering(w.Header())
+	event.Enter(telemetry.AnswerSent)
 	if body == nil {
 		event.HTTPStatus = failure.write(w)
 	} else {

@@ -13,6 +13,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -24,6 +25,7 @@ func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if failure != nil {
 		return nil, nil, failure
 	}
+	t.event.Enter(telemetry.Body)
 	project := t.projectOf(proof)
 	var reason admission.Reason
 	if t.place, reason = t.Admission.Enter(project); reason != admission.None {
@@ -34,11 +36,13 @@ func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return nil, nil, failure
 	}
 	t.event.BytesIn = len(body)
+	t.event.Enter(telemetry.Read)
 	asked, err := dialogflow.Read(t.Webhook.Platform, body)
 	if err != nil {
 		return nil, nil, unreadable(err)
 	}
 	t.note(asked)
+	t.event.Enter(telemetry.Agent)
 	who, refusal := t.join(&asked.Session, proof)
 	if refusal != nil {
 		return nil, nil, refused(refusal)

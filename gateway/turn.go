@@ -44,6 +44,7 @@ func (t *turn) play(ctx context.Context, w http.ResponseWriter, r *http.Request)
 	if nonce, ok := continues(asked); ok {
 		return t.fetch(ctx, asked, who, nonce)
 	}
+	t.event.Enter(telemetry.Route)
 	t.to, failure = t.find(asked)
 	t.event.Service = t.to.name
 	if asked.FillingSlots && t.to.leavesSlots() {
@@ -69,6 +70,7 @@ func (t *turn) settle(asked *dialogflow.Turn, body []byte, failure *Error) ([]by
 
 // unserved looks for words for a turn that the gateway does not serve: those of the turn, or what stands there for all of the webhook.
 func (t *turn) unserved(failure *Error) ([]byte, *Error) {
+	t.event.Enter(telemetry.Fallback)
 	if t.asked != nil {
 		t.to, _ = t.find(t.asked)
 		t.event.Service = t.to.name

@@ -14,6 +14,7 @@ import (
 // the answer, and nothing has failed. A reply that cannot be written is none, nor is one of which the platform can express
 // nothing, unless the agent asks the user by itself. Then the configuration may have words.
 func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) ([]byte, *Error) {
+	t.event.Enter(telemetry.Fallback)
 	if reply, asks, by := t.refusal(asked, to, failure); reply != nil {
 		dropped := len(t.event.Dropped)
 		body, err := t.write(asked, to, reply)

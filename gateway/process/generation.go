@@ -25,6 +25,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
+	"github.com/intentgate/intentgate/gateway/telemetry/traces"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls"
@@ -59,13 +60,14 @@ type generation struct {
 	states      []admin.Service
 	loads       []telemetry.Service
 	profiles    *authn.Trust
+	traces      *traces.Traces // nil where the settings have none
 	own         []ownCertificate
 }
 
 // generate makes what the settings describe, and begins to connect to the services. Where it fails nothing is left of it.
 func (p *Process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
 	g := &generation{Process: p, settings: settings, loaded: p.now()}
-	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.webhooks} {
+	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.tracing, g.webhooks} {
 		if err := step(ctx); err != nil {
 			g.end()
 			return nil, err
@@ -183,7 +185,7 @@ func (g *generation) webhooks(context.Context) error {
 	for i, webhook := range g.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook, g.credentials[i]), Tokens: g.tokens, Router: g.router, Services: g.clients,
-			Intents: g.catalog, Fallbacks: fallbacks, Joins: g.joins, Draining: g.draining, TimeZone: webhook.GetTimeZone(), Admission: g.admission, BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Now: g.now,
+			Intents: g.catalog, Fallbacks: fallbacks, Joins: g.joins, Draining: g.draining, TimeZone: webhook.GetTimeZone(), Admission: g.admission, BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Traces: g.traces, Now: g.now,
 		})
 		if err != nil {
 			return err

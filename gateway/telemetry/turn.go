@@ -59,6 +59,7 @@ type TurnEvent struct {
 	telemetry *Telemetry
 	start     time.Time
 	quirks    []quirk
+	trace     *turnTrace // nil: it is not traced
 }
 
 type quirk struct {
@@ -130,6 +131,7 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 	outcome := e.outcome()
 	e.measure(ctx, outcome, took)
 	e.auditTurn(ctx)
+	e.tellTrace(outcome, took)
 
 	level := slog.LevelInfo
 	switch {

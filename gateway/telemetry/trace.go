@@ -1,0 +1,178 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/telemetry/traces"
+	"github.com/intentgate/intentgate/services/caller"
+)
+
+// Box is a part of a turn's way that is told of by a span, in their order on it.
+type Box uint8
+
+// The boxes. A turn that fails in one goes on with Fallback, or with Answer.
+const (
+	Head       Box = iota // until the handler has the request's header: the handshake, too, where the connection is new
+	Authn                 // the certificate, and the credentials of the header
+	Body                  // the body is read
+	Read                  // and understood
+	Agent                 // certificate, credentials and session agree whose agent it is
+	Route                 // the method is found
+	Request               // and its request made
+	Call                  // the service is called, or another turn's call waited for
+	Reply                 // the response is understood
+	Fallback              // words are looked for where it failed
+	Write                 // the answer is written in the platform's words
+	AnswerSent            // and sent
+	boxes
+)
+
+var boxNames = [boxes]string{
+	"edge.head", "authn.proof", "edge.body", "dialogflow.read", "authn.caller", "router", "binding.request", "joins", "binding.reply",
+	"fallback", "dialogflow.write", "edge.answer",
+}
+
+// turnTrace is what is noted of a turn that may be told of.
+type turnTrace struct {
+	*traces.Traces
+
+	ids     traces.IDs
+	inbound string               // the traceparent of the request, where it is asked for
+	entered [boxes]time.Duration // since the turn's start; 0: not at all
+	failed  []backend.Try        // those that others followed
+}
+
+// Trace has the turn noted for its spans; with nil nothing of it costs anything.
+func (e *TurnEvent) Trace(to *traces.Traces, header http.Header) {
+	if to == nil {
+		return
+	}
+	e.trace = &turnTrace{Traces: to, ids: to.Draw()}
+	if values := header["Traceparent"]; to.LinkInbound() && len(values) == 1 {
+		e.trace.inbound = values[0]
+	}
+	e.trace.entered[Head] = 1
+	e.Enter(Authn)
+}
+
+// Enter notes that the turn has left a box for another one.
+func (e *TurnEvent) Enter(box Box) {
+	if e.trace != nil {
+		e.trace.entered[box] = max(1, e.telemetry.now().Sub(e.start))
+	}
+}
+
+// Retried notes the tries of the turn's call that others followed.
+func (e *TurnEvent) Retried(failed []backend.Try) {
+	if e.trace != nil {
+		e.trace.failed = failed
+	}
+}
+
+// CallTrace is what the turn's call says of its trace; the zero value: nothing.
+func (e *TurnEvent) CallTrace() caller.Trace {
+	if e.trace == nil {
+		return caller.Trace{}
+	}
+	ids := &e.trace.ids
+	return caller.Trace{TraceID: ids.Trace, SpanID: ids.Call, Sampled: ids.Sampled}
+}
+
+// tellTrace makes the turn's spans, if it is sampled, slow or failed.
+func (e *TurnEvent) tellTrace(outcome string, took time.Duration) {
+	t := e.trace
+	if t == nil || !t.ids.Sampled && !t.Slow(took) && outcome != failed && outcome != lost {
+		return
+	}
+	root := traces.Span{
+		Name: "POST " + e.Webhook, Kind: trace.SpanKindServer, Start: e.start, End: e.start.Add(took),
+		Attributes: e.rootAttributes(outcome), Link: inbound(t.inbound),
+	}
+	if outcome == failed || outcome == lost {
+		root.Failed = e.failure()
+	}
+	within := make([]traces.Span, 0, boxes)
+	end, at := took, e.failedIn()
+	for box, name := range slices.Backward(boxNames[:]) {
+		from := t.entered[box]
+		if from == 0 {
+			continue
+		}
+		span := traces.Span{Name: name, Kind: trace.SpanKindInternal, Start: e.start.Add(from), End: e.start.Add(max(from, end))}
+		if end = from; Box(box) == Head {
+			span.Start = e.start
+		}
+		if Box(box) == Call {
+			e.describeCall(&span)
+		}
+		if Box(box) == at {
+			span.Failed = e.failure()
+		}
+		within = append(within, span)
+	}
+	slices.Reverse(within)
+	t.Tell(t.ids, root, within)
+}
+
+// failure is the reason of what is not OK.
+func (e *TurnEvent) failure() string {
+	if e.Reason == "" && e.WriteError != nil {
+		return lost
+	}
+	return e.Reason
+}
+
+// failedIn returns the box that the turn failed in; boxes: it did not fail.
+func (e *TurnEvent) failedIn() Box {
+	switch {
+	case e.Reason == "" && e.WriteError != nil:
+		return AnswerSent
+	case e.Reason == "":
+		return boxes
+	}
+	last := Head
+	for box := Authn; box < Fallback; box++ {
+		if e.trace.entered[box] > 0 {
+			last = box
+		}
+	}
+	return last
+}
+
+// called says that a service was called in the turn, and not another turn's call joined.
+func (e *TurnEvent) called() bool {
+	refused := new(backend.Refused)
+	return e.Joined == "" && (e.Tries > 0 || !errors.As(e.Err, &refused))
+}
+
+// inbound is the trace that a request names, without anything else that it says of it; the zero value where it names none as W3C has
+// it.
+func inbound(traceparent string) trace.SpanContext {
+	if traceparent == "" {
+		return trace.SpanContext{}
+	}
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": traceparent})
+	return trace.SpanContextFromContext(ctx)
+}
+
+// CountDroppedSpans returns what counts the spans that could not be sent.
+func (t *Telemetry) CountDroppedSpans() (func(spans int), error) {
+	counter, err := t.meter.Int64Counter("intentgate.traces.dropped",
+		metric.WithDescription("Spans that could not be sent."), metric.WithUnit("{span}"))
+	if err != nil {
+		return nil, fmt.Errorf("count the spans: %w", err)
+	}
+	add := func(spans int) { counter.Add(context.Background(), int64(spans)) }
+	add(0) // so that it is there
+	return add, nil
+}

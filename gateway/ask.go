@@ -43,8 +43,15 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent}
 	try := joins.Try{Key: ref.GetRequestId(), By: t.by(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
 	t.event.Enter(telemetry.Call)
-	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) ([]byte, error) {
-		defer func() { made.Request = nil }() // what is kept of the call is to be small
+	meters, webhook, peer := t.Telemetry, t.Webhook.Path, t.event.Peer // the call may outlive the turn, and is not to hold it
+	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) (_ []byte, err error) {
+		defer func() {
+			made.Request = nil // what is kept of the call is to be small
+			if v := recover(); v != nil {
+				meters.Panicked(ctx, v, webhook, peer)
+				err = panicked()
+			}
+		}()
 		return to.Invoke(ctx, made)
 	})
 	var from *origin

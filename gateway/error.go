@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,27 +21,25 @@ import (
 	"github.com/intentgate/intentgate/gateway/fallback"
 	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/mux"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
-// Error is why a turn has no answer of a service. Code and Public are what the caller gets to see; Reason and the cause
-// are for the log.
+// Error is why a turn has no answer of a service. Code and Public are what the caller gets to see; Reason and Detail are for the
+// log. The cause is told to neither, unless the log is to tell the kind of users' data that it is.
 type Error struct {
 	Code   codes.Code
 	Reason string // stable, snake_case, out of a fixed set: a metric's label
 	Public string // one sentence
+	Detail string // of the reason, in words that hold nothing of a user's; may be empty
 	cause  error
+	kind   telemetry.UserData // of the cause's text; empty: it is never told
 
 	violations []binding.Violation // of a turn that does not fit the request
 	instead    codes.Code          // a status that is answered on purpose; OK: its own
 }
 
-// Error returns the cause, for the log.
-func (e *Error) Error() string {
-	if e.cause == nil {
-		return e.Public
-	}
-	return e.cause.Error()
-}
+// Error returns what the log tells.
+func (e *Error) Error() string { return strings.TrimSuffix(e.Reason+": "+e.Detail, ": ") }
 
 // Unwrap returns the private cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
@@ -106,7 +105,8 @@ const (
 // refused says as little as it can: what was wanted would help an attacker.
 func refused(refusal *authn.Refusal) *Error {
 	return &Error{
-		Code: codes.PermissionDenied, Reason: string(refusal.Reason), Public: "the caller is not allowed here", cause: refusal,
+		Code: codes.PermissionDenied, Reason: string(refusal.Reason), Public: "the caller is not allowed here",
+		Detail: refusal.Error(), cause: refusal,
 	}
 }
 
@@ -114,23 +114,36 @@ func refused(refusal *authn.Refusal) *Error {
 // of the caller's.
 func unauthenticated(refusal *authn.Refusal) *Error {
 	if refusal.Reason == idtoken.KeysUnavailable {
-		return &Error{Code: codes.Unavailable, Reason: string(refusal.Reason), Public: "tokens cannot be verified now", cause: refusal}
+		return &Error{
+			Code: codes.Unavailable, Reason: string(refusal.Reason), Public: "tokens cannot be verified now",
+			Detail: refusal.Error(), cause: refusal,
+		}
 	}
 	return &Error{
-		Code: codes.Unauthenticated, Reason: string(refusal.Reason), Public: "the caller has not proven who it is", cause: refusal,
+		Code: codes.Unauthenticated, Reason: string(refusal.Reason), Public: "the caller has not proven who it is",
+		Detail: refusal.Error(), cause: refusal,
 	}
 }
 
-// unreadable says where the request is wrong, since whoever reads it wrote it.
+// unreadable says where the request is wrong, since whoever reads it wrote it. The log hears of the place, not what stands there.
 func unreadable(err error) *Error {
-	return &Error{Code: codes.InvalidArgument, Reason: badRequest, Public: err.Error(), cause: err}
+	failure := &Error{Code: codes.InvalidArgument, Reason: badRequest, Public: err.Error(), Detail: "the body cannot be read", cause: err}
+	if wrong, ok := errors.AsType[*dialogflow.SyntaxError](err); ok {
+		failure.Detail = "at " + cmp.Or(wrong.Path, "the body")
+	} else if request, ok := errors.AsType[*edge.RequestError](err); ok {
+		failure.Detail = request.Error()
+	}
+	return failure
 }
 
-// unfit is a turn that does not fit the method's request. What the user said stays out of the log.
+// unfit is a turn that does not fit the method's request. The log hears of the fields, not what the user said.
 func unfit(err error) *Error {
 	invalid, ok := errors.AsType[*binding.InvalidError](err)
 	if !ok {
-		return internal(err)
+		return &Error{
+			Code: codes.Internal, Reason: "internal", Public: sentence(codes.Internal), Detail: "the request cannot be made, or its rules not be checked",
+			cause: err, kind: telemetry.Violations,
+		}
 	}
 	fields := make([]string, len(invalid.Violations))
 	for i := range invalid.Violations {
@@ -141,14 +154,16 @@ func unfit(err error) *Error {
 	}
 	return &Error{
 		Code: codes.InvalidArgument, Reason: "bad_parameter", Public: invalid.Error(),
-		cause: fmt.Errorf("the turn does not fit the fields %s", strings.Join(fields, "; ")), violations: invalid.Violations,
+		Detail: "the turn does not fit the fields " + strings.Join(fields, "; "),
+		cause:  invalid, kind: telemetry.Violations, violations: invalid.Violations,
 	}
 }
 
 // tooLong is a request whose session or turn id no metadata holds.
 func tooLong(err error) *Error {
 	return &Error{
-		Code: codes.InvalidArgument, Reason: badRequest, Public: "the session or the turn's id is too long to be passed on", cause: err,
+		Code: codes.InvalidArgument, Reason: badRequest, Public: "the session or the turn's id is too long to be passed on",
+		Detail: err.Error(), cause: err, // which holds lengths only
 	}
 }
 
@@ -167,14 +182,14 @@ const leastCall = 20 * time.Millisecond
 func tooLate(left time.Duration) *Error {
 	return &Error{
 		Code: codes.DeadlineExceeded, Reason: "too_late", Public: sentence(codes.DeadlineExceeded),
-		cause: fmt.Errorf("%s of Dialogflow's time were left for the call, and %s is the least", max(left, 0), leastCall),
+		Detail: fmt.Sprintf("%s of Dialogflow's time were left for the call, and %s is the least", max(left, 0), leastCall),
 	}
 }
 
 // panicked is a turn in which the gateway, or what it calls, has a fault.
 func panicked() *Error {
 	return &Error{
-		Code: codes.Internal, Reason: "panic", Public: sentence(codes.Internal), cause: errors.New("something panicked; the log has the stack"),
+		Code: codes.Internal, Reason: "panic", Public: sentence(codes.Internal), Detail: "something panicked; the log has the stack",
 	}
 }
 
@@ -186,27 +201,32 @@ func noRoute() *Error {
 func notLearnt(service string) *Error {
 	return &Error{
 		Code: codes.Unavailable, Reason: "not_learnt", Public: sentence(codes.Unavailable),
-		cause: fmt.Errorf("service %s has not told yet whether the turn is one of its intents", service),
+		Detail: fmt.Sprintf("service %s has not told yet whether the turn is one of its intents", service),
 	}
 }
 
 // unanswered is a call that ended in a status, unless the caller left before it did. Its text and its details stay inside.
 func unanswered(left <-chan struct{}, err error) *Error {
-	code, reason := status.Code(err), "service_status"
+	if _, ok := errors.AsType[*Error](err); ok {
+		return panicked() // a new one: this one may be that of many turns
+	}
+	failure := &Error{Code: status.Code(err), Reason: "service_status", cause: err, kind: telemetry.StatusTexts}
 	own, refused := errors.AsType[*backend.Refused](err)
 	switch {
 	case isClosed(left):
-		code, reason = codes.Canceled, callerLeft
+		failure.Code, failure.Reason = codes.Canceled, callerLeft
 	case refused:
-		reason = string(own.Reason)
-	case code > codes.Unauthenticated:
-		code = codes.Unknown // a service may send any number
-	case code == codes.DeadlineExceeded:
-		reason = "deadline"
-	case code == codes.Unavailable:
-		reason = "unavailable"
+		failure.Reason, failure.Detail, failure.kind = string(own.Reason), own.Detail, ""
+	case failure.Code > codes.Unauthenticated:
+		failure.Code = codes.Unknown // a service may send any number
+	case failure.Code == codes.DeadlineExceeded:
+		failure.Reason = "deadline"
+	case failure.Code == codes.Unavailable:
+		failure.Reason = "unavailable"
 	}
-	return &Error{Code: code, Reason: reason, Public: sentence(code), cause: err}
+	failure.Public = sentence(failure.Code)
+	failure.Detail = cmp.Or(failure.Detail, failure.Public)
+	return failure
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -218,17 +238,16 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// unusable is an answer of a service's that cannot be sent.
+// unusable is an answer of a service's that cannot be sent. What is wrong with it may hold what it says.
 func unusable(err error) *Error {
-	reason := "bad_reply"
-	if _, ok := errors.AsType[*dialogflow.TooLargeError](err); ok {
-		reason = "reply_too_large"
+	failure := &Error{
+		Code: codes.Internal, Reason: "bad_reply", Public: sentence(codes.Internal), Detail: "the service's reply cannot be sent",
+		cause: err, kind: telemetry.StatusTexts,
 	}
-	return &Error{Code: codes.Internal, Reason: reason, Public: sentence(codes.Internal), cause: err}
-}
-
-func internal(err error) *Error {
-	return &Error{Code: codes.Internal, Reason: "internal", Public: sentence(codes.Internal), cause: err}
+	if large, ok := errors.AsType[*dialogflow.TooLargeError](err); ok {
+		failure.Reason, failure.Detail = "reply_too_large", large.Error()
+	}
+	return failure
 }
 
 // sentence is all that the caller hears of a service's status.

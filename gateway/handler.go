@@ -105,6 +105,8 @@ type Binding interface {
 	Context() (name string, lifespan int32)
 	// SlotFilling reports whether a turn is put to it while an ES agent still collects required parameters, too.
 	SlotFilling() bool
+	// Sensitive reports whether something in the request or the response is never to be told.
+	Sensitive() bool
 	// ContinueFor is how long a call may take where its answer is fetched later; 0: it never is.
 	ContinueFor() time.Duration
 	// Field returns what is known of a field that the method refused, by its path in the request.
@@ -181,7 +183,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event := h.Telemetry.StartTurn(peer.Start)
 	defer event.Finish(r.Context())
 	event.Trace(h.Traces, r.Header)
-	event.Webhook, event.Platform, event.Peer = h.Webhook.Path, h.Webhook.Platform.String(), peer.Addr.String()
+	event.Webhook, event.Timeout = h.Webhook.Path, h.Webhook.Timeout
+	event.Platform, event.Peer = h.Webhook.Platform.String(), peer.Addr.String()
 
 	// The turn's time does not end when the caller leaves: a call that was begun may be joined by the next try.
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
@@ -190,8 +193,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer turn.place.Leave()
 	body, failure := turn.play(ctx, w, r)
 	if failure != nil {
-		event.Code, event.Reason, event.Err, event.FailureStatus = failure.Code, failure.Reason, failure, failure.httpStatus()
+		event.Code, event.Reason, event.FailureStatus = failure.Code, failure.Reason, failure.httpStatus()
+		turn.because(failure)
 	}
+	turn.tell()
 	peer.Answering(w.Header())
 	event.Enter(telemetry.AnswerSent)
 	if body == nil {

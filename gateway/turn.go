@@ -88,7 +88,7 @@ func (t *turn) recovered(ctx context.Context, v any) (body []byte, failure *Erro
 	if v == http.ErrAbortHandler { //nolint:errorlint // a panic's value, compared as net/http does
 		panic(v)
 	}
-	t.Telemetry.Panicked(ctx, v, t.event)
+	t.Telemetry.Panicked(ctx, v, t.Webhook.Path, t.event.Peer)
 	failure = panicked()
 	defer func() {
 		if recover() != nil {

@@ -19,11 +19,12 @@ func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) (
 		dropped := len(t.event.Dropped)
 		body, err := t.write(asked, to, reply)
 		if err == nil && (string(body) != "{}" || asks || len(t.event.Dropped) == dropped) {
-			t.event.Answered, t.event.Err = by, failure // which is no failure any more, but why it is not the service's reply
+			t.event.Answered = by
+			t.because(failure) // which is no failure any more, but why it is not the service's reply
 			return body, nil
 		}
 		if err != nil {
-			t.event.Dropped = append(t.event.Dropped, "status: "+err.Error())
+			t.event.Dropped = append(t.event.Dropped, "status: the reply cannot be written")
 		}
 	}
 	return t.fallback(asked, to, failure)
@@ -58,7 +59,7 @@ func (t *turn) fallback(asked *dialogflow.Turn, to destination, failure *Error) 
 
 // instead answers what the configuration says for a failure.
 func (t *turn) instead(asked *dialogflow.Turn, to destination, answer fallback.Answer, failure *Error) ([]byte, *Error) {
-	t.event.Fallback = answer.At
+	t.event.Fallback, t.event.Cause = answer.At, string(failure.fallbackCause())
 	if answer.Reply == nil {
 		failure.instead = answer.Status
 		return nil, failure
@@ -66,7 +67,7 @@ func (t *turn) instead(asked *dialogflow.Turn, to destination, answer fallback.A
 	body, err := t.write(asked, to, answer.Reply)
 	switch {
 	case err != nil:
-		t.event.Dropped = append(t.event.Dropped, "fallback: "+err.Error())
+		t.event.Dropped = append(t.event.Dropped, "fallback: the reply cannot be written")
 	case string(body) == "{}": // all of it was left out: the failure is not to look like an answer
 	default:
 		t.event.Answered = telemetry.ByFallback

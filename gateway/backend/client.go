@@ -133,7 +133,7 @@ func (c *Client) once(ctx context.Context, call *Call) ([]byte, error) {
 	}
 	ended := status.Convert(err)
 	if ended.Code() == codes.ResourceExhausted && strings.HasPrefix(ended.Message(), tooLarge) {
-		return nil, &Refused{ResponseTooLarge, codes.Internal, ended.Message()}
+		return nil, &Refused{ResponseTooLarge, codes.Internal, fmt.Sprintf("the response has more than %d bytes", maxResponse)}
 	}
 	return nil, ended.Err()
 }

@@ -95,7 +95,7 @@ func TestInvokeReturnsStatus(t *testing.T) {
 		"the service's own": {nil, patience, codes.FailedPrecondition, "the order has been sent"},
 		"deadline":          {message(100), 50 * time.Millisecond, codes.DeadlineExceeded, ""},
 		"deadline over":     {message(100), -time.Second, codes.DeadlineExceeded, ""},
-		"too large to take": {message(10), patience, codes.Internal, "larger than max"},
+		"too large to take": {message(10), patience, codes.Internal, "more than 262144 bytes"},
 		"too large to send": {message(4 << 20), patience, codes.ResourceExhausted, "larger than max"},
 		"caller has gone":   {message(100), 0, codes.Canceled, ""},
 	}

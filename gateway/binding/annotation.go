@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/intentgate/intentgate/gateway/words"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -60,8 +61,14 @@ func (c *compiler) field(f protoreflect.FieldDescriptor, path string) *intentgat
 		options = annotation[*intentgatev1.ParameterOptions](c, f, intentgatev1.E_Field)
 	}
 	if options == nil {
-		return new(intentgatev1.ParameterOptions)
+		options = new(intentgatev1.ParameterOptions)
 	}
+	// What protobuf's own texts leave out is not for ours either.
+	if own, ok := f.Options().(*descriptorpb.FieldOptions); ok && own.GetDebugRedact() && !options.GetSensitive() {
+		options = proto.CloneOf(options)
+		options.Sensitive = true
+	}
+	c.sensitive = c.sensitive || options.GetSensitive()
 	return options
 }
 

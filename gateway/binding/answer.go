@@ -40,11 +40,12 @@ type answerCompiler struct {
 	reply   string                                // the field that is a Reply
 }
 
-func (c *compiler) answer(response protoreflect.MessageDescriptor) *answerPlan {
+// answer compiles the message that is a method's response, and returns the parameters that it sets, too.
+func (c *compiler) answer(response protoreflect.MessageDescriptor) (plan *answerPlan, set map[string]string) {
 	find := answerCompiler{
 		compiler: c, plans: map[protoreflect.FullName]*answerPlan{}, objects: map[protoreflect.FullName]*objectPlan{}, set: map[string]string{},
 	}
-	return find.message(response, "response")
+	return find.message(response, "response"), find.set
 }
 
 // message compiles one within the response. A plan is shared by all fields of its type, unless the configuration annotates

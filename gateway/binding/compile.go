@@ -87,10 +87,16 @@ func Compile(method protoreflect.MethodDescriptor, options Options) (*Method, er
 	m.context, m.lifespan = c.context(method.Parent())
 	if m.input, m.output = method.Input(), method.Output(); !c.canonical(m.input, "Request") {
 		m.request = c.request(m.input)
+		m.secrets = m.request.secrets()
 	}
+	m.sensitive, c.sensitive = c.sensitive, false
 	if !c.canonical(m.output, "Response") {
-		m.answer = c.answer(m.output)
+		var set map[string]string
+		if m.answer, set = c.answer(m.output); c.sensitive {
+			m.secrets = slices.AppendSeq(m.secrets, maps.Keys(set)) // any of them may hold it
+		}
 	}
+	m.sensitive = m.sensitive || c.sensitive
 	c.unused(method)
 	if len(c.problems) == 0 {
 		m.rules = c.rules(m.input)
@@ -135,12 +141,13 @@ func (c *compiler) rules(request protoreflect.MessageDescriptor) *rules.Checker 
 type compiler struct {
 	Options
 
-	problems []error
-	plans    map[protoreflect.FullName]*messagePlan // of nested messages
-	enums    map[protoreflect.FullName]writer
-	depth    int             // of the message that is compiled
-	contexts []string        // that fields name, as places from 1 on
-	used     map[string]bool // the paths of Annotations.Fields that are fields
+	problems  []error
+	sensitive bool                                   // a field that was looked at is
+	plans     map[protoreflect.FullName]*messagePlan // of nested messages
+	enums     map[protoreflect.FullName]writer
+	depth     int             // of the message that is compiled
+	contexts  []string        // that fields name, as places from 1 on
+	used      map[string]bool // the paths of Annotations.Fields that are fields
 }
 
 // spend takes from the budget, and reports whether there was enough in it. What is at fault for that is noted once.

@@ -60,6 +60,9 @@ func NewIntentService(options IntentServiceOptions) *IntentService {
 // SlotFilling reports whether the service is to be called while an ES agent still collects required parameters, too.
 func (s *IntentService) SlotFilling() bool { return !s.options.AfterSlotFilling }
 
+// Sensitive reports that nothing is known to be.
+func (s *IntentService) Sensitive() bool { return false }
+
 // ContinueFor is how long a call may take where its answer is fetched later; 0: it never is.
 func (s *IntentService) ContinueFor() time.Duration { return s.options.ContinueFor }
 
@@ -87,7 +90,7 @@ func (s *IntentService) Call(turn *dialogflow.Turn) (Call, error) {
 	c.reset()
 	message := c.turn(turn, s.options.Context)
 	from := len(c.b)
-	c.parameters(requestParameters, turnParameters(turn))
+	c.parameters(requestParameters, Parameters(turn))
 	if c.err != nil {
 		return Call{}, c.err
 	}

@@ -27,6 +27,8 @@ type Method struct {
 	input, output protoreflect.MessageDescriptor
 	request       *requestPlan // nil: it takes Dialogflow's own request
 	answer        *answerPlan  // nil: it answers with Dialogflow's own response
+	sensitive     bool
+	secrets       []string // parameters that sensitive fields are made of, or that they set
 	rules         *rules.Checker
 	scratch       sync.Pool // of *binder
 }
@@ -39,6 +41,13 @@ func (m *Method) SlotFilling() bool { return m.Intent.GetSlotFilling() }
 
 // ContinueFor is how long a call may take where its answer is fetched later; 0: it never is.
 func (m *Method) ContinueFor() time.Duration { return m.Intent.GetContinueFor().AsDuration() }
+
+// Sensitive reports whether a field of the request or of the response is sensitive, or one within.
+func (m *Method) Sensitive() bool { return m.sensitive }
+
+// Secrets are the names of the parameters that sensitive fields are made of, or that they set. Names that are normally equal are
+// meant as well.
+func (m *Method) Secrets() []string { return m.secrets }
 
 // Call makes the request for a turn. Equal turns give equal bytes. The error is an *InvalidError where the turn does not
 // fit, or breaks rules of the request; nothing is to be sent then.

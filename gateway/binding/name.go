@@ -66,6 +66,9 @@ func (a *alias) in(arguments []argument) argument {
 	return argument{}
 }
 
+// NormalName returns a name without what does not tell parameters apart.
+func NormalName(name string) string { return normal(name) }
+
 // normal returns a name in lower case without `-`, `_` and `.`: names are normally equal if these are.
 func normal(name string) string {
 	return strings.Map(func(r rune) rune {

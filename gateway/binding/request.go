@@ -52,6 +52,18 @@ func (c *compiler) request(message protoreflect.MessageDescriptor) *requestPlan 
 	return r
 }
 
+// secrets are the names of the parameters that make something sensitive.
+func (r *requestPlan) secrets() (names []string) {
+	for i := range r.fields {
+		if f := &r.fields[i]; f.sensitive || f.nested != nil && f.nested.sensitive(map[*messagePlan]bool{}) {
+			for _, name := range f.names {
+				names = append(append(names, name.exact...), name.normal...)
+			}
+		}
+	}
+	return names
+}
+
 // nested compiles a message within the request. A plan is shared by all fields of its type, so that a message may hold
 // itself, unless the configuration annotates what stands at this very path.
 func (c *compiler) nested(message protoreflect.MessageDescriptor, path string) *messagePlan {

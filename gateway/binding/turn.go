@@ -72,10 +72,10 @@ func parametersOf(t *dialogflow.Turn, name string) dialogflow.Parameters {
 	return nil
 }
 
-// turnParameters returns the parameters of a turn: on ES the intent's, on CX the form's over the intent's over the
+// Parameters returns the parameters of a turn: on ES the intent's, on CX the form's over the intent's over the
 // session's, where of one name the first that has a value wins. Null is no value; an empty text is one, for CX leaves out
 // what is not filled.
-func turnParameters(t *dialogflow.Turn) dialogflow.Parameters {
+func Parameters(t *dialogflow.Turn) dialogflow.Parameters {
 	if t.Platform != dialogflow.CX {
 		return t.Parameters
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -197,8 +196,7 @@ func (s *Server) recovered(ctx context.Context, c *conn) {
 	}
 	//nolint:errorlint // a panic's value, compared as net/http does
 	if v != http.ErrAbortHandler {
-		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handler panicked",
-			slog.Any("panic", v), slog.String("peer", c.addr.String()), slog.String("stack", string(debug.Stack())))
+		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handler panicked", append(Panic(v), slog.String("peer", c.addr.String()))...)
 	}
 	panic(http.ErrAbortHandler)
 }

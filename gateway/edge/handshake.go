@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -177,8 +176,8 @@ func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) (err
 // panicked logs a panic with its stack, at most one a minute: whoever found out how to bring it about will do so again.
 func (s *Server) panicked(ctx context.Context, c *conn, v any) {
 	if suppressed, ok := s.failures.allow(netip.Prefix{}, "panic"); ok {
-		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handshake panicked", slog.Any("panic", v),
-			slog.String("peer", c.addr.String()), slog.String("stack", string(debug.Stack())), slog.Int("suppressed", suppressed))
+		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handshake panicked",
+			append(Panic(v), slog.String("peer", c.addr.String()), slog.Int("suppressed", suppressed))...)
 	}
 }
 

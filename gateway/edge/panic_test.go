@@ -38,7 +38,7 @@ func TestHandshakePanics(t *testing.T) {
 	if status, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), false)); status != 200 {
 		t.Errorf("then: answer %d %q, %v", status, body, err)
 	}
-	if log := f.log.String(); strings.Count(log, "Handshake panicked") != 1 || !strings.Contains(log, "oops") || !strings.Contains(log, "TestHandshakePanics") {
+	if log := f.log.String(); strings.Count(log, "Handshake panicked") != 1 || strings.Contains(log, "oops") || !strings.Contains(log, "TestHandshakePanics") {
 		t.Errorf("log %s", log)
 	}
 }
@@ -51,7 +51,7 @@ func TestHandlerPanicIsLoggedOnce(t *testing.T) {
 	if status, body, err := f.post(f.client(f.clientConfig(pki.Client().TLS()), false)); err == nil {
 		t.Errorf("answer %d %q", status, body)
 	}
-	if log := f.log.String(); strings.Count(log, "Handler panicked") != 1 || !strings.Contains(log, "oops") {
+	if log := f.log.String(); strings.Count(log, "Handler panicked") != 1 || strings.Contains(log, "oops") || !strings.Contains(log, "TestHandlerPanicIsLoggedOnce") {
 		t.Errorf("log %s", log)
 	}
 }

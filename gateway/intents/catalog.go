@@ -56,6 +56,7 @@ type Catalog struct {
 	config  Config
 	zones   map[string]*time.Location // of the views, by name
 	current atomic.Pointer[map[View]inForce]
+	secrets atomic.Pointer[secrets]
 
 	loading []sync.Mutex    // of each service, held while its descriptors are loaded
 	asked   []chan struct{} // of each service, for who follows it

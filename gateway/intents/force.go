@@ -38,6 +38,35 @@ func (c *Catalog) Find(view View, turn *dialogflow.Turn) (*Target, bool) {
 	return nil, false
 }
 
+// Sensitive reports whether a parameter is never to be told, of whichever turn: a field that is sensitive is made of it, or sets it, in
+// some method of a service, or may be so, as long as one has not told yet what it does. Nil is a catalog of no service.
+func (c *Catalog) Sensitive(parameter string) bool {
+	return c != nil && (*c.secrets.Load()).has(binding.NormalName(parameter))
+}
+
+// secrets are the names of parameters that are sensitive; nil: all are.
+type secrets map[string]bool
+
+func (s secrets) has(name string) bool { return s == nil || s[name] }
+
+// sensitive returns the names of the parameters that are. The lock is held.
+func (c *Catalog) sensitive() secrets {
+	all := secrets{}
+	for i := range c.known {
+		if c.known[i].loaded.IsZero() {
+			return nil
+		}
+		for _, method := range c.known[i].methods {
+			for _, plan := range method.Plans {
+				for _, name := range plan.Secrets() {
+					all[binding.NormalName(name)] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
 // Awaited returns a service that may claim a turn, but has never told yet whether it does. Nobody else is to answer the
 // turn then, or say that there is nobody who would.
 func (c *Catalog) Awaited(view View, turn *dialogflow.Turn) (service string, ok bool) {
@@ -76,6 +105,8 @@ func (c *Catalog) publish() (lost [][]Problem) {
 		}
 	}
 	c.current.Store(&views)
+	secrets := c.sensitive()
+	c.secrets.Store(&secrets)
 	lost = make([][]Problem, len(c.known))
 	for i := range c.known {
 		for _, problem := range taken[i] {

@@ -10,7 +10,6 @@ package joins
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -177,8 +176,8 @@ func (c *Calls) beside(ctx context.Context, call *Call, limit time.Duration, run
 	defer cancel()
 	c.lead(ctx, call, func(ctx context.Context) (response []byte, err error) {
 		defer func() { // nobody else would, and the process would end
-			if cause := recover(); cause != nil {
-				err = status.Errorf(codes.Internal, "panic: %v\n%s", cause, debug.Stack())
+			if recover() != nil {
+				err = errPanic // run is to tell of it: what a panic says may be a user's
 			}
 		}()
 		return run(ctx)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/hex"
-	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -98,8 +97,8 @@ func judged(reason authn.Reason) bool {
 // auditTurn writes a turn to the audit trail that was refused for who asks: on an accepted connection, but for its path the
 // certificate, or what the session states, is not good enough.
 func (e *TurnEvent) auditTurn(ctx context.Context) {
-	refused, ok := errors.AsType[*authn.Refusal](e.Err)
-	if !ok {
+	refused := e.Refusal
+	if refused == nil {
 		return
 	}
 	hint := cmp.Or(refused.Reason.Hint(), idtoken.Hint(refused.Reason), secret.Hint(refused.Reason))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -53,15 +52,14 @@ func TestAudit(t *testing.T) {
 	})
 	telemetry.Handshake(edge.Handshake{Refusal: &authn.Refusal{Reason: authn.HungUp}}) // nobody was judged
 
-	for _, cause := range []error{
-		fmt.Errorf("wrapped: %w", &authn.Refusal{Reason: authn.ProjectMismatch, Saw: "project x", Wanted: "project shop"}),
-		fmt.Errorf("a service is away"), // nothing about who asks
-		nil,
+	for _, refusal := range []*authn.Refusal{
+		{Reason: authn.ProjectMismatch, Saw: "project x", Wanted: "project shop"},
+		nil, // a service is away: nothing about who asks
 	} {
 		event := telemetry.StartTurn(start)
 		event.Peer, event.Webhook, event.Project = "192.0.2.1:4711", "/dialogflow/es", "x\u202e"
 		event.Profile, event.Credential = "dialogflow", "es-agent"
-		event.HTTPStatus, event.Code, event.Err = 403, codes.PermissionDenied, cause
+		event.HTTPStatus, event.Code, event.Refusal = 403, codes.PermissionDenied, refusal
 		event.Finish(t.Context())
 	}
 

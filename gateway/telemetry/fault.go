@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/intentgate/intentgate/gateway/edge"
 )
 
 var errLeft = errors.New("the caller hung up")
@@ -37,8 +38,8 @@ func (e *TurnEvent) CallerLeft(ctx context.Context, waited, timeout time.Duratio
 	)
 }
 
-// Panicked logs what a turn's handler panicked with, and the stack, of which it is called.
-func (t *Telemetry) Panicked(ctx context.Context, v any, e *TurnEvent) {
+// Panicked logs that a turn's handler panicked, with the stack, of which it is called.
+func (t *Telemetry) Panicked(ctx context.Context, v any, webhook, peer string) {
 	t.logger.LogAttrs(ctx, slog.LevelError, "Handler panicked",
-		slog.Any("panic", v), slog.String("webhook", e.Webhook), slog.String("peer", e.Peer), slog.String("stack", string(debug.Stack())))
+		append(edge.Panic(v), slog.String("webhook", webhook), slog.String("peer", peer))...)
 }

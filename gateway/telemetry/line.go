@@ -12,7 +12,7 @@ import (
 
 // log writes the turn's line.
 func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, took time.Duration) {
-	var space [42]slog.Attr
+	var space [46]slog.Attr
 	attrs := append(space[:0],
 		slog.String("outcome", outcome),
 		slog.Int("http_status", e.HTTPStatus),
@@ -31,9 +31,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	text("answer", string(e.Answered))
 	text("fallback", e.Fallback)
 	text("reason", e.Reason)
-	if e.Err != nil {
-		text("error", e.Err.Error())
-	}
+	text("error", e.Detail)
 	if e.WriteError != nil {
 		text("write_error", e.WriteError.Error())
 	}
@@ -50,6 +48,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	text("credential", e.Credential)
 	text("peer", e.Peer)
 
+	text("session", e.Session())
 	text("turn_id", e.TurnID)
 	text("intent", e.Intent)
 	text("action", e.Action)
@@ -82,6 +81,9 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 		attrs = append(attrs, slog.String("dropped", sentences(e.Dropped)))
 	}
 	number("bytes_out", e.BytesOut)
+	for kind, said := range e.users {
+		attrs = append(attrs, slog.Attr{Key: kind, Value: said})
+	}
 	// Not by the logger, which would look up the line of code that speaks: it is always this one.
 	record := slog.NewRecord(e.start.Add(took), level, "Turn", 0)
 	record.AddAttrs(attrs...)

@@ -8,12 +8,14 @@ package telemetry
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,7 +53,9 @@ type Telemetry struct {
 	files    fileInstruments
 	instruments
 
-	told hourly
+	told      hourly
+	privacy   atomic.Pointer[privacy]
+	randomKey [sha256.Size]byte
 
 	turnSeries    *bounded[turnKey, turnSeries]
 	handshakes    *bounded[handshakeKey, []metric.AddOption]
@@ -87,7 +91,9 @@ func New(config Config) (*Telemetry, error) {
 		unknownFields: newBounded(maxNames, label("name"), "other"),
 		quirkKinds:    newBounded(maxNames, label("kind"), "other"),
 		joinKinds:     newBounded(maxNames, label("to"), "other"),
+		randomKey:     randomKey(),
 	}
+	t.SetPrivacy(nil, nil)
 	if t.instruments, err = newInstruments(t.meter); err != nil {
 		return nil, fmt.Errorf("make the instruments: %w", err)
 	}

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -151,8 +150,8 @@ func (e *TurnEvent) failedIn() Box {
 
 // called says that a service was called in the turn, and not another turn's call joined.
 func (e *TurnEvent) called() bool {
-	refused := new(backend.Refused)
-	return e.Joined == "" && (e.Tries > 0 || !errors.As(e.Err, &refused))
+	refused := slices.Contains([]backend.Reason{backend.CircuitOpen, backend.QueueFull, backend.QueueTimeout}, backend.Reason(e.Reason))
+	return e.Joined == "" && (e.Tries > 0 || !refused)
 }
 
 // inbound is the trace that a request names, without anything else that it says of it; the zero value where it names none as W3C has

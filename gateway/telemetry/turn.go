@@ -7,14 +7,18 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/intentgate/intentgate/gateway/authn"
 )
 
 // TurnEvent is all that is said of one turn, in one log line and in the metrics. It is filled along the way by one
-// goroutine and finished once; what is empty is left out. Texts may be a stranger's: they are escaped and cut.
+// goroutine and finished once; what is empty is left out. Texts may be a stranger's: they are escaped and cut. What users say,
+// and what came of it, is in none of its fields: Tell keeps it, where it is asked for, and SetSession what is told as a hash.
 type TurnEvent struct {
 	// Who asks. Project, agent and environment are what the request states; the proofs say what else vouches for them.
-	Webhook      string // the path
-	Platform     string // ES or CX
+	Webhook      string        // the path
+	Timeout      time.Duration // Dialogflow's time limit there
+	Platform     string        // ES or CX
 	Project      string
 	ProjectProof string // STATED, CERTIFICATE, ID_TOKEN, SECRET
 	Agent        string
@@ -22,7 +26,10 @@ type TurnEvent struct {
 	Environment  string
 	Profile      string // the trust profile that accepted the certificate
 	Credential   string // the name of the credential that was presented
+	IDToken      string // what became of the ID token: accepted, or why not; empty: none was asked for
 	Peer         string // the address
+	// KnownProject and KnownAgent are those that are proven, or configured: strangers cannot choose them.
+	KnownProject, KnownAgent string
 
 	// What is asked.
 	TurnID      string
@@ -44,14 +51,16 @@ type TurnEvent struct {
 	Joined          string        // call, answer, continuation: what of another turn's was used; empty: nothing
 
 	// What is answered.
-	HTTPStatus int        // zero: the handler did not get as far as an answer
-	Answered   Answered   // whose answer it is
-	Fallback   string     // where the fallback stands in the configuration: its words, or its status on purpose
-	Code       codes.Code // OK, or that of the failure: what was answered instead, or what there were fallback words for
-	Reason     string     // of what is not OK: stable, snake_case, out of a fixed set
-	Err        error      // its private cause
-	WriteError error      // why the answer did not get out
-	Dropped    []string   // parts of the reply that the platform cannot express
+	HTTPStatus int            // zero: the handler did not get as far as an answer
+	Answered   Answered       // whose answer it is
+	Fallback   string         // where the fallback stands in the configuration: its words, or its status on purpose
+	Cause      string         // what it is answered for, as the configuration calls it; empty: it is not
+	Code       codes.Code     // OK, or that of the failure: what was answered instead, or what there were fallback words for
+	Reason     string         // of what is not OK: stable, snake_case, out of a fixed set
+	Detail     string         // of the reason, in words without users' data
+	Refusal    *authn.Refusal // why the caller is not who may ask; nil: that is not it
+	WriteError error          // why the answer did not get out
+	Dropped    []string       // parts of the reply that the platform cannot express
 	BytesOut   int
 	// FailureStatus is the HTTP status of a failure, whether it was answered, or words for it were.
 	FailureStatus int
@@ -60,6 +69,8 @@ type TurnEvent struct {
 	start     time.Time
 	quirks    []quirk
 	trace     *turnTrace // nil: it is not traced
+	session   string
+	told      []told
 }
 
 type quirk struct {

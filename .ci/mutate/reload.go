@@ -64,7 +64,7 @@ var reloads = []mutation{
 	},
 	{
 		name:  "reload: what cannot change",
-		edits: []edit{{"gateway/config/config.go", `if inForce != nil {`, `if false {`}},
+		edits: []edit{{"gateway/config/config.go", `if l.inForce != nil {`, `if false {`}},
 		red:   []check{{"gateway/config", `TestReload/edge`}, {e2e, `TestBadNewConfiguration`}},
 	},
 	{

@@ -67,7 +67,7 @@ func (r *report) target(at string, service *gatewayv1.Service) {
 	if service.GetTarget() == "" {
 		return // which is told
 	}
-	if strings.HasPrefix(service.GetTarget(), "xds:") && os.Getenv("GRPC_XDS_BOOTSTRAP")+os.Getenv("GRPC_XDS_BOOTSTRAP_CONFIG") == "" {
+	if strings.HasPrefix(service.GetTarget(), "xds:") && !r.alone && os.Getenv("GRPC_XDS_BOOTSTRAP")+os.Getenv("GRPC_XDS_BOOTSTRAP_CONFIG") == "" {
 		r.field(at+".target", "%s, and the environment variable GRPC_XDS_BOOTSTRAP is not set; "+
 			"set it to the file that says where the control plane is", quote(service.GetTarget()))
 		return

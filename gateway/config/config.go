@@ -28,32 +28,50 @@ import (
 const maxSize = 1 << 20
 
 // Load reads the configuration file at path. Defaults are filled in and the paths of files made absolute, starting from
-// the folder of the configuration file; environment variables are not expanded. Certificates are to be valid now. A file with problems gives an *Error that
-// holds all of them. Replacements are made once what stands in the file is found to make sense, before files are looked at.
+// the folder of the configuration file. Certificates are to be valid now, secrets to be there. A file with problems gives an
+// *Error that holds all of them. Replacements are made once what stands in the file is found to make sense, before files are
+// looked at.
 func Load(path string, now time.Time, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
-	return load(path, now, nil, replacements...)
+	return loading{now: now, replacements: replacements}.load(path)
 }
 
 // Reload is Load for a gateway that runs by another configuration: what it cannot change while it runs is a problem, too.
 func Reload(path string, now time.Time, inForce *gatewayv1.Config) (*gatewayv1.Config, error) {
-	return load(path, now, inForce)
+	return loading{now: now, inForce: inForce}.load(path)
 }
 
-func load(path string, now time.Time, inForce *gatewayv1.Config, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
+// LoadAlone is Load without a look at anything but the file: for those who are not where the gateway runs. Where relative,
+// paths of files stay as they are written.
+func LoadAlone(path string, relative bool) (*gatewayv1.Config, error) {
+	return loading{alone: true, relative: relative}.load(path)
+}
+
+// loading is how a file is loaded.
+type loading struct {
+	now             time.Time
+	inForce         *gatewayv1.Config         // what must not change of it is not to
+	replacements    []func(*gatewayv1.Config) // of what stands in the file
+	alone, relative bool
+}
+
+func (l loading) load(path string) (*gatewayv1.Config, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, err
 	}
-	folder, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
+	folder := ""
+	if !l.relative {
+		if folder, err = filepath.Abs(filepath.Dir(path)); err != nil {
+			return nil, fmt.Errorf("find the folder of %s: %w", path, err)
+		}
 	}
-	return parse(path, folder, data, now, inForce, replacements...)
+	return l.parse(path, folder, data)
 }
 
 // parse is load after reading: name is the file's name in problems, folder the start of relative paths.
-func parse(name, folder string, data []byte, now time.Time, inForce *gatewayv1.Config, replacements ...func(*gatewayv1.Config)) (*gatewayv1.Config, error) {
+func (l loading) parse(name, folder string, data []byte) (*gatewayv1.Config, error) {
 	report := newReport(name, Schema{Keys: "edge, webhooks, services, routes", Wants: wants})
+	report.alone = l.alone
 	config := &gatewayv1.Config{}
 	if root := report.document(data); root != nil {
 		report.message(root, "", config.ProtoReflect())
@@ -62,13 +80,13 @@ func parse(name, folder string, data []byte, now time.Time, inForce *gatewayv1.C
 		}
 		fillDefaults(config)
 		report.checks(config)
-		if inForce != nil {
-			report.unchanged(config, inForce)
+		if l.inForce != nil {
+			report.unchanged(config, l.inForce)
 		}
-		for _, replace := range replacements {
+		for _, replace := range l.replacements {
 			replace(config)
 		}
-		report.files(config, folder, now)
+		report.files(config, folder, l.now)
 	}
 	if err := report.err(); err != nil {
 		return nil, err

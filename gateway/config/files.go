@@ -80,6 +80,9 @@ func (r *report) rootsFolder(at string, path *string, folder string) {
 		return
 	}
 	*path = absolute(folder, *path)
+	if r.alone {
+		return
+	}
 	if _, err := mtls.ReadRootsFolder(*path); err != nil {
 		r.field(at, "%s", err.Error())
 	}
@@ -91,6 +94,9 @@ func (r *report) there(at string, path *string, folder string) bool {
 		return false // where it is needed, that is told
 	}
 	*path = absolute(folder, *path)
+	if r.alone {
+		return false
+	}
 	info, err := os.Stat(*path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

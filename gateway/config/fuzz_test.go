@@ -33,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		loaded, err := parse("fuzz.yaml", folder, data, time.Now(), nil)
+		loaded, err := loading{now: time.Now()}.parse("fuzz.yaml", folder, data)
 		if err == nil {
 			if err := protovalidate.Validate(loaded); err != nil {
 				t.Errorf("accepted against the schema's rules: %v", err)

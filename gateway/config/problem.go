@@ -53,6 +53,7 @@ type report struct {
 	broken   map[string]bool // paths that could not be decoded: what follows from that is not told
 	told     map[string]bool // paths that have a problem already
 	problems []Problem
+	alone    bool // nothing but the file is looked at
 }
 
 func newReport(file string, schema Schema) *report {

@@ -81,6 +81,9 @@ func (r *report) secrets(config *gatewayv1.Config, folder string) {
 			r.once(first, from, at)
 		}
 	}
+	if r.alone {
+		return
+	}
 	for i, webhook := range config.GetWebhooks() {
 		_, err := secret.New(Credentials(webhook))
 		if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -109,7 +112,7 @@ func (r *report) secret(reference reference, folder string) string {
 	case from.GetFile() != "" && !r.there(at, &from.File, folder):
 		return ""
 	}
-	if _, err := secretref.Read(from, reference.least); err != nil {
+	if _, err := secretref.Read(from, reference.least); err != nil && !r.alone {
 		r.field(at, "%s", err.Error())
 	}
 	return at

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -20,38 +24,102 @@ type Config struct {
 	Routes   func() []Route   // in the order in which they are tried
 	Services func() []Service // in the configuration's order
 	Version  *gatewayv1.GetVersionResponse
-	Logger   *slog.Logger
+	Health   *Health
+	State    func() ConfigState
+	// Settings returns the configuration that is in force, as YAML without any secret.
+	Settings func() ([]byte, error)
+	// Reload puts the configuration file in force as it is now. It returns why it is no good, or ErrStopping.
+	Reload func() error
+	Logger *slog.Logger
 }
 
 // New opens the admin listener. Any address that other machines could reach is refused.
 func New(ctx context.Context, config Config) (*Server, error) {
-	if config.Routes == nil || config.Services == nil || config.Logger == nil || config.Version == nil {
-		return nil, errors.New("admin: Routes, Services, Version and Logger are all needed")
+	if config.Routes == nil || config.Services == nil || config.Logger == nil || config.Version == nil || config.Health == nil ||
+		config.State == nil || config.Settings == nil || config.Reload == nil {
+		return nil, errors.New("admin: Routes, Services, Version, Health, State, Settings, Reload and Logger are all needed")
 	}
-	router := mux.New(http.MethodGet, nil)
-	implementation := &service{routes: config.Routes, services: config.Services, version: config.Version}
-	if err := gatewayv1.RegisterAdminServiceHandlerServer(ctx, router, implementation); err != nil {
+	implementation := &service{config: config}
+	rest := mux.New(http.MethodGet, nil)
+	if err := gatewayv1.RegisterAdminServiceHandlerServer(ctx, rest, implementation); err != nil {
 		return nil, fmt.Errorf("register the admin service: %w", err)
+	}
+	rpc, end, err := newRPC(implementation, config.Health)
+	if err != nil {
+		return nil, err
 	}
 	listener, err := listenLocally(ctx, config.Listen)
 	if err != nil {
+		end()
 		return nil, fmt.Errorf("open the admin listener: %w", err)
 	}
-	return newServer(listener, guard(router), config.Logger), nil
+	server := newServer(listener, guard(&doors{rest: rest, rpc: rpc, profiles: profiles()}), config.Logger)
+	server.end = end
+	server.http.Protocols = new(http.Protocols)
+	server.http.Protocols.SetHTTP1(true)
+	server.http.Protocols.SetUnencryptedHTTP2(true)
+	return server, nil
+}
+
+// doors tells apart what the admin listener serves.
+type doors struct{ rest, rpc, profiles http.Handler }
+
+const (
+	reloadPath   = "/v1/config:reload"
+	profilesPath = "/debug/pprof/"
+	maxBody      = 64 << 10
+)
+
+// ServeHTTP serves AdminService as JSON, gRPC, and profiles. Query parameters are for profiles alone: a misspelt one is not to be
+// passed over in silence where no method has any.
+func (d *doors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+		streams := http.NewResponseController(w) // each of which may last
+		_ = errors.Join(streams.SetReadDeadline(time.Time{}), streams.SetWriteDeadline(time.Time{}))
+		d.rpc.ServeHTTP(w, r)
+	case strings.HasPrefix(r.URL.Path, profilesPath):
+		d.profiles.ServeHTTP(w, r)
+	case r.URL.RawQuery != "":
+		mux.WriteError(w, http.StatusBadRequest, codes.InvalidArgument, "there are no query parameters here")
+	case r.URL.Path == reloadPath && r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		mux.WriteError(w, http.StatusMethodNotAllowed, codes.Unimplemented, "POST is wanted")
+	case r.Method == http.MethodPost && !isJSON(r):
+		mux.WriteError(w, http.StatusUnsupportedMediaType, codes.InvalidArgument, "the Content-Type must be application/json, or there must be no body")
+	default:
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		d.rest.ServeHTTP(w, r)
+	}
+}
+
+// isJSON says whether a request has a body that no form of a web page could send, or none.
+func isJSON(r *http.Request) bool {
+	what, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && what == "application/json" || r.ContentLength == 0 && r.Header.Get("Content-Type") == ""
+}
+
+// profiles serves what `go tool pprof` reads.
+func profiles() http.Handler {
+	pages := http.NewServeMux()
+	pages.HandleFunc("GET "+profilesPath, pprof.Index)
+	pages.HandleFunc("GET "+profilesPath+"cmdline", pprof.Cmdline)
+	pages.HandleFunc("GET "+profilesPath+"profile", pprof.Profile)
+	pages.HandleFunc("GET "+profilesPath+"symbol", pprof.Symbol)
+	pages.HandleFunc("GET "+profilesPath+"trace", pprof.Trace)
+	return pages
 }
 
 // guard refuses requests that a web page could make a browser on this machine send: by a name that the page's own DNS
-// points here, or from another origin. It also refuses query parameters, since no method has any: a misspelt one is not
-// to be passed over in silence.
+// points here, or from another origin. A page that a person opens here, such as that of profiles, may lead on.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := r.Header.Get("Sec-Fetch-Site") // all browsers say it, and no page can say otherwise
 		switch {
 		case !isLocal(r.Host):
 			mux.WriteError(w, http.StatusForbidden, codes.PermissionDenied, "the Host header must be localhost or a loopback address")
-		case len(r.Header.Values("Origin")) > 0:
+		case len(r.Header.Values("Origin")) > 0 || site != "" && site != "none" && site != "same-origin":
 			mux.WriteError(w, http.StatusForbidden, codes.PermissionDenied, "requests from web pages are refused")
-		case r.URL.RawQuery != "":
-			mux.WriteError(w, http.StatusBadRequest, codes.InvalidArgument, "there are no query parameters here")
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/connectivity"
 
@@ -20,6 +21,18 @@ import (
 // fixed returns a state that does not change.
 func fixed(state connectivity.State, detail string) func() (connectivity.State, string) {
 	return func() (connectivity.State, string) { return state, detail }
+}
+
+var loaded = time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// healthy is the health of a gateway without services that listens.
+func healthy() *admin.Health {
+	health, err := admin.NewHealth(admin.Sources{Services: func() []admin.Service { return nil }})
+	if err != nil {
+		panic(err)
+	}
+	health.Listening()
+	return health
 }
 
 func adminConfig(listen string) admin.Config {
@@ -34,8 +47,14 @@ func adminConfig(listen string) admin.Config {
 				{Name: "faq", Target: "dns:///faq:1", State: fixed(connectivity.TransientFailure, "connection refused")},
 			}
 		},
-		Version: &gatewayv1.GetVersionResponse{Version: "v1.2.3"},
-		Logger:  slog.New(slog.DiscardHandler),
+		Health: healthy(),
+		State: func() admin.ConfigState {
+			return admin.ConfigState{File: "intentgate.yaml", Loaded: loaded, SHA256: "ab", Since: loaded.Add(time.Hour), Error: "no good"}
+		},
+		Settings: func() ([]byte, error) { return []byte("edge: {}\n"), nil },
+		Reload:   func() error { return nil },
+		Version:  &gatewayv1.GetVersionResponse{Version: "v1.2.3"},
+		Logger:   slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -109,6 +128,7 @@ func TestAdminService(t *testing.T) {
 	serve(t, server)
 	web := client(t, server.Addr())
 	for path, want := range map[string]string{
+		"/v1/config":   `{"config":{"file":"intentgate.yaml","loadTime":"2027-01-02T03:04:05Z","sha256":"ab","failTime":"2027-01-02T04:04:05Z","error":"no good"},"yaml":"edge: {}\n"}`,
 		"/v1/version":  `{"version":"v1.2.3"}`,
 		"/v1/routes":   `{"routes":[{"match":"platform=ES intent=order.*","service":"orders","method":"/intentgate.v1.IntentService/Fulfill"}]}`,
 		"/v1/services": `{"services":[{"name":"orders","target":"dns:///orders:1","required":true,"state":"STATE_READY"},{"name":"faq","target":"dns:///faq:1","state":"STATE_TRANSIENT_FAILURE","detail":"connection refused"}]}`,
@@ -147,6 +167,19 @@ func TestAdminGuard(t *testing.T) {
 		{"GET", "http://localhost/v1/routes?filter=x", nil, 400},
 		{"POST", "http://localhost/v1/routes", nil, 405},
 		{"GET", "http://localhost/metrics", nil, 404},
+		{"GET", "http://localhost/v1/config:reload", nil, 405},
+		{"POST", "http://localhost/v1/config:reload", nil, 200},
+		{"POST", "http://localhost/v1/config:reload", http.Header{"Content-Type": {"application/json; charset=utf-8"}}, 200},
+		{"POST", "http://localhost/v1/config:reload", http.Header{"Content-Type": {"text/plain"}}, 415},
+		{"POST", "http://localhost/v1/config:reload", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, 415},
+		{"POST", "http://localhost/v1/config:reload", http.Header{"Origin": {"null"}}, 403},
+		{"POST", "http://localhost/v1/config:reload", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
+		{"POST", "http://rebound.example/v1/config:reload", nil, 403},
+		{"GET", "http://localhost/v1/routes", http.Header{"Sec-Fetch-Site": {"none"}}, 200},
+		{"GET", "http://localhost/v1/routes", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 200},
+		{"GET", "http://localhost/v1/routes", http.Header{"Sec-Fetch-Site": {"same-site"}}, 403},
+		{"GET", "http://localhost/debug/pprof/profile?seconds=1", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
+		{"GET", "http://rebound.example/debug/pprof/heap", nil, 403},
 	} {
 		got := get(t, web, test.method, test.url, test.header)
 		if got.status != test.status {
@@ -174,6 +207,10 @@ func TestAdminRefusesGaps(t *testing.T) {
 		"services": func(c *admin.Config) { c.Services = nil },
 		"logger":   func(c *admin.Config) { c.Logger = nil },
 		"version":  func(c *admin.Config) { c.Version = nil },
+		"health":   func(c *admin.Config) { c.Health = nil },
+		"state":    func(c *admin.Config) { c.State = nil },
+		"settings": func(c *admin.Config) { c.Settings = nil },
+		"reload":   func(c *admin.Config) { c.Reload = nil },
 	} {
 		config := adminConfig("127.0.0.1:0")
 		gap(&config)

@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -25,16 +26,18 @@ type Health struct {
 // Sources are what a Health asks each time. All but Services only inform, and may be nil.
 type Sources struct {
 	Services func() []Service
-	NotAfter func() time.Time      // when the edge's certificate expires
+	State    func() ConfigState
+	Ends     iter.Seq[expiry.End]  // when certificates of the gateway's own end, roots, and dates of profiles
+	Profiles func() []Profile      // whose client certificates are trusted
 	Keys     func() idtoken.Status // how those of ID tokens are; without a Source: there are none
-	Expiring func() []expiry.End   // what ends soon
 	Files    func() []File         // that are watched
+	Now      func() time.Time      // needed with Ends
 }
 
 // NewHealth returns a Health that is not ready yet.
 func NewHealth(sources Sources) (*Health, error) {
-	if sources.Services == nil {
-		return nil, errors.New("admin: Health needs the services")
+	if sources.Services == nil || sources.Ends != nil && sources.Now == nil {
+		return nil, errors.New("admin: Health needs the services and, with Ends, a clock")
 	}
 	return &Health{sources: sources}, nil
 }
@@ -47,14 +50,17 @@ func (h *Health) Draining() { h.draining.Store(true) }
 
 // readiness is the answer of /readyz.
 type readiness struct {
-	Ready       bool               `json:"ready"`
-	Listening   bool               `json:"listening"`
-	Draining    bool               `json:"draining"`
-	Services    []serviceReadiness `json:"services"`
-	Certificate *certificate       `json:"certificate,omitempty"`
-	IDTokenKeys *keys              `json:"id_token_keys,omitempty"`
-	Expiring    []expiry.End       `json:"expiring,omitempty"`
-	BadFiles    []File             `json:"bad_files,omitempty"` // they only inform: what was good is still in force
+	Ready     bool               `json:"ready"`
+	Listening bool               `json:"listening"`
+	Draining  bool               `json:"draining"`
+	Services  []serviceReadiness `json:"services"`
+	// What follows only informs: what was good is still in force.
+	Config       *ConfigState `json:"config,omitempty"`
+	Certificates []expiry.End `json:"certificates,omitempty"`
+	Profiles     []Profile    `json:"profiles,omitempty"`
+	IDTokenKeys  *keys        `json:"id_token_keys,omitempty"`
+	Expiring     []expiry.End `json:"expiring,omitempty"`
+	BadFiles     []File       `json:"bad_files,omitempty"`
 }
 
 type serviceReadiness struct {
@@ -74,8 +80,18 @@ type intentsReadiness struct {
 	Error    string    `json:"error,omitempty"`
 }
 
-type certificate struct {
-	NotAfter time.Time `json:"not_after"`
+// Profile is a trust profile in short.
+type Profile struct {
+	Name   string  `json:"name"`
+	Chains []Chain `json:"chains"`
+}
+
+// Chain is a chain of a trust profile, with as many roots as are trusted.
+type Chain struct {
+	Name     string    `json:"name"`
+	Roots    int       `json:"roots"`
+	NotAfter time.Time `json:"not_after"`      // of the root that ends first
+	Until    time.Time `json:"until,omitzero"` // when the chain is no longer meant to be used; zero: open
 }
 
 type keys struct {
@@ -106,8 +122,20 @@ func (h *Health) check() readiness {
 			result.Ready = false
 		}
 	}
-	if h.sources.NotAfter != nil {
-		result.Certificate = &certificate{h.sources.NotAfter().UTC()}
+	if h.sources.State != nil {
+		state := h.sources.State()
+		result.Config = &state
+	}
+	if h.sources.Ends != nil {
+		for end := range h.sources.Ends {
+			if end.Own() {
+				result.Certificates = append(result.Certificates, end)
+			}
+		}
+		result.Expiring = expiry.Near(h.sources.Ends, h.sources.Now())
+	}
+	if h.sources.Profiles != nil {
+		result.Profiles = h.sources.Profiles()
 	}
 	if h.sources.Keys != nil {
 		if status := h.sources.Keys(); status.Source != "" {
@@ -116,9 +144,6 @@ func (h *Health) check() readiness {
 				result.IDTokenKeys.Detail = status.Err.Error()
 			}
 		}
-	}
-	if h.sources.Expiring != nil {
-		result.Expiring = h.sources.Expiring()
 	}
 	if h.sources.Files != nil {
 		result.BadFiles = slices.DeleteFunc(h.sources.Files(), func(f File) bool { return f.Error == "" })

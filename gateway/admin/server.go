@@ -17,12 +17,16 @@ const grace = 2 * time.Second
 type Server struct {
 	listener net.Listener
 	http     *http.Server
+	cut      context.CancelFunc // ends what requests in flight wait for
+	end      func()             // gives back what the handler holds
 }
 
 // newServer puts bounds on what clients can make the process hold.
 func newServer(listener net.Listener, handler http.Handler, logger *slog.Logger) *Server {
-	return &Server{listener: listener, http: &http.Server{
+	base, cut := context.WithCancel(context.Background())
+	return &Server{listener: listener, cut: cut, end: func() {}, http: &http.Server{
 		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -35,14 +39,24 @@ func newServer(listener net.Listener, handler http.Handler, logger *slog.Logger)
 // Addr is the address that the listener is open on, with the port that was chosen.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Close closes a listener that is not going to be served.
-func (s *Server) Close() error { return s.listener.Close() }
+// Close closes the listener, whether it was served or not.
+func (s *Server) Close() error {
+	s.cut()
+	s.end()
+	return s.listener.Close()
+}
 
 // Serve answers requests until ctx ends, lets those in flight finish, and returns nil; it closes the listener in any
 // case and is called once.
 func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.listener) }()
+	go func() {
+		if s.http.TLSConfig != nil {
+			failed <- s.http.ServeTLS(s.listener, "", "")
+			return
+		}
+		failed <- s.http.Serve(s.listener)
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve %s: %w", s.Addr(), err)
@@ -51,6 +65,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	// The context has ended; the rest has a clock of its own.
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
+	defer time.AfterFunc(grace/2, s.cut).Stop() // those that would take longer: profiles, streams
 	if err := s.http.Shutdown(stopping); err != nil {
 		return errors.Join(fmt.Errorf("stop serving %s: %w", s.Addr(), err), s.http.Close())
 	}

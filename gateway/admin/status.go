@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,12 +10,14 @@ import (
 	"net/http"
 )
 
-// StatusConfig is what the status listener needs; all of it.
+// StatusConfig is what the status listener needs; all but Certificate.
 type StatusConfig struct {
 	Listen  string // a TCP address such as `:9900`; port 0 chooses a free one
 	Health  *Health
 	Metrics http.Handler // what Prometheus reads
 	Logger  *slog.Logger
+	// Certificate is shown to each client, as it is then; nil: plain HTTP is served.
+	Certificate func() *tls.Certificate
 }
 
 // NewStatus opens the status listener. Serve it for longer than the edge, so that readiness says "draining" while turns
@@ -34,5 +37,12 @@ func NewStatus(ctx context.Context, config StatusConfig) (*Server, error) {
 	})
 	router.Handle("GET /readyz", config.Health)
 	router.Handle("GET /metrics", config.Metrics)
-	return newServer(listener, router, config.Logger), nil
+	server := newServer(listener, router, config.Logger)
+	if config.Certificate != nil {
+		server.http.TLSConfig = &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return config.Certificate(), nil },
+		}
+	}
+	return server, nil
 }

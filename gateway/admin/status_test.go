@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,13 +28,19 @@ func TestStatus(t *testing.T) {
 	}
 	health, err := admin.NewHealth(admin.Sources{
 		Services: services,
-		NotAfter: func() time.Time { return time.Date(2027, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)) },
+		State: func() admin.ConfigState {
+			return admin.ConfigState{File: "intentgate.yaml", Loaded: loaded, SHA256: "ab"}
+		},
+		Now: func() time.Time { return loaded },
+		Profiles: func() []admin.Profile {
+			return []admin.Profile{{Name: "dialogflow", Chains: []admin.Chain{{Name: "gts", Roots: 5, NotAfter: loaded}}}}
+		},
 		Keys: func() idtoken.Status {
 			return idtoken.Status{Source: "https://keys.example", Err: errors.New("no route to host")}
 		},
-		Expiring: func() []expiry.End {
-			return []expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)}}
-		},
+		Ends: slices.Values([]expiry.End{
+			{Kind: expiry.Edge, Name: "edge", NotAfter: loaded.AddDate(1, 0, 0)}, {Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: loaded},
+		}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +57,10 @@ func TestStatus(t *testing.T) {
 	serve(t, server)
 	web := client(t, server.Addr())
 
-	faq := `{"name":"faq","state":"TRANSIENT_FAILURE","required":false,"detail":"connection refused"}],"certificate":{"not_after":"2027-01-02T02:04:05Z"},` +
+	faq := `{"name":"faq","state":"TRANSIENT_FAILURE","required":false,"detail":"connection refused"}],` +
+		`"config":{"file":"intentgate.yaml","loaded":"2027-01-02T03:04:05Z","sha256":"ab"},` +
+		`"certificates":[{"kind":"edge","name":"edge","not_after":"2028-01-02T03:04:05Z"}],` +
+		`"profiles":[{"name":"dialogflow","chains":[{"name":"gts","roots":5,"not_after":"2027-01-02T03:04:05Z"}]}],` +
 		`"id_token_keys":{"source":"https://keys.example","keys":0,"detail":"no route to host"},` +
 		`"expiring":[{"kind":"root","name":"dialogflow/gts","not_after":"2027-01-02T03:04:05Z"}]}` + "\n"
 	ready := func(when string, status int, want string) {

@@ -23,6 +23,9 @@ func (r *report) unchanged(config, inForce *gatewayv1.Config) {
 			r.field(path, "%s, and %s is in force; it cannot change while the gateway runs: restart it, or write what is in force", quote(is), quote(was))
 		}
 	}
+	if (config.GetStatus().GetCertificate() == nil) != (inForce.GetStatus().GetCertificate() == nil) {
+		r.field("status.certificate", "TLS is switched on or off, which cannot be while the gateway runs: restart it, or write what is in force")
+	}
 }
 
 // valueAt returns the value of a field as text; that of a section which is not there is empty.

@@ -37,6 +37,7 @@ func TestReload(t *testing.T) {
 		"edge":             {strings.Replace(head, "8443", "8444", 1) + tail + listeners, `:2:11: edge.listen: ":8444", and ":8443"` + cannot},
 		"status":           {head + tail + strings.Replace(listeners, "9900", "9909", 1), `:8:18: status.listen: ":9909", and ":9900"` + cannot},
 		"no admin":         {head + tail + listeners[:strings.Index(listeners, "admin")], `:1:1: admin.listen: "", and "127.0.0.1:9901"` + cannot},
+		"status by TLS":    {head + tail + strings.Replace(listeners, "}", ", certificate: {cert: any.pem, key: any.pem}}", 1), ":8:40: status.certificate: TLS is switched on or off"},
 		"header_bytes":     {head + "  limits: {header_bytes: 7}\n" + tail + listeners, `edge.limits.header_bytes: "7", and "32768"` + cannot},
 		"handshakes":       {head + "  limits: {handshakes: 7}\n" + tail + listeners, `edge.limits.handshakes: "7", and "256"` + cannot},
 		"connections":      {head + "  limits: {connections: 7}\n" + tail + listeners, `edge.limits.connections: "7", and "10000"` + cannot},

@@ -13,6 +13,7 @@ import (
 // The kinds of what ends.
 const (
 	Edge    = "edge"    // the edge's certificate
+	Status  = "status"  // the status listener's certificate
 	Service = "service" // the gateway's client certificate for a service
 	Root    = "root"    // of a trust profile's chain, that which ends first
 	Profile = "profile" // the dates of a trust profile's chain
@@ -24,6 +25,7 @@ const soon = 30 * 24 * time.Hour
 // hints are what to do, by kind.
 var hints = map[string]string{
 	Edge:    "renew the edge's certificate: clients refuse it when it has expired",
+	Status:  "renew the status listener's certificate: Prometheus refuses it when it has expired",
 	Service: "renew the gateway's certificate for the service, which refuses it when it has expired",
 	Root:    "certificates below an expired root are refused: ask their CA for its next root, and add it",
 	Profile: "the chain is not meant to be used from then on: who still does is logged, or refused where dates.enforce is true",
@@ -38,6 +40,9 @@ type End struct {
 
 // Hint says what to do about it.
 func (e End) Hint() string { return hints[e.Kind] }
+
+// Own says whether it is a certificate of the gateway's own.
+func (e End) Own() bool { return e.Kind != Root && e.Kind != Profile }
 
 // Near returns those that end within 30 days, or have ended, the first one first. Dates of profiles that have passed are
 // left out: whoever still comes then is told of in the handshake.

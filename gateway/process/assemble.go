@@ -3,6 +3,7 @@ package process
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"slices"
 	"time"
@@ -30,7 +31,8 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 	}
 	parts.Patience = cmp.Or(parts.Patience, maxLag)
 	p := &Process{config: parts, logger: parts.Logger, now: parts.Now}
-	p.reloader = &reloader{Process: p, mark: markOf(parts.File)}
+	p.reloader = &reloader{Process: p}
+	p.reloader.mark.Store(markOf(parts.File))
 	settings, err := config.Load(parts.File, parts.Now(), parts.Adapt...)
 	if err != nil {
 		return nil, err
@@ -108,31 +110,33 @@ func (p *Process) listen(_ context.Context, settings *gatewayv1.Config) (err err
 // operators opens the listeners for those who run the gateway.
 func (p *Process) operators(ctx context.Context, settings *gatewayv1.Config) (err error) {
 	p.health, err = admin.NewHealth(admin.Sources{
-		Services: p.services,
-		NotAfter: func() time.Time { return p.current.Load().site.Certificate().Leaf.NotAfter },
-		Keys:     p.keys,
-		Expiring: func() []expiry.End { return expiry.Near(p.ends, p.now()) },
-		Files:    p.files,
+		Services: p.services, State: p.configState, Ends: p.ends, Profiles: func() []admin.Profile { return p.current.Load().shownProfiles() },
+		Keys: p.keys, Files: p.files, Now: p.now,
 	})
 	if err != nil {
 		return err
 	}
-	if listen := settings.GetStatus().GetListen(); listen != "" {
-		server, err := admin.NewStatus(ctx, admin.StatusConfig{
-			Listen: listen, Health: p.health, Metrics: p.telemetry.Metrics(), Logger: p.logger,
-		})
+	if status := settings.GetStatus(); status != nil {
+		c := admin.StatusConfig{Listen: status.GetListen(), Health: p.health, Metrics: p.telemetry.Metrics(), Logger: p.logger}
+		scheme := "http://"
+		if status.GetCertificate() != nil {
+			c.Certificate, scheme = func() *tls.Certificate { return p.current.Load().statusCertificate.Certificate() }, "https://"
+		}
+		server, err := admin.NewStatus(ctx, c)
 		if err != nil {
 			return err
 		}
 		p.addBeside(server)
-		p.addresses.Status = "http://" + server.Addr().String()
+		p.addresses.Status = scheme + server.Addr().String()
 	}
 	if listen := settings.GetAdmin().GetListen(); listen != "" {
 		version := proto.CloneOf(p.config.Version)
 		version.StartTime = timestamppb.New(p.now())
 		server, err := admin.New(ctx, admin.Config{
 			Listen: listen, Routes: func() []admin.Route { return p.current.Load().activeRoutes() }, Services: p.services,
-			Version: version, Logger: p.logger,
+			Version: version, Health: p.health, State: p.configState, Logger: p.logger,
+			Settings: func() ([]byte, error) { return config.Print(p.Settings()) },
+			Reload:   func() error { return p.reloader.anew(p.living) }, //nolint:contextcheck // it outlives who asks for it
 		})
 		if err != nil {
 			return err

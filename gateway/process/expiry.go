@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"iter"
 	"slices"
+	"time"
 
+	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/authn"
 	"github.com/intentgate/intentgate/gateway/expiry"
 )
@@ -19,7 +21,7 @@ type ownCertificate struct {
 // ends yields everything that ends one day, as it is now.
 func (g *generation) ends(yield func(expiry.End) bool) {
 	for _, own := range g.own {
-		if !yield(expiry.End{Kind: own.kind, Name: own.name, NotAfter: own.current().Leaf.NotAfter}) {
+		if !yield(expiry.End{Kind: own.kind, Name: own.name, NotAfter: own.current().Leaf.NotAfter.UTC()}) {
 			return
 		}
 	}
@@ -33,8 +35,7 @@ func ProfileEnds(profiles []*authn.Profile) iter.Seq[expiry.End] {
 			for i := range profile.Chains {
 				chain := &profile.Chains[i]
 				name := profile.Name + "/" + chain.Name
-				first := slices.MinFunc(chain.Roots, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-				if !yield(expiry.End{Kind: expiry.Root, Name: name, NotAfter: first.NotAfter}) {
+				if !yield(expiry.End{Kind: expiry.Root, Name: name, NotAfter: firstEnd(chain.Roots)}) {
 					return
 				}
 				if until := chain.Dates.Until; !until.IsZero() && !yield(expiry.End{Kind: expiry.Profile, Name: name, NotAfter: until}) {
@@ -43,4 +44,25 @@ func ProfileEnds(profiles []*authn.Profile) iter.Seq[expiry.End] {
 			}
 		}
 	}
+}
+
+// firstEnd is when the first of roots ends.
+func firstEnd(roots []*x509.Certificate) time.Time {
+	return slices.MinFunc(roots, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
+}
+
+// shownProfiles are the trust profiles as operators see them.
+func (g *generation) shownProfiles() []admin.Profile {
+	var all []admin.Profile
+	for _, profile := range g.profiles.Profiles() {
+		shown := admin.Profile{Name: profile.Name}
+		for i := range profile.Chains {
+			chain := &profile.Chains[i]
+			shown.Chains = append(shown.Chains, admin.Chain{
+				Name: chain.Name, Roots: len(chain.Roots), NotAfter: firstEnd(chain.Roots).UTC(), Until: chain.Dates.Until.UTC(),
+			})
+		}
+		all = append(all, shown)
+	}
+	return all
 }

@@ -62,12 +62,14 @@ type generation struct {
 	profiles    *authn.Trust
 	traces      *traces.Traces // nil where the settings have none
 	own         []ownCertificate
+	// statusCertificate is the status listener's; nil where it serves plain HTTP.
+	statusCertificate *mtls.KeyPair
 }
 
 // generate makes what the settings describe, and begins to connect to the services. Where it fails nothing is left of it.
 func (p *Process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
 	g := &generation{Process: p, settings: settings, loaded: p.now()}
-	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.tracing, g.webhooks} {
+	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.tracing, g.webhooks, g.operators} {
 		if err := step(ctx); err != nil {
 			g.end()
 			return nil, err
@@ -171,12 +173,10 @@ func (h holding) Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 // webhooks makes what is served at the edge.
 func (g *generation) webhooks(context.Context) error {
 	settings := g.settings.GetEdge()
-	certificate, err := mtls.OpenKeyPair(settings.GetCertificate().GetCert(), settings.GetCertificate().GetKey(), g.watched("edge.certificate"))
+	certificate, err := g.listenerCertificate(expiry.Edge, settings.GetCertificate())
 	if err != nil {
 		return err
 	}
-	g.runWatcher(certificate.Watch)
-	g.own = append(g.own, ownCertificate{expiry.Edge, expiry.Edge, certificate.Certificate})
 	fallbacks, err := config.Fallbacks(g.settings)
 	if err != nil {
 		return err // the loader would have told
@@ -197,6 +197,25 @@ func (g *generation) webhooks(context.Context) error {
 	g.site.Certificate, g.site.Trust, g.site.SendCANames = certificate.Certificate, g.profiles, settings.GetSendCaNames()
 	g.site.DrainDelay, g.site.Drain, g.site.Handler = settings.GetDrainDelay().AsDuration(), settings.GetDrain().AsDuration(), paths
 	return nil
+}
+
+// operators reads the certificate of their listener.
+func (g *generation) operators(context.Context) (err error) {
+	if pair := g.settings.GetStatus().GetCertificate(); pair != nil {
+		g.statusCertificate, err = g.listenerCertificate(expiry.Status, pair)
+	}
+	return err
+}
+
+// listenerCertificate reads the certificate of a listener, which is a kind of what expires, now and when its files change.
+func (g *generation) listenerCertificate(kind string, pair *gatewayv1.KeyPair) (*mtls.KeyPair, error) {
+	certificate, err := mtls.OpenKeyPair(pair.GetCert(), pair.GetKey(), g.watched(kind+".certificate"))
+	if err != nil {
+		return nil, err
+	}
+	g.runWatcher(certificate.Watch)
+	g.own = append(g.own, ownCertificate{kind, kind, certificate.Certificate})
+	return certificate, nil
 }
 
 // activeRoutes lists the claims of services before the first route that gives way to them.

@@ -50,9 +50,10 @@ type Process struct {
 	reloader  *reloader
 	// configFile is what came of reading the configuration file, where that is followed.
 	configFile admin.Files
-	// group runs all that runs beside the edge, and serving ends when the gateway begins to stop. They are there while it serves.
-	group   *errgroup.Group
-	serving context.Context
+	// group runs all that runs beside the edge, as long as living does, and serving ends when the gateway begins to stop. They are
+	// there while it serves.
+	group           *errgroup.Group
+	living, serving context.Context
 	// beside are what runs as long as the edge does and a little longer.
 	beside []func(context.Context) error
 	// settle wait for what turns have left behind, such as calls that go on, until their context ends.
@@ -97,6 +98,7 @@ func (p *Process) Serve(ctx context.Context) error {
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	p.group, beside = errgroup.WithContext(beside)
+	p.living = beside
 	// Whatever runs beside the edge ends early only by failing, which ends the gateway.
 	serving, fail := context.WithCancel(ctx)
 	defer fail()

@@ -3,12 +3,15 @@ package process
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -21,8 +24,11 @@ type reloader struct {
 	*Process
 
 	mu   sync.Mutex
-	mark [sha256.Size]byte // of the file that is in force
+	mark atomic.Pointer[mark] // of the file that is in force
 }
+
+// mark tells one content of a file from another.
+type mark [sha256.Size]byte
 
 // Follow has the configuration file put in force when it changes, and at each hangup. It is called before Serve, if at all.
 func (p *Process) Follow(hangups <-chan os.Signal) {
@@ -30,7 +36,10 @@ func (p *Process) Follow(hangups <-chan os.Signal) {
 	logger := p.logger.With("name", configName)
 	p.beside = append(p.beside, func(ctx context.Context) error {
 		return mtls.Watch(ctx, mtls.Options{Logger: logger, Now: p.now}, []string{path}, func() (changed bool, err error) {
-			return false, p.reloader.reload(ctx, false) // which tells of a change itself
+			if err = p.reloader.reload(ctx, false); errors.Is(err, admin.ErrStopping) {
+				err = nil // the log has it
+			}
+			return false, err // reload tells of a change itself
 		})
 	}, func(ctx context.Context) error {
 		for {
@@ -38,20 +47,37 @@ func (p *Process) Follow(hangups <-chan os.Signal) {
 			case <-ctx.Done():
 				return nil
 			case <-hangups:
-				if err := p.reloader.reload(ctx, true); err != nil {
-					logger.WarnContext(ctx, "Kept what is in force because the new files are no good", "files", []string{path}, "error", err)
-				}
+				_ = p.reloader.anew(ctx) // the log has it
 			}
 		}
 	})
 }
 
-// markOf tells one content of a file from another. That of a file which cannot be read is zero.
-func markOf(path string) (mark [sha256.Size]byte) {
-	if data, err := os.ReadFile(path); err == nil { //nolint:gosec // the operator names it
-		mark = sha256.Sum256(data)
+// anew puts the file in force, changed or not. Where that fails the log says why.
+func (r *reloader) anew(ctx context.Context) error {
+	err := r.reload(ctx, true)
+	if err != nil && !errors.Is(err, admin.ErrStopping) {
+		r.logger.WarnContext(ctx, "Kept what is in force because the new files are no good", "name", configName, "files", []string{r.config.File}, "error", err)
 	}
-	return mark
+	return err
+}
+
+// configState tells which file is in force, and what is wrong with the one that is there.
+func (p *Process) configState() admin.ConfigState {
+	state := admin.ConfigState{File: p.config.File, Loaded: p.current.Load().loaded.UTC(), SHA256: hex.EncodeToString(p.reloader.mark.Load()[:])}
+	for _, file := range p.configFile.All() {
+		state.Since, state.Error = file.Since, file.Error
+	}
+	return state
+}
+
+// markOf returns the mark of a file; that of one which cannot be read is zero.
+func markOf(path string) *mark {
+	var m mark
+	if data, err := os.ReadFile(path); err == nil { //nolint:gosec // the operator names it
+		m = sha256.Sum256(data)
+	}
+	return &m
 }
 
 // reload puts the file in force if it is another one, or in any case. Where it returns an error nothing has changed.
@@ -59,7 +85,7 @@ func (r *reloader) reload(ctx context.Context, inAnyCase bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	mark := markOf(r.config.File) // should the file change from here on, it is read once more
-	if mark == r.mark && !inAnyCase {
+	if *mark == *r.mark.Load() && !inAnyCase {
 		r.configFile.Read(configName, nil, r.now())
 		return nil
 	}
@@ -68,12 +94,12 @@ func (r *reloader) reload(ctx context.Context, inAnyCase bool) error {
 	if err == nil && (inAnyCase || !proto.Equal(settings, before)) { // else only a comment is another one
 		err = r.replace(ctx, settings)
 	}
-	if errors.Is(err, errStopping) {
+	if errors.Is(err, admin.ErrStopping) {
 		r.logger.InfoContext(ctx, "Configuration not reloaded", "error", err)
-		return nil
+		return err
 	}
 	if err == nil {
-		r.mark = mark
+		r.mark.Store(mark)
 	}
 	r.configFile.Read(configName, err, r.now())
 	r.telemetry.ConfigRead(ctx, err)

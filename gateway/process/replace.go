@@ -23,13 +23,11 @@ const (
 	maxRetire = 150 * time.Second
 )
 
-var errStopping = errors.New("the gateway is stopping")
-
 // replace puts other settings in force, once their services can be called, and returns; calls that began before end by the
 // settings that they began with. Where it returns an error nothing has changed.
 func (p *Process) replace(ctx context.Context, settings *gatewayv1.Config) error {
 	if p.serving.Err() != nil {
-		return errStopping
+		return admin.ErrStopping
 	}
 	before := p.current.Load()
 	next, err := p.generate(ctx, settings)
@@ -80,7 +78,7 @@ func (g *generation) awaitServices(before *generation) (lagging []string, err er
 		case <-g.ended.Done():
 			return nil, errors.Join(errors.New("the new configuration ended early"), g.group.Wait())
 		case <-g.serving.Done():
-			return nil, errStopping
+			return nil, admin.ErrStopping
 		case <-timeout:
 			return lagging, nil
 		case <-ticker.C:

@@ -83,6 +83,9 @@ func listenable(ctx context.Context, what, address string) doctor.Finding {
 // readableSecrets judges who may read the private keys and the files of other secrets.
 func readableSecrets(c *gatewayv1.Config) doctor.Report {
 	files := []string{c.GetEdge().GetCertificate().GetKey()}
+	if pair := c.GetStatus().GetCertificate(); pair != nil {
+		files = append(files, pair.GetKey())
+	}
 	for _, service := range c.GetServices() {
 		files = append(files, service.GetTls().GetKey())
 	}

@@ -381,11 +381,11 @@ type ConfigState struct {
 	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
 	// When the one that is in force was loaded.
 	LoadTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=load_time,json=loadTime,proto3" json:"load_time,omitempty"`
-	// The SHA-256 of the file as it was then, in hex.
+	// The SHA-256 of the file as it was when it was last found good, in hex.
 	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
-	// When the file was last found to be no good. Absent: it is good.
+	// Since when the file is no good. Absent: it is good.
 	FailTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=fail_time,json=failTime,proto3" json:"fail_time,omitempty"`
-	// What is wrong with it.
+	// What is wrong with it, or with a file that it names.
 	Error         string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

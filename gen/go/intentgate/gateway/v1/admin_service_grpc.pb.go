@@ -30,7 +30,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// AdminService tells what this gateway serves and how it is.
+// AdminService tells what this gateway serves and how it is, on the admin listener: as JSON over HTTP, and by gRPC.
 type AdminServiceClient interface {
 	// GetVersion tells which build runs, since when.
 	GetVersion(ctx context.Context, in *GetVersionRequest, opts ...grpc.CallOption) (*GetVersionResponse, error)
@@ -107,7 +107,7 @@ func (c *adminServiceClient) ListServices(ctx context.Context, in *ListServicesR
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// AdminService tells what this gateway serves and how it is.
+// AdminService tells what this gateway serves and how it is, on the admin listener: as JSON over HTTP, and by gRPC.
 type AdminServiceServer interface {
 	// GetVersion tells which build runs, since when.
 	GetVersion(context.Context, *GetVersionRequest) (*GetVersionResponse, error)

@@ -40,13 +40,13 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	if t.event.BudgetLeft = t.budget(ctx); t.event.BudgetLeft < leastCall {
 		return nil, tooLate(t.event.BudgetLeft)
 	}
-	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent}
+	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent, Session: asked.Session.Name}
 	try := joins.Try{Key: ref.GetRequestId(), By: t.by(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
 	t.event.Enter(telemetry.Call)
 	meters, webhook, peer := t.Telemetry, t.Webhook.Path, t.event.Peer // the call may outlive the turn, and is not to hold it
 	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) (_ []byte, err error) {
 		defer func() {
-			made.Request = nil // what is kept of the call is to be small
+			made.Request, made.Session = nil, "" // what is kept of the call is to be small
 			if v := recover(); v != nil {
 				meters.Panicked(ctx, v, webhook, peer)
 				err = panicked()

@@ -16,6 +16,8 @@ type Call struct {
 	Request []byte
 	// Idempotent says that the method may be called again with the same request.
 	Idempotent bool
+	// Session is whose call it is, for affinity. It is not sent, but for a hash of it on xds.
+	Session string
 
 	// Tries is how often the service was called. Invoke sets it, with or without an error.
 	Tries int

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -16,15 +17,17 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Config says which service a Client calls. All but ServerName, Retries, Concurrency and Connected is
+// Config says which service a Client calls. All but ServerName, Affinity, Retries, Concurrency and Connected is
 // required.
 type Config struct {
 	// Name is the service's name in logs and errors.
 	Name string
-	// Target is where it is, a gRPC name such as dns:///orders.internal:8443, host:port or unix:///run/orders.sock.
+	// Target is where it is, a gRPC name such as dns:///orders.internal:8443, host:port, unix:///run/orders.sock or xds:///orders.
 	Target string
 	// ServerName is what the service's certificate must be issued to. Empty: the host of the target.
 	ServerName string
+	// Affinity has calls of one session go to one instance, as long as it is there and not left out.
+	Affinity bool
 	// Credentials makes the client's end of mutual TLS with a server of a name.
 	Credentials func(serverName string) credentials.TransportCredentials
 	// Logger is told when the service becomes reachable and when it no longer is.
@@ -43,6 +46,10 @@ type Client struct {
 	logger  *slog.Logger
 	dial    func() (*grpc.ClientConn, error)
 	options []grpc.CallOption
+
+	xds, affinity bool
+	ejections     atomic.Uint64
+	over          atomic.Pointer[instances] // that the last call went to one of; nil: none yet, or on xds
 
 	circuit *circuit
 	limit   *limit
@@ -63,7 +70,7 @@ type Client struct {
 // error. What is wrong with the configuration is.
 func Dial(c Config) (*Client, error) { return dial(c) }
 
-// dial is Dial with further options.
+// dial is Dial with further options, which become its own.
 func dial(c Config, further ...grpc.DialOption) (*Client, error) {
 	if c.Name == "" || c.Credentials == nil || c.Logger == nil {
 		return nil, errors.New("a backend needs Name, Credentials and Logger")
@@ -79,9 +86,9 @@ func dial(c Config, further ...grpc.DialOption) (*Client, error) {
 		return nil, fmt.Errorf("service %s: target %q names no host to expect in the service's certificate; "+
 			"say which with tls.server_name", c.Name, c.Target)
 	}
-	options := append(DialOptions(c.Credentials(host)), further...)
+	options := append(further, DialOptions(c.Target, c.Credentials(host))...) // of resolvers the first one counts
 	client := &Client{
-		name: c.Name, target: c.Target, logger: c.Logger, options: callOptions(), connected: c.Connected,
+		name: c.Name, target: c.Target, xds: isXDS(c.Target), affinity: c.Affinity, logger: c.Logger, options: callOptions(), connected: c.Connected,
 		circuit: newCircuit(c.Name, c.Logger), limit: newLimit(c.Name, c.Concurrency),
 	}
 	client.retries.Retries, client.retries.once = c.Retries, client.once
@@ -127,7 +134,7 @@ func (c *Client) once(ctx context.Context, call *Call) ([]byte, error) {
 	conn, release := c.hold()
 	defer release()
 	var response []byte
-	err := conn.Invoke(ctx, call.Method, call.Request, &response, c.options...)
+	err := conn.Invoke(c.asks(ctx, call), call.Method, call.Request, &response, c.options...)
 	if err == nil {
 		return response, nil
 	}
@@ -136,6 +143,13 @@ func (c *Client) once(ctx context.Context, call *Call) ([]byte, error) {
 		return nil, &Refused{ResponseTooLarge, codes.Internal, fmt.Sprintf("the response has more than %d bytes", maxResponse)}
 	}
 	return nil, ended.Err()
+}
+
+// ejected tells that an instance is left out for a time, since calls failed: by the code alone, what services say is not for the log.
+func (c *Client) ejected(address string, out time.Duration, err error) {
+	c.ejections.Add(1)
+	c.logger.LogAttrs(context.Background(), slog.LevelWarn, "Instance left out", slog.String("service", c.name),
+		slog.String("instance", address), slog.Duration("for", out), slog.Int("failed", ejectAfter), slog.String("code", status.Code(err).String()))
 }
 
 // Close ends the connection and the calls in flight. A second call does nothing.

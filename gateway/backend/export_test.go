@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/resolver"
 )
 
 // Simulate returns a client of a service that is a function.
@@ -20,4 +21,9 @@ func DialOver(c Config, options ...grpc.DialOption) (*Client, error) { return di
 // PauseAfter is pauseAfter.
 func PauseAfter(err error, tries int, ended bool) (pause time.Duration, again bool) {
 	return pauseAfter(err, tries, ended)
+}
+
+// LookOften is an option that has names looked up so often, whether they lead anywhere or not.
+func LookOften(every time.Duration) grpc.DialOption {
+	return grpc.WithResolvers(eager{resolver.Get("dns"), every, every})
 }

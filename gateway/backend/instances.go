@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,11 +66,13 @@ type instances struct {
 
 	mu    sync.Mutex
 	known map[string]*instance // by address
+	ready []candidate
 }
 
 // instance is what is known of one.
 type instance struct {
-	out atomic.Int64 // until when it is left out; zero: it is not
+	address string
+	out     atomic.Int64 // until when it is left out; zero: it is not
 
 	// Under the lock of instances.
 	failed int           // calls in a row
@@ -88,41 +91,56 @@ func (i *instances) keep(there map[string]bool) {
 	}
 	for address := range there {
 		if i.known[address] == nil {
-			i.known[address] = new(instance)
+			i.known[address] = &instance{address: address}
 		}
 	}
 }
 
-// done counts a call, and leaves its instance out where that is due. At most half of the instances are, rounded up, and the
-// only one never: what most of them do is no fault of theirs, and the rest would have all the calls.
-func (i *instances) done(of *instance, err error) {
+// done counts a call, and leaves its instance out where that is due, for the time that it returns. At most half of the instances
+// are, rounded up, and the only one never: what most of them do is no fault of theirs, and the rest would have all the calls.
+func (i *instances) done(of *instance, err error) (out time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.now()
 	if of.left(now) {
-		return // the call began before that, or there was no other instance
+		return 0 // the call began before that, or there was no other instance
 	}
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded:
 	case codes.Canceled:
-		return // the caller has left
+		return 0 // the caller has left
 	default:
 		of.failed, of.times = 0, 0
-		return
+		return 0
 	}
 	if of.failed++; of.failed < ejectAfter {
-		return
+		return 0
 	}
-	out := 1
+	count := 1
 	for _, other := range i.known {
 		if other.left(now) {
-			out++
+			count++
 		}
 	}
-	if len(i.known) > 1 && 2*out <= len(i.known)+1 {
+	if len(i.known) > 1 && 2*count <= len(i.known)+1 {
 		of.failed, of.times = 0, of.times+1
-		of.out.Store(int64(now + min(of.times*ejectFirst, ejectMost)))
+		out = min(of.times*ejectFirst, ejectMost)
+		of.out.Store(int64(now + out))
 	}
+	return out
+}
+
+// count returns how many instances take calls now, and how many do not: those that are left out, and those that cannot be reached
+// or say that they are not healthy.
+func (i *instances) count() (in, out int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, one := range i.ready {
+		if !one.of.left(i.now()) {
+			in++
+		}
+	}
+	return in, len(i.known) - in
 }
 
 // left reports whether the instance is left out.
@@ -145,7 +163,7 @@ func (i *instances) NewSubConn(addresses []resolver.Address, options balancer.Ne
 	defer i.mu.Unlock()
 	of := i.known[addresses[0].Addr]
 	if of == nil { // round robin connects to nothing that it was not told of
-		of = new(instance)
+		of = &instance{address: addresses[0].Addr}
 	}
 	return &subConn{conn, of}, nil
 }
@@ -153,7 +171,8 @@ func (i *instances) NewSubConn(addresses []resolver.Address, options balancer.Ne
 // UpdateState passes the state on.
 func (i *instances) UpdateState(state balancer.State) {
 	i.mu.Lock()
-	state.Picker = &instancesPicker{state.Picker, i, len(i.known)}
+	i.ready = i.candidates(state.Picker)
+	state.Picker = &instancesPicker{state.Picker, i, len(i.known), i.ready}
 	i.mu.Unlock()
 	i.ClientConn.UpdateState(state)
 }
@@ -163,12 +182,22 @@ type instancesPicker struct {
 
 	all   *instances
 	count int // of them
+	ready []candidate
 }
 
-// Pick picks the next instance that is not left out. Where there is none, since the others cannot be reached, it is another one.
+// Pick picks the next instance that is not left out, or the session's. Where there is none, since the others cannot be reached, it
+// is another one.
 func (p *instancesPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+	by, _ := info.Ctx.Value(askingKey{}).(*asking) //nolint:errcheck // nil: a call of grpc's own
+	picker := p.Picker
+	if by != nil {
+		by.client.over.Store(p.all)
+	}
+	if by != nil && by.session != 0 {
+		picker = cmp.Or(p.prefer(by), picker)
+	}
 	for tries := 0; ; tries++ {
-		picked, err := p.Picker.Pick(info)
+		picked, err := picker.Pick(info)
 		conn, ok := picked.SubConn.(*subConn)
 		if err != nil || !ok {
 			return picked, err
@@ -177,7 +206,11 @@ func (p *instancesPicker) Pick(info balancer.PickInfo) (balancer.PickResult, err
 			continue
 		}
 		picked.SubConn = conn.SubConn
-		picked.Done = func(end balancer.DoneInfo) { p.all.done(conn.of, end.Err) }
+		picked.Done = func(end balancer.DoneInfo) {
+			if out := p.all.done(conn.of, end.Err); out > 0 && by != nil {
+				by.client.ejected(conn.of.address, out, end.Err)
+			}
+		}
 		return picked, nil
 	}
 }

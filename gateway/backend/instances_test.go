@@ -25,8 +25,11 @@ import (
 
 // instance is one of the instances behind a name.
 type instance struct {
-	calls  atomic.Int64
-	answer atomic.Pointer[func(context.Context) ([]byte, error)]
+	address  string
+	health   *health.Server
+	calls    atomic.Int64
+	metadata atomic.Pointer[metadata.MD] // of the last call
+	answer   atomic.Pointer[func(context.Context) ([]byte, error)]
 }
 
 func (i *instance) will(answer func(context.Context) ([]byte, error)) { i.answer.Store(&answer) }
@@ -46,7 +49,7 @@ type cluster struct {
 }
 
 // behind is a client of some instances.
-func behind(t *testing.T, hop hop, now time.Time, count int) *cluster {
+func behind(t *testing.T, hop hop, now time.Time, count int, changes ...func(*backend.Config)) *cluster {
 	t.Helper()
 	time.Sleep(time.Until(now)) // certificates are of these days, and time in a bubble is not
 	c := &cluster{hop: hop, names: manual.NewBuilderWithScheme("passthrough"), instances: make([]*instance, count)}
@@ -55,9 +58,13 @@ func behind(t *testing.T, hop hop, now time.Time, count int) *cluster {
 		c.start(t, i, fmt.Sprintf("first%d:1", i))
 	}
 	c.names.InitialState(c.state)
-	client, err := backend.DialOver(backend.Config{
+	config := backend.Config{
 		Name: "orders", Target: "passthrough:///orders.internal:1", ServerName: serviceName, Credentials: hop.gateway.ClientCredentials, Logger: discard(),
-	}, grpc.WithResolvers(c.names), grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	client, err := backend.DialOver(config, grpc.WithResolvers(c.names), grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 		listener, _ := c.listeners.Load(address)
 		return listener.(*bufconn.Listener).DialContext(ctx) //nolint:errcheck,forcetypeassert // it is one
 	}))
@@ -75,8 +82,10 @@ func (c *cluster) start(t *testing.T, place int, address string) {
 	started, listener := new(instance), bufconn.Listen(1<<20)
 	started.will(fine)
 	c.listeners.Store(address, listener)
-	serveOn(t, listener, c.hop.service.ServerCredentials(), health.NewServer(), func(ctx context.Context, _ metadata.MD, _ []byte) ([]byte, error) {
+	started.address, started.health = address, health.NewServer()
+	serveOn(t, listener, c.hop.service.ServerCredentials(), started.health, func(ctx context.Context, md metadata.MD, _ []byte) ([]byte, error) {
 		started.calls.Add(1)
+		started.metadata.Store(&md)
 		return (*started.answer.Load())(ctx)
 	})
 	c.instances[place] = started

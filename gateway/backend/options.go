@@ -41,20 +41,16 @@ var reconnect = grpc.ConnectParams{
 	MinConnectTimeout: 5 * time.Second,
 }
 
-// DialOptions returns how the gateway connects to services.
-func DialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
-	return []grpc.DialOption{
-		grpc.WithTransportCredentials(creds),
+// DialOptions returns how the gateway connects to a service.
+func DialOptions(target string, creds credentials.TransportCredentials) []grpc.DialOption {
+	options := []grpc.DialOption{
 		grpc.WithUserAgent(userAgent),
 		grpc.WithMaxHeaderListSize(maxHeaders),
 		// An address is dialled, not handed to whatever HTTPS_PROXY names.
 		grpc.WithNoProxy(),
-		// Nor do TXT records decide how services are called: by default they may set retries and time limits.
-		grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableRetry(),
 		grpc.WithConnectParams(reconnect),
-		grpc.WithResolvers(eager{resolver.Get("dns"), lookAgain}),
+		grpc.WithResolvers(eager{resolver.Get("dns"), lookAgain, lookAnew}),
 		// Agents sleep at night, and the first turn of the morning must not pay for a handshake.
 		grpc.WithIdleTimeout(0),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
@@ -64,6 +60,16 @@ func DialOptions(creds credentials.TransportCredentials) []grpc.DialOption {
 			Timeout: 10 * time.Second,
 		}),
 	}
+	if isXDS(target) {
+		return append(options, grpc.WithTransportCredentials(nameless{creds}))
+	}
+	return append(
+		options,
+		grpc.WithTransportCredentials(creds),
+		// TXT records do not decide how services are called: by default they may set retries and time limits.
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDefaultServiceConfig(serviceConfig),
+	)
 }
 
 // callOptions leave fail-fast on: a turn waits for a connection that is being made, not for one that failed.

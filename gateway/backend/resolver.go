@@ -12,15 +12,19 @@ import (
 // lookAgain is how long a name that leads nowhere waits for its next look-up.
 const lookAgain = 2 * time.Second
 
+// lookAnew is how long a name that leads somewhere waits for its next look-up: as long as grpc lets one wait at least. Left alone it
+// waits until a connection breaks, and an instance that is added to healthy ones would never get a call.
+const lookAnew = 30 * time.Second
+
 // errNoAddress is what DNS says of a name that it does not know.
 var errNoAddress = errors.New("the name has no address")
 
-// eager builds grpc's own resolvers, and builds one anew when it fails: left alone it waits up to two minutes before it
-// tries again, and a service whose name appears with its first instance would stay unreachable for as long.
+// eager builds grpc's own resolvers, has them look every now and then, and builds one anew when it fails: left alone it waits up
+// to two minutes before it tries again, and a service whose name appears with its first instance would stay unreachable for as long.
 type eager struct {
 	resolver.Builder
 
-	wait time.Duration
+	again, anew time.Duration
 }
 
 // Build starts to resolve a target.
@@ -33,7 +37,7 @@ func (b eager) Build(target resolver.Target, cc resolver.ClientConn, options res
 		stop()
 		return nil, err
 	}
-	r.running.Go(func() { r.run(ctx, first, build, b.wait) })
+	r.running.Go(func() { r.run(ctx, first, build, b) })
 	return r, nil
 }
 
@@ -48,8 +52,10 @@ type resolving struct {
 }
 
 // run holds the resolver inside, and replaces it some time after it failed.
-func (r *resolving) run(ctx context.Context, current resolver.Resolver, build func() (resolver.Resolver, error), wait time.Duration) {
+func (r *resolving) run(ctx context.Context, current resolver.Resolver, build func() (resolver.Resolver, error), b eager) {
 	defer func() { current.Close() }()
+	anew := time.NewTicker(b.anew)
+	defer anew.Stop()
 	var due <-chan time.Time
 	for {
 		select {
@@ -57,9 +63,11 @@ func (r *resolving) run(ctx context.Context, current resolver.Resolver, build fu
 			return
 		case hint := <-r.hints:
 			current.ResolveNow(hint)
+		case <-anew.C:
+			current.ResolveNow(resolver.ResolveNowOptions{})
 		case <-r.failed:
 			if due == nil {
-				due = time.After(wait)
+				due = time.After(b.again)
 			}
 		case <-due:
 			due = nil

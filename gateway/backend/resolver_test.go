@@ -61,7 +61,7 @@ func (c *told) UpdateState(s resolver.State) error {
 func TestNameIsLookedUpAgain(t *testing.T) {
 	inner := &flaky{failures: 3}
 	cc := &told{errs: make(chan error, 10), states: make(chan resolver.State, 10)}
-	r, err := eager{inner, time.Millisecond}.Build(resolver.Target{}, cc, resolver.BuildOptions{})
+	r, err := eager{inner, time.Millisecond, time.Hour}.Build(resolver.Target{}, cc, resolver.BuildOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestNameIsLookedUpAgain(t *testing.T) {
 func TestUnusableAddressesAreLookedUpAgain(t *testing.T) {
 	inner := &flaky{}
 	cc := &told{states: make(chan resolver.State), refuse: errors.New("none of them")}
-	r, err := eager{inner, time.Millisecond}.Build(resolver.Target{}, cc, resolver.BuildOptions{})
+	r, err := eager{inner, time.Millisecond, time.Hour}.Build(resolver.Target{}, cc, resolver.BuildOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

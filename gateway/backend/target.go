@@ -12,18 +12,28 @@ import (
 )
 
 // ServerName returns the host that a target names, which the service's certificate must carry where the configuration
-// says no other name; empty where there is none, as with a unix socket. It refuses what grpc would take for the name
-// of a host, such as a scheme that this program does not know.
+// says no other name; empty where there is none, as with a unix socket, or where a control plane may put any host. It refuses
+// what grpc would take for the name of a host, such as a scheme that this program does not know, and xds where there is no
+// control plane, or one that would be believed without proof.
 func ServerName(target string) (string, error) {
 	network, address, err := Endpoint(target)
 	if err != nil || network == "unix" {
 		return "", err
 	}
+	if network == networkXDS {
+		return "", checkBootstrap()
+	}
 	host, _, err := net.SplitHostPort(address)
 	return strings.TrimSuffix(host, "."), err
 }
 
-// Endpoint returns where a target leads to: the network, tcp or unix, and the address there, whose host may be a name.
+// networkXDS is the network of targets whose addresses a control plane knows.
+const networkXDS = "xds"
+
+func isXDS(target string) bool { return strings.HasPrefix(target, "xds:") }
+
+// Endpoint returns where a target leads to: the network, tcp or unix, and the address there, whose host may be a name; or xds and
+// the name that the control plane knows it by.
 func Endpoint(target string) (network, address string, err error) {
 	if target == "" {
 		return "", "", errors.New("there is no target; want one such as dns:///orders.internal:8443")
@@ -39,9 +49,14 @@ func Endpoint(target string) (network, address string, err error) {
 			return "unix", endpoint, nil
 		case "unix-abstract":
 			return "unix", "@" + endpoint, nil
+		case networkXDS:
+			if endpoint == "" {
+				return "", "", fmt.Errorf("target %q names nothing; want one such as xds:///orders", target)
+			}
+			return networkXDS, endpoint, nil
 		}
 	} else if scheme, _, ok := strings.Cut(target, "://"); ok {
-		return "", "", fmt.Errorf("target %q has the unknown scheme %q; want dns, unix, unix-abstract, passthrough, or host:port", target, scheme)
+		return "", "", fmt.Errorf("target %q has the unknown scheme %q; want dns, xds, unix, unix-abstract, passthrough, or host:port", target, scheme)
 	}
 	host, port, err := net.SplitHostPort(endpoint)
 	if err != nil {

@@ -19,13 +19,15 @@ func TestEndpoint(t *testing.T) {
 		"unix:/run/o.sock":                 {"unix", "/run/o.sock"},
 		"unix:o.sock":                      {"unix", "o.sock"},
 		"unix-abstract:orders":             {"unix", "@orders"},
+		"xds:///orders":                    {"xds", "orders"},
+		"xds://control/orders":             {"xds", "orders"},
 	} {
 		network, address, err := backend.Endpoint(target)
 		if err != nil || network != want[0] || address != want[1] {
 			t.Errorf("%s leads to %s %s, %v; want %v", target, network, address, err, want)
 		}
 	}
-	for _, target := range []string{"", "xds:///orders", "orders.internal:http"} {
+	for _, target := range []string{"", "xds:///", "ftp://orders", "orders.internal:http"} {
 		if network, address, err := backend.Endpoint(target); err == nil {
 			t.Errorf("%q leads to %s %s", target, network, address)
 		}

@@ -44,7 +44,7 @@ func (b *bench) dial(files mtls.Files, but ...grpc.DialOption) (*grpc.ClientConn
 	if err != nil {
 		return nil, err
 	}
-	options := append(backend.DialOptions(identity.ClientCredentials(b.ServerName)),
+	options := append(backend.DialOptions(b.Target, identity.ClientCredentials(b.ServerName)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<20)), grpc.WithUnaryInterceptor(b.patient))
 	conn, err := grpc.NewClient(b.Target, append(options, but...)...)
 	if err == nil {

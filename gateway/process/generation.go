@@ -143,7 +143,7 @@ func Dial(service *gatewayv1.Service, options mtls.Options, logger *slog.Logger,
 	}
 	client, err := backend.Dial(backend.Config{
 		Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
-		Credentials: identity.ClientCredentials, Logger: logger, Connected: connected,
+		Credentials: identity.ClientCredentials, Affinity: service.GetAffinity() == "SESSION", Logger: logger, Connected: connected,
 		Retries: backend.Retries{
 			Tries: int(service.GetRetries().GetTries()), TryTimeout: service.GetRetries().GetTryTimeout().AsDuration(),
 		},

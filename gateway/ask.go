@@ -40,7 +40,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	if t.event.BudgetLeft = t.budget(ctx); t.event.BudgetLeft < leastCall {
 		return nil, tooLate(t.event.BudgetLeft)
 	}
-	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent, Session: asked.Session.Name}
+	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent, Session: strings.Clone(asked.Session.Name)}
 	try := joins.Try{Key: ref.GetRequestId(), By: t.by(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
 	t.event.Enter(telemetry.Call)
 	meters, webhook, peer := t.Telemetry, t.Webhook.Path, t.event.Peer // the call may outlive the turn, and is not to hold it

@@ -32,19 +32,24 @@ func session(n int) string {
 // homes plays a turn of each session and returns the addresses that they went to.
 func (c *cluster) homes(t *testing.T) map[string]string {
 	t.Helper()
+	return homes(t, c.Client, c.instances)
+}
+
+func homes(t *testing.T, client *backend.Client, instances []*instance) map[string]string {
+	t.Helper()
 	homes := map[string]string{}
 	for n := range sessions {
 		before := map[*instance]int64{}
-		for _, one := range c.instances {
+		for _, one := range instances {
 			before[one] = one.calls.Load()
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		_, err := c.Invoke(ctx, &backend.Call{Method: method, Session: session(n)})
+		_, err := client.Invoke(ctx, &backend.Call{Method: method, Session: session(n)})
 		cancel()
 		if err != nil {
 			t.Fatalf("session %d: %v", n, err)
 		}
-		for _, one := range c.instances {
+		for _, one := range instances {
 			if one.calls.Load() > before[one] {
 				homes[session(n)] += one.address
 			}

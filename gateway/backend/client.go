@@ -86,6 +86,11 @@ func dial(c Config, further ...grpc.DialOption) (*Client, error) {
 		return nil, fmt.Errorf("service %s: target %q names no host to expect in the service's certificate; "+
 			"say which with tls.server_name", c.Name, c.Target)
 	}
+	if isXDS(c.Target) {
+		if err := CheckBootstrap(); err != nil {
+			return nil, fmt.Errorf("service %s: %w", c.Name, err)
+		}
+	}
 	options := append(further, DialOptions(c.Target, c.Credentials(host))...) // of resolvers the first one counts
 	client := &Client{
 		name: c.Name, target: c.Target, xds: isXDS(c.Target), affinity: c.Affinity, logger: c.Logger, options: callOptions(), connected: c.Connected,

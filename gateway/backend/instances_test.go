@@ -34,6 +34,13 @@ type instance struct {
 
 func (i *instance) will(answer func(context.Context) ([]byte, error)) { i.answer.Store(&answer) }
 
+// handle counts a call and answers.
+func (i *instance) handle(ctx context.Context, md metadata.MD, _ []byte) ([]byte, error) {
+	i.calls.Add(1)
+	i.metadata.Store(&md)
+	return (*i.answer.Load())(ctx)
+}
+
 // fine answers.
 func fine(context.Context) ([]byte, error) { return nil, nil }
 
@@ -83,11 +90,7 @@ func (c *cluster) start(t *testing.T, place int, address string) {
 	started.will(fine)
 	c.listeners.Store(address, listener)
 	started.address, started.health = address, health.NewServer()
-	serveOn(t, listener, c.hop.service.ServerCredentials(), started.health, func(ctx context.Context, md metadata.MD, _ []byte) ([]byte, error) {
-		started.calls.Add(1)
-		started.metadata.Store(&md)
-		return (*started.answer.Load())(ctx)
-	})
+	serveOn(t, listener, c.hop.service.ServerCredentials(), started.health, started.handle)
 	c.instances[place] = started
 	c.state.Endpoints = slices.Clone(c.state.Endpoints)
 	c.state.Endpoints[place] = resolver.Endpoint{Addresses: []resolver.Address{{Addr: address}}}

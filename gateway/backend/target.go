@@ -12,16 +12,12 @@ import (
 )
 
 // ServerName returns the host that a target names, which the service's certificate must carry where the configuration
-// says no other name; empty where there is none, as with a unix socket, or where a control plane may put any host. It refuses
-// what grpc would take for the name of a host, such as a scheme that this program does not know, and xds where there is no
-// control plane, or one that would be believed without proof.
+// says no other name; empty where there is none, as with a unix socket, or where a control plane may name any. It refuses
+// what grpc would take for the name of a host, such as a scheme that this program does not know.
 func ServerName(target string) (string, error) {
 	network, address, err := Endpoint(target)
-	if err != nil || network == "unix" {
+	if err != nil || network != "tcp" {
 		return "", err
-	}
-	if network == networkXDS {
-		return "", checkBootstrap()
 	}
 	host, _, err := net.SplitHostPort(address)
 	return strings.TrimSuffix(host, "."), err

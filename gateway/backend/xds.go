@@ -26,9 +26,9 @@ type controlPlane struct {
 	} `json:"channel_creds"`
 }
 
-// checkBootstrap refuses a control plane on another machine that is to be believed without a proof of who it is: it says where turns
-// go, and how many of them.
-func checkBootstrap() error {
+// CheckBootstrap says what is wrong with the file that tells gRPC where the control plane is: that there is none, or that one on another
+// machine is to be believed without a proof of who it is.
+func CheckBootstrap() error {
 	text := []byte(os.Getenv("GRPC_XDS_BOOTSTRAP_CONFIG"))
 	if file := os.Getenv("GRPC_XDS_BOOTSTRAP"); file != "" { // which gRPC prefers, too
 		var err error

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -67,10 +66,11 @@ func (r *report) target(at string, service *gatewayv1.Service) {
 	if service.GetTarget() == "" {
 		return // which is told
 	}
-	if strings.HasPrefix(service.GetTarget(), "xds:") && !r.alone && os.Getenv("GRPC_XDS_BOOTSTRAP")+os.Getenv("GRPC_XDS_BOOTSTRAP_CONFIG") == "" {
-		r.field(at+".target", "%s, and the environment variable GRPC_XDS_BOOTSTRAP is not set; "+
-			"set it to the file that says where the control plane is", quote(service.GetTarget()))
-		return
+	if strings.HasPrefix(service.GetTarget(), "xds:") && !r.alone {
+		if err := backend.CheckBootstrap(); err != nil {
+			r.field(at+".target", "%s", err.Error())
+			return
+		}
 	}
 	host, err := backend.ServerName(service.GetTarget())
 	if err != nil {

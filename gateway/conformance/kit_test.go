@@ -145,7 +145,7 @@ func TestJudgeRefuses(t *testing.T) {
 	if _, err := config.Judge(t.Context()); err == nil || !strings.Contains(err.Error(), "nothing") {
 		t.Errorf("got %v, want that there is no such check", err)
 	}
-	config.Target = "xds:///nowhere"
+	config.Target = "ftp:///nowhere"
 	config.ServerName = ""
 	if _, err := config.Judge(t.Context()); err == nil {
 		t.Error("a bad target is judged")

@@ -191,7 +191,8 @@ func TestHopFaults(t *testing.T) {
 		remedy  string
 	}{
 		"no such name":              {"nothing.invalid:1", nil, "target", doctor.Failed, "nothing.invalid", "services[].target"},
-		"bad target":                {"xds:///orders", nil, "target", doctor.Failed, "unknown scheme", ""},
+		"a control plane's":         {"xds:///orders", nil, "target", doctor.Skipped, "the control plane knows", ""},
+		"bad target":                {"ftp:///orders", nil, "target", doctor.Failed, "unknown scheme", ""},
 		"no files":                  {closed.Addr().String(), func(h *doctor.Hop) { h.Files.Key = "nothing.pem" }, "files", doctor.Failed, "nothing.pem", "services[].tls"},
 		"down":                      {closed.Addr().String(), nil, "tcp", doctor.Failed, "refused", "start the service"},
 		"no TLS":                    {plain.Addr().String(), nil, "tls", doctor.Failed, "does not look like a TLS", "port"},
@@ -236,7 +237,7 @@ func TestHopFaults(t *testing.T) {
 				switch {
 				case f.Check == test.check:
 					told = true
-					if f.Verdict != test.verdict || !strings.Contains(f.Saw, test.saw) || !strings.Contains(f.Remedy, test.remedy) || f.Wanted == "" {
+					if f.Verdict != test.verdict || !strings.Contains(f.Saw, test.saw) || !strings.Contains(f.Remedy, test.remedy) || (f.Wanted == "") != (f.Verdict == doctor.Skipped) {
 						t.Errorf("%+v", f)
 					}
 				case f.Verdict == doctor.Failed || f.Verdict == doctor.Warning && f.Check != "latency":

@@ -61,7 +61,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 			intent: strings.Clone(asked.Intent.DisplayName), action: strings.Clone(asked.Action), // of all that was asked no more is kept
 		}
 	}
-	return t.hear(asked, who, made, result, from)
+	return t.hear(ctx, asked, who, made, result, from)
 }
 
 // by is who asks, and how that is known.
@@ -85,13 +85,13 @@ func (t *turn) keep(asked *dialogflow.Turn) time.Duration {
 }
 
 // hear makes an answer of what a call came to; from is where a pending one began.
-func (t *turn) hear(asked *dialogflow.Turn, who *intentgatev1.Caller, made *backend.Call, result joins.Result, from *origin) ([]byte, *Error) {
+func (t *turn) hear(ctx context.Context, asked *dialogflow.Turn, who *intentgatev1.Caller, made *backend.Call, result joins.Result, from *origin) ([]byte, *Error) {
 	to := t.to
 	t.event.Joined = string(result.Joined)
 	if result.Pending != nil && !t.draining() { // when it stops, nobody could fetch an answer any more
 		nonce, ended := t.Joins.Offer(result.Pending, t.owner(asked, who), from)
 		if ended == nil {
-			return t.offer(asked, nonce)
+			return t.offer(ctx, asked, nonce)
 		}
 		ended.Joined, result = result.Joined, *ended
 	}

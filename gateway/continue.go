@@ -49,7 +49,7 @@ func (t *turn) limit(ctx context.Context, asked *dialogflow.Turn, to destination
 func (t *turn) draining() bool { return t.Draining != nil && t.Draining() }
 
 // offer answers with the event by which the agent fetches a pending call.
-func (t *turn) offer(asked *dialogflow.Turn, nonce string) ([]byte, *Error) {
+func (t *turn) offer(ctx context.Context, asked *dialogflow.Turn, nonce string) ([]byte, *Error) {
 	body, err := t.write(asked, t.to, &intentgatev1.Reply{FollowupEvent: &intentgatev1.Reply_Event{
 		Name:       binding.ContinueEvent,
 		Parameters: &structpb.Struct{Fields: map[string]*structpb.Value{nonceParameter: structpb.NewStringValue(nonce)}},
@@ -58,6 +58,7 @@ func (t *turn) offer(asked *dialogflow.Turn, nonce string) ([]byte, *Error) {
 		return nil, unusable(err)
 	}
 	t.event.Answered = telemetry.ByContinuation
+	t.event.Continued(ctx, "offered")
 	return body, nil
 }
 
@@ -104,15 +105,17 @@ func (t *turn) fetch(ctx context.Context, asked *dialogflow.Turn, who *intentgat
 	call, of, refusal := t.Joins.Redeem(nonce, t.owner(asked, who), try)
 	from, ok := of.(*origin)
 	if refusal != "" || !ok {
+		t.event.Continued(ctx, string(refusal))
 		t.to = destination{route: fallback.NoRoute}
 		return t.inWords(asked, t.to, notContinued(refusal))
 	}
+	t.event.Continued(ctx, "fetched")
 	t.Handler, t.to = from.handler, from.to
 	asked.Intent, asked.Action = dialogflow.Intent{DisplayName: from.intent}, from.action
 	t.event.Service, t.event.Method, t.event.RequestID = from.to.name, from.made.Method, from.requestID
 	t.event.BudgetLeft = t.budget(ctx)
 	t.event.Enter(telemetry.Call)
-	body, failure := t.hear(asked, who, from.made, t.Joins.Fetch(ctx, t.left, call), from)
+	body, failure := t.hear(ctx, asked, who, from.made, t.Joins.Fetch(ctx, t.left, call), from)
 	return t.settle(asked, body, failure)
 }
 

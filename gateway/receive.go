@@ -129,8 +129,10 @@ func (t *turn) authenticate(ctx context.Context, header http.Header) (authn.Proo
 	if t.Webhook.Token != nil && (t.Webhook.Secrets == nil || idtoken.Presented(authorization)) {
 		token, refusal := t.Tokens.Verify(ctx, authorization, t.Webhook.Token)
 		if refusal != nil {
+			t.event.IDToken = string(refusal.Reason)
 			return nil, refusal
 		}
+		t.event.IDToken = "accepted"
 		return token, nil
 	}
 	if t.Webhook.Secrets == nil {

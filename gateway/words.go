@@ -59,9 +59,9 @@ func (t *turn) fallback(asked *dialogflow.Turn, to destination, failure *Error) 
 
 // instead answers what the configuration says for a failure.
 func (t *turn) instead(asked *dialogflow.Turn, to destination, answer fallback.Answer, failure *Error) ([]byte, *Error) {
-	t.event.Fallback, t.event.Cause = answer.At, string(failure.fallbackCause())
+	t.event.Fallback = answer.At
 	if answer.Reply == nil {
-		failure.instead = answer.Status
+		failure.instead, t.event.Cause = answer.Status, failure.fallbackCause().String()
 		return nil, failure
 	}
 	body, err := t.write(asked, to, answer.Reply)
@@ -70,7 +70,7 @@ func (t *turn) instead(asked *dialogflow.Turn, to destination, answer fallback.A
 		t.event.Dropped = append(t.event.Dropped, "fallback: the reply cannot be written")
 	case string(body) == "{}": // all of it was left out: the failure is not to look like an answer
 	default:
-		t.event.Answered = telemetry.ByFallback
+		t.event.Answered, t.event.Cause = telemetry.ByFallback, failure.fallbackCause().String()
 		return body, failure
 	}
 	return nil, failure

@@ -75,6 +75,9 @@ func (c *Control) Set(limits Limits) error {
 // InUse returns the number of turns in work, and the bytes that are held for them.
 func (c *Control) InUse() (turns, bytes int64) { return c.turns.Load(), c.bytes.Load() }
 
+// Limits returns those in force.
+func (c *Control) Limits() Limits { return *c.limits.Load() }
+
 // Place is what a turn takes. It belongs to one goroutine; its zero value takes nothing.
 type Place struct {
 	control *Control

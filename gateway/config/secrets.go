@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// minSessionKey is the fewest bytes of the key that sessions are hashed with.
-	minSessionKey = 32
+	// MinSessionKey is the fewest bytes of the key that sessions are hashed with.
+	MinSessionKey = 32
 
 	// credentialAt is the path of a credential.
 	credentialAt = "webhooks[%d].credentials[%d]"
@@ -29,7 +29,7 @@ type reference struct {
 
 // references returns all of a configuration's.
 func references(config *gatewayv1.Config) []reference {
-	all := []reference{{"telemetry.log.session_key", config.GetTelemetry().GetLog().GetSessionKey(), minSessionKey}}
+	all := []reference{{"telemetry.log.session_key", config.GetTelemetry().GetLog().GetSessionKey(), MinSessionKey}}
 	headers := config.GetTelemetry().GetTraces().GetOtlp().GetHeaders()
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		all = append(all, reference{"telemetry.traces.otlp.headers[" + strconv.Quote(name) + "]", headers[name], 1})

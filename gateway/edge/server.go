@@ -136,5 +136,8 @@ func (c *Config) check() error {
 // Addr returns the address that is listened on.
 func (s *Server) Addr() net.Addr { return s.tcp.Addr() }
 
+// Load returns how many connections are open, and how many handshakes are in flight.
+func (s *Server) Load() (connections, handshakes int) { return len(s.slots), int(s.gate.inFlight.Load()) }
+
 // Draining reports that it is about to stop.
 func (s *Server) Draining() bool { return s.draining.Load() }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -48,9 +47,6 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 	if p.admission, err = admission.New(admissionLimits(settings), p.now); err != nil {
 		return nil, err
 	}
-	if err := p.telemetry.ObserveAdmission(p.admission.InUse); err != nil {
-		return nil, err
-	}
 	if p.joins, err = joins.New(joins.Config{Now: p.now}); err != nil {
 		return nil, err
 	}
@@ -60,11 +56,13 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 		return nil, err
 	}
 	p.current.Store(first)
+	first.tell()
 	for _, step := range []func(context.Context, *gatewayv1.Config) error{p.listen, p.operators, p.export} {
 		if err := step(ctx, settings); err != nil {
 			return nil, err
 		}
 	}
+	p.telemetry.ConfigRead(ctx, telemetry.AtStart, nil, about(parts.File, p.reloader.mark.Load())...)
 	p.health.Listening() // connections are taken from now on, and served a moment later
 	return p, nil
 }
@@ -136,7 +134,7 @@ func (p *Process) operators(ctx context.Context, settings *gatewayv1.Config) (er
 			Listen: listen, Routes: func() []admin.Route { return p.current.Load().activeRoutes() }, Services: p.services,
 			Version: version, Health: p.health, State: p.configState, Logger: p.logger,
 			Settings: func() ([]byte, error) { return config.Print(p.Settings()) },
-			Reload:   func() error { return p.reloader.anew(p.living) }, //nolint:contextcheck // it outlives who asks for it
+			Reload:   func() error { return p.reloader.anew(p.living, telemetry.ByAdminService) }, //nolint:contextcheck // it outlives who asks for it
 		})
 		if err != nil {
 			return err
@@ -152,23 +150,18 @@ func (p *Process) export(context.Context, *gatewayv1.Config) error {
 	p.beside = append(p.beside, func(ctx context.Context) error {
 		return expiry.Warn(ctx, expiry.Config{Ends: p.ends, Logger: p.logger, Now: p.now})
 	})
-	loads := func(yield func(telemetry.Service) bool) { slices.Values(p.current.Load().loads)(yield) }
-	return errors.Join(p.telemetry.ObserveServices(p.serviceStates), p.telemetry.ObserveLoads(loads), p.telemetry.ObserveIntents(p.reports), p.telemetry.ObserveKeys(p.keys),
-		p.telemetry.ObserveEnds(p.ends), p.telemetry.ObserveFiles(p.goodFiles),
-		p.telemetry.ObserveConfig(func() time.Time { return p.current.Load().loaded }))
+	return p.telemetry.Observe(telemetry.Sources{
+		Services: func(yield func(telemetry.Service) bool) { slices.Values(p.current.Load().loads)(yield) },
+		Intents:  p.reports, Keys: p.keys, Ends: p.ends, Files: p.goodFiles, Admission: p.admission, Edge: p.edge.Load,
+		Config: func() (loaded time.Time, good bool) {
+			state := p.configState()
+			return state.Loaded, state.Error == ""
+		},
+	})
 }
 
 // services are those in force.
 func (p *Process) services() []admin.Service { return p.current.Load().states }
-
-// serviceStates yields the state of each service's connection.
-func (p *Process) serviceStates(yield func(string, connectivity.State) bool) {
-	for _, service := range p.services() {
-		if state, _ := service.State(); !yield(service.Name, state) {
-			return
-		}
-	}
-}
 
 // reports tell what is known of the services' intents.
 func (p *Process) reports() []intents.Report {

@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway"
@@ -64,12 +66,13 @@ type generation struct {
 	own         []ownCertificate
 	// statusCertificate is the status listener's; nil where it serves plain HTTP.
 	statusCertificate *mtls.KeyPair
+	sessionKey        atomic.Pointer[string] // nil: a random one
 }
 
 // generate makes what the settings describe, and begins to connect to the services. Where it fails nothing is left of it.
 func (p *Process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
 	g := &generation{Process: p, settings: settings, loaded: p.now()}
-	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.tracing, g.webhooks, g.operators} {
+	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.privacy, g.tracing, g.webhooks, g.operators} {
 		if err := step(ctx); err != nil {
 			g.end()
 			return nil, err
@@ -125,7 +128,10 @@ func (g *generation) services(context.Context) error {
 			g.clients[service.GetName()] = g.config.Observe(g.clients[service.GetName()])
 		}
 		g.describers[service.GetName()] = client.Descriptors
-		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load})
+		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load, State: func() connectivity.State {
+			state, _ := client.State()
+			return state
+		}})
 		g.states = append(g.states, admin.Service{
 			Name: service.GetName(), Target: service.GetTarget(), Required: service.GetRequired(), State: client.State,
 			Intents: g.learnt(service),

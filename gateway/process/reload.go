@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/config"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -36,7 +38,7 @@ func (p *Process) Follow(hangups <-chan os.Signal) {
 	logger := p.logger.With("name", configName)
 	p.beside = append(p.beside, func(ctx context.Context) error {
 		return mtls.Watch(ctx, mtls.Options{Logger: logger, Now: p.now}, []string{path}, func() (changed bool, err error) {
-			if err = p.reloader.reload(ctx, false); errors.Is(err, admin.ErrStopping) {
+			if err = p.reloader.reload(ctx, telemetry.ByFile); errors.Is(err, admin.ErrStopping) {
 				err = nil // the log has it
 			}
 			return false, err // reload tells of a change itself
@@ -47,15 +49,15 @@ func (p *Process) Follow(hangups <-chan os.Signal) {
 			case <-ctx.Done():
 				return nil
 			case <-hangups:
-				_ = p.reloader.anew(ctx) // the log has it
+				_ = p.reloader.anew(ctx, telemetry.BySignal) // the log has it
 			}
 		}
 	})
 }
 
 // anew puts the file in force, changed or not. Where that fails the log says why.
-func (r *reloader) anew(ctx context.Context) error {
-	err := r.reload(ctx, true)
+func (r *reloader) anew(ctx context.Context, by string) error {
+	err := r.reload(ctx, by)
 	if err != nil && !errors.Is(err, admin.ErrStopping) {
 		r.logger.WarnContext(ctx, "Kept what is in force because the new files are no good", "name", configName, "files", []string{r.config.File}, "error", err)
 	}
@@ -71,6 +73,11 @@ func (p *Process) configState() admin.ConfigState {
 	return state
 }
 
+// about says which content of a file it is.
+func about(file string, of *mark) []slog.Attr {
+	return []slog.Attr{slog.String("file", file), slog.String("sha256", hex.EncodeToString(of[:]))}
+}
+
 // markOf returns the mark of a file; that of one which cannot be read is zero.
 func markOf(path string) *mark {
 	var m mark
@@ -80,11 +87,12 @@ func markOf(path string) *mark {
 	return &m
 }
 
-// reload puts the file in force if it is another one, or in any case. Where it returns an error nothing has changed.
-func (r *reloader) reload(ctx context.Context, inAnyCase bool) error {
+// reload puts the file in force if it is another one, or if somebody asks for it. Where it returns an error nothing has changed.
+func (r *reloader) reload(ctx context.Context, by string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	mark := markOf(r.config.File) // should the file change from here on, it is read once more
+	inAnyCase := by != telemetry.ByFile
 	if *mark == *r.mark.Load() && !inAnyCase {
 		r.configFile.Read(configName, nil, r.now())
 		return nil
@@ -102,6 +110,10 @@ func (r *reloader) reload(ctx context.Context, inAnyCase bool) error {
 		r.mark.Store(mark)
 	}
 	r.configFile.Read(configName, err, r.now())
-	r.telemetry.ConfigRead(ctx, err)
+	attrs := about(r.config.File, mark)
+	if err == nil {
+		attrs = append(attrs, changes(before, settings)...)
+	}
+	r.telemetry.ConfigRead(ctx, by, err, attrs...)
 	return err
 }

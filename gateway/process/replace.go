@@ -44,6 +44,7 @@ func (p *Process) replace(ctx context.Context, settings *gatewayv1.Config) error
 		return err
 	}
 	p.current.Store(next)
+	next.tell()
 	p.group.Go(next.group.Wait)
 	p.group.Go(func() error {
 		before.retire(ctx)

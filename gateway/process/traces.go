@@ -14,10 +14,6 @@ func (g *generation) tracing(context.Context) error {
 	if settings == nil {
 		return nil
 	}
-	dropped, err := g.telemetry.CountDroppedSpans()
-	if err != nil {
-		return err
-	}
 	otlp := settings.GetOtlp()
 	collector := traces.Collector{Endpoint: otlp.GetEndpoint(), Headers: func() (map[string]string, error) {
 		headers := make(map[string]string, len(otlp.GetHeaders()))
@@ -35,9 +31,10 @@ func (g *generation) tracing(context.Context) error {
 			CA: tls.GetCa(), Cert: tls.GetCertificate().GetCert(), Key: tls.GetCertificate().GetKey(), ServerName: tls.GetServerName(),
 		}
 	}
+	var err error
 	g.traces, err = traces.New(traces.Config{
 		Collector: collector, Sample: settings.GetSample(), Slow: settings.GetSlow().AsDuration(), LinkInbound: settings.GetLinkInbound(),
-		Version: g.config.Version.GetVersion(), Logger: g.logger, Now: g.now, Dropped: dropped,
+		Version: g.config.Version.GetVersion(), Logger: g.logger, Now: g.now, Dropped: g.telemetry.SpansDropped,
 	})
 	if err != nil {
 		return err

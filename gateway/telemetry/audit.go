@@ -54,7 +54,7 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 	ctx := context.Background() // a handshake belongs to no request yet
 	if h.Refusal != nil {
 		reason := string(h.Refusal.Reason)
-		t.handshake.Add(ctx, 1, t.handshakes.get(handshakeKey{result: "refused", reason: reason})...)
+		t.handshakes.count(ctx, 1, "refused", reason)
 		if judged(h.Refusal.Reason) {
 			t.audit.refused(ctx, t.now(), append(connection(h), refusal(h.Refusal)...))
 		}
@@ -63,11 +63,11 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 	if h.Verdict == nil || len(h.Verdict.Accepted) == 0 {
 		return // the edge gives one of the two
 	}
-	accepted, key := h.Verdict.Accepted[0], handshakeKey{result: "accepted", profile: h.Verdict.Accepted[0].Profile.Name}
+	accepted, reason := h.Verdict.Accepted[0], ""
 	if accepted.OutsideDates != "" {
-		key.reason = string(authn.OutsideDates)
+		reason = string(authn.OutsideDates)
 	}
-	t.handshake.Add(ctx, 1, t.handshakes.get(key)...)
+	t.handshakes.count(ctx, 1, "accepted", reason, accepted.Profile.Name)
 	certificate := accepted.Certificate
 	t.warnOutside(ctx, h.Verdict)
 	attrs := append(connection(h),

@@ -2,33 +2,47 @@ package telemetry
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
-
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
+	"log/slog"
 )
 
-// ConfigRead counts what came of a new configuration: it is in force, or why it is not.
-func (t *Telemetry) ConfigRead(ctx context.Context, err error) {
-	result := "reloaded"
+// The results of reading again.
+const (
+	reloaded = "reloaded"
+	notGood  = "failed"
+)
+
+// ConfigRead tells what came of a configuration: it is in force, or why it is not. By whom that was asked for is the start, a change of
+// the file, SIGHUP or AdminService, and attrs say what is other about it.
+func (t *Telemetry) ConfigRead(ctx context.Context, by string, err error, attrs ...slog.Attr) {
+	attrs = append([]slog.Attr{slog.String("by", by)}, attrs...)
 	if err != nil {
-		result = "failed"
+		t.configReloads.count(ctx, 1, notGood)
+		t.audit.LogAttrs(ctx, slog.LevelWarn, "Configuration refused", append(attrs, slog.String("error", err.Error()))...)
+		return
 	}
-	t.files.configReloads.Add(ctx, 1, metric.WithAttributes(attribute.String("result", result)))
+	message := "Configuration loaded"
+	if by != AtStart {
+		t.configReloads.count(ctx, 1, reloaded)
+		message = "Configuration changed"
+	}
+	t.audit.LogAttrs(ctx, slog.LevelInfo, message, attrs...)
 }
 
-// ObserveConfig has it exported when the configuration that is in force was loaded.
-func (t *Telemetry) ObserveConfig(loaded func() time.Time) error {
-	gauge, err := t.meter.Float64ObservableGauge("intentgate.config.loaded.timestamp",
-		metric.WithDescription("When the configuration that is in force was loaded, as Unix time."), metric.WithUnit("s"))
-	_, problem := t.meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
-		observer.ObserveFloat64(gauge, float64(loaded().UnixMilli())/1e3)
-		return nil
-	}, gauge)
-	if err := errors.Join(err, problem); err != nil {
-		return fmt.Errorf("observe the configuration: %w", err)
+// Who has a configuration read.
+const (
+	AtStart        = "start"
+	ByFile         = "file"
+	BySignal       = "SIGHUP"
+	ByAdminService = "AdminService"
+)
+
+// FilesRead counts what came of reading watched files: whether something new is in force, and what is wrong. The name is
+// one out of the configuration.
+func (t *Telemetry) FilesRead(ctx context.Context, name string, changed bool, err error) {
+	if changed {
+		t.fileReloads.count(ctx, 1, name, reloaded)
 	}
-	return nil
+	if err != nil {
+		t.fileReloads.count(ctx, 1, name, notGood)
+	}
 }

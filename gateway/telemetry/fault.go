@@ -7,9 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
-
 	"github.com/intentgate/intentgate/gateway/edge"
 )
 
@@ -25,7 +22,7 @@ func (e *TurnEvent) CallerLeft(ctx context.Context, waited, timeout time.Duratio
 	if waited >= timeout {
 		return
 	}
-	t.left.Add(ctx, 1, metric.WithAttributes(attribute.String("webhook", e.Webhook)))
+	t.left.count(ctx, 1, e.Webhook)
 	if !t.told.due("caller left", e.Webhook, t.now()) {
 		return
 	}

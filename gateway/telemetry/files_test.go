@@ -9,19 +9,20 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
 func TestFilesRead(t *testing.T) {
-	telemetry := newTelemetry(t, io.Discard)
+	meters := newTelemetry(t, io.Discard)
 	files := map[string]bool{"edge.certificate": true, "edge.clients": false}
-	if err := telemetry.ObserveFiles(maps.All(files)); err != nil {
+	if err := meters.Observe(telemetry.Sources{Files: maps.All(files)}); err != nil {
 		t.Fatal(err)
 	}
 	const name = `{name="edge.certificate"`
-	telemetry.FilesRead(t.Context(), "edge.certificate", false, nil)
-	telemetry.FilesRead(t.Context(), "edge.certificate", false, errors.New("no PEM block"))
-	telemetry.FilesRead(t.Context(), "edge.certificate", true, errors.New("the other one is good")) // both
-	has(t, scrape(t, telemetry),
+	meters.FilesRead(t.Context(), "edge.certificate", false, nil)
+	meters.FilesRead(t.Context(), "edge.certificate", false, errors.New("no PEM block"))
+	meters.FilesRead(t.Context(), "edge.certificate", true, errors.New("the other one is good")) // both
+	has(t, scrape(t, meters),
 		`intentgate_files_good`+name+`} 1`,
 		`intentgate_files_good{name="edge.clients"} 0`,
 		`intentgate_file_reloads_total`+name+`,result="failed"} 2`,
@@ -29,8 +30,8 @@ func TestFilesRead(t *testing.T) {
 	)
 	files["edge.certificate"] = false
 	delete(files, "edge.clients")
-	telemetry.FilesRead(t.Context(), "edge.certificate", true, nil)
-	lines := scrape(t, telemetry)
+	meters.FilesRead(t.Context(), "edge.certificate", true, nil)
+	lines := scrape(t, meters)
 	has(t, lines,
 		`intentgate_files_good`+name+`} 0`,
 		`intentgate_file_reloads_total`+name+`,result="reloaded"} 2`,
@@ -43,12 +44,12 @@ func TestFilesRead(t *testing.T) {
 }
 
 func TestObserveKeys(t *testing.T) {
-	telemetry := newTelemetry(t, io.Discard)
+	meters := newTelemetry(t, io.Discard)
 	status := idtoken.Status{Source: "a file", Failures: 3}
-	if err := telemetry.ObserveKeys(func() idtoken.Status { return status }); err != nil {
+	if err := meters.Observe(telemetry.Sources{Keys: func() idtoken.Status { return status }}); err != nil {
 		t.Fatal(err)
 	}
-	lines := scrape(t, telemetry)
+	lines := scrape(t, meters)
 	has(t, lines, `intentgate_id_token_keys 0`, `intentgate_id_token_keys_failures_total 3`)
 	for _, line := range lines {
 		if strings.Contains(line, "keys_fetched") || strings.Contains(line, "keys_expiry") {
@@ -56,14 +57,14 @@ func TestObserveKeys(t *testing.T) {
 		}
 	}
 	status = idtoken.Status{Source: "a file", Keys: 2, Fetched: time.Unix(1_796_083_200, 0), Expires: time.Unix(1_796_086_800, 5e8), Failures: 4}
-	has(t, scrape(t, telemetry),
+	has(t, scrape(t, meters),
 		`intentgate_id_token_keys 2`,
 		`intentgate_id_token_keys_fetched_timestamp_seconds 1.7960832e+09`,
 		`intentgate_id_token_keys_expiry_timestamp_seconds 1.7960868005e+09`,
 		`intentgate_id_token_keys_failures_total 4`,
 	)
 	status = idtoken.Status{}
-	for _, line := range scrape(t, telemetry) {
+	for _, line := range scrape(t, meters) {
 		if strings.HasPrefix(line, "intentgate_id_token_keys") {
 			t.Errorf("there are no keys any more: %s", line)
 		}

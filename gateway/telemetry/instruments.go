@@ -1,61 +1,99 @@
 package telemetry
 
 import (
-	"errors"
-
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
-// instruments are all metrics of ours. Prometheus sees them as intentgate_turns_total, intentgate_turn_duration_seconds,
-// and so on.
+// How many series a kind of measurement may have before further ones share one.
+const (
+	maxTurnSeries = 2000
+	maxSeries     = 200
+	maxNames      = 100
+)
+
+// instruments are what is counted as it happens.
 type instruments struct {
 	turns        metric.Int64Counter
 	turnDuration metric.Float64Histogram
 	callDuration metric.Float64Histogram
-	handshake    metric.Int64Counter
-	unknown      metric.Int64Counter
-	quirks       metric.Int64Counter
-	dropped      metric.Int64Counter
-	joins        metric.Int64Counter
-	serviceState metric.Int64ObservableGauge
-	notAfter     metric.Int64ObservableGauge
-	left         metric.Int64Counter
-	inWork       metric.Int64ObservableGauge
-	held         metric.Int64ObservableGauge
+	timeLeft     metric.Float64Histogram
+	turnSeries   *bounded[turnKey, turnSeries]
+
+	handshakes, tokens                             counter
+	fallbacks, joins, continuations, dropped, left counter
+	unknown, quirks                                counter
+	fileReloads, configReloads, spansDropped       counter
 }
 
-// buckets of durations, in seconds: fine where a turn should be, and with bounds at the timeouts that Dialogflow has.
-var buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 20, 30}
+var (
+	// buckets of durations, in seconds: fine where a turn should be, and with bounds at the timeouts that Dialogflow has.
+	buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 20, 30}
+	// leftBuckets are those of what is left of such a timeout: at 0 and below it, the answer came too late.
+	leftBuckets = []float64{0, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 20, 30}
+)
 
-func newInstruments(meter metric.Meter) (i instruments, err error) {
-	var problems [13]error
-	i.turns, problems[0] = meter.Int64Counter("intentgate.turns",
-		metric.WithDescription("Webhook calls that were answered or refused."), metric.WithUnit("{turn}"))
-	i.turnDuration, problems[1] = meter.Float64Histogram("intentgate.turn.duration",
-		metric.WithDescription("Time from the start of Dialogflow's clock to the answer."), metric.WithUnit("s"),
-		metric.WithExplicitBucketBoundaries(buckets...))
-	i.callDuration, problems[2] = meter.Float64Histogram("intentgate.service.call.duration",
-		metric.WithDescription("Time that an intent service took, as the gateway sees it."), metric.WithUnit("s"),
-		metric.WithExplicitBucketBoundaries(buckets...))
-	i.handshake, problems[3] = meter.Int64Counter("intentgate.handshakes",
-		metric.WithDescription("TLS handshakes of the edge."), metric.WithUnit("{handshake}"))
-	i.unknown, problems[4] = meter.Int64Counter("intentgate.unknown.fields",
-		metric.WithDescription("Fields of webhook requests that no published schema has; the first 100 by name."), metric.WithUnit("{field}"))
-	i.quirks, problems[5] = meter.Int64Counter("intentgate.quirks",
-		metric.WithDescription("Ways of writing that no protobuf reader would accept."), metric.WithUnit("{quirk}"))
-	i.dropped, problems[6] = meter.Int64Counter("intentgate.dropped.reply.parts",
-		metric.WithDescription("Parts of replies that the platform cannot express."), metric.WithUnit("{part}"))
-	i.serviceState, problems[7] = meter.Int64ObservableGauge("intentgate.service.state",
-		metric.WithDescription("1 for the state that the service's connection is in."))
-	i.notAfter, problems[8] = meter.Int64ObservableGauge("intentgate.certificate.not_after.timestamp",
-		metric.WithDescription("When a certificate, the first root of a trust profile's chain or its dates end, as Unix time."), metric.WithUnit("s"))
-	i.left, problems[9] = meter.Int64Counter("intentgate.callers.left",
-		metric.WithDescription("Callers that hung up before their webhook's timeout was over."), metric.WithUnit("{turn}"))
-	i.inWork, problems[10] = meter.Int64ObservableGauge("intentgate.turns.in.work",
-		metric.WithDescription("Turns in work."), metric.WithUnit("{turn}"))
-	i.held, problems[11] = meter.Int64ObservableGauge("intentgate.held",
-		metric.WithDescription("Bytes of bodies that are held for turns in work."), metric.WithUnit("By"))
-	i.joins, problems[12] = meter.Int64Counter("intentgate.joins",
-		metric.WithDescription("Turns that were answered by what another turn had asked for."), metric.WithUnit("{turn}"))
-	return i, errors.Join(problems[:]...)
+func newInstruments(m *meter) instruments {
+	turns, err := m.Int64Counter("intentgate.turns", metric.WithDescription("Webhook calls that were answered or refused."), metric.WithUnit("{turn}"))
+	m.problem(err)
+	return instruments{
+		turns:        turns,
+		turnDuration: m.histogram("intentgate.turn.duration", "Time from the start of Dialogflow's clock to the answer.", buckets),
+		callDuration: m.histogram("intentgate.service.call.duration", "Time that an intent service took, as the gateway sees it.", buckets),
+		timeLeft:     m.histogram("intentgate.turn.time.left", "What was left of Dialogflow's timeout when the answer was written.", leftBuckets),
+		turnSeries:   newBounded(maxTurnSeries, newTurnSeries, turnKey.coarser),
+		handshakes: m.counter(maxSeries, "intentgate.handshakes", "{handshake}", "TLS handshakes of the edge.",
+			"result", "reason", "profile"),
+		tokens: m.counter(maxSeries, "intentgate.id.tokens", "{token}", "ID tokens that were verified: accepted, or why not.",
+			"verdict", "webhook"),
+		fallbacks: m.counter(maxSeries, "intentgate.fallbacks", "{turn}", "Turns that the configuration's fallback answered.",
+			"cause", "platform", "service"),
+		joins: m.counter(maxNames, "intentgate.joins", "{turn}", "Turns that were answered by what another turn had asked for.", "to"),
+		continuations: m.counter(maxNames, "intentgate.continuations", "{turn}", "Answers that were offered to be fetched later, fetched, or asked for in vain.",
+			"what"),
+		dropped: m.counter(maxNames, "intentgate.dropped.reply.parts", "{part}", "Parts of replies that the platform cannot express.", "platform"),
+		left:    m.counter(maxSeries, "intentgate.callers.left", "{turn}", "Callers that hung up before their webhook's timeout was over.", "webhook"),
+		unknown: m.counter(maxNames, "intentgate.unknown.fields", "{field}",
+			"Fields of webhook requests that no published schema has; the first 100 by name.", "name"),
+		quirks: m.counter(maxNames, "intentgate.quirks", "{quirk}", "Ways of writing that no protobuf reader would accept.", "kind"),
+		fileReloads: m.counter(maxTurnSeries, "intentgate.file.reloads", "{reading}", "Readings of files that put something new in force, or failed.",
+			"name", "result"),
+		configReloads: m.counter(maxNames, "intentgate.config.reloads", "{reload}", "New configurations that were put in force, or were no good.", "result"),
+		spansDropped:  m.counter(maxNames, "intentgate.traces.dropped", "{span}", "Spans that could not be sent."),
+	}
+}
+
+// turnKey is what turns are told apart by.
+type turnKey struct {
+	platform, project, agent, service, method, outcome, code, reason string
+	answered                                                         Answered
+	serviceCode                                                      string
+}
+
+// coarser leaves out what comes from turns, be they proven, and methods: the rest is out of the configuration and the code.
+func (k turnKey) coarser() turnKey {
+	k.project, k.agent, k.method = other, other, other
+	return k
+}
+
+// turnSeries are the options of a turn's measurements, made once: making attribute sets is what costs.
+type turnSeries struct {
+	count                    []metric.AddOption
+	duration, call, timeLeft []metric.RecordOption
+}
+
+func newTurnSeries(key turnKey) turnSeries {
+	platform, service := attribute.String("platform", key.platform), attribute.String("service", key.service)
+	outcome := attribute.String("outcome", key.outcome)
+	set := func(labels ...attribute.KeyValue) metric.MeasurementOption {
+		return metric.WithAttributeSet(attribute.NewSet(labels...))
+	}
+	return turnSeries{
+		count: []metric.AddOption{set(platform, service, outcome,
+			attribute.String("project", key.project), attribute.String("agent", key.agent), attribute.String("method", key.method),
+			attribute.String("code", key.code), attribute.String("reason", key.reason), attribute.String("answer", string(key.answered)))},
+		duration: []metric.RecordOption{set(platform, service, outcome)},
+		call:     []metric.RecordOption{set(service, attribute.String("code", key.serviceCode))},
+		timeLeft: []metric.RecordOption{set(platform, service)},
+	}
 }

@@ -95,12 +95,30 @@ func sentences(all []string) string {
 	const most = 16
 	said := make([]string, 0, most)
 	for _, s := range all[:min(len(all), most)] {
-		said = append(said, authn.Printable(s))
+		said = append(said, authn.Printable(withoutQuotes(s)))
 	}
 	if more := len(all) - most; more > 0 {
 		said = append(said, "and "+strconv.Itoa(more)+" more")
 	}
 	return strings.Join(said, ", ")
+}
+
+// withoutQuotes leaves out what a sentence quotes of a reply: that it is one of the names that a service gives does not say that it
+// is not what the user said.
+func withoutQuotes(sentence string) string {
+	var kept strings.Builder
+	for {
+		at := strings.IndexByte(sentence, '"')
+		if at < 0 {
+			return kept.String() + sentence
+		}
+		kept.WriteString(sentence[:at] + `"…"`)
+		quoted, err := strconv.QuotedPrefix(sentence[at:])
+		if err != nil {
+			return kept.String() // it has no end
+		}
+		sentence = sentence[at+len(quoted):]
+	}
 }
 
 // fieldName returns the name of an unknown field as a label: it is a stranger's text.

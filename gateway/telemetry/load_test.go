@@ -5,15 +5,19 @@ import (
 	"slices"
 	"testing"
 
+	"google.golang.org/grpc/connectivity"
+
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
 func TestObserveLoads(t *testing.T) {
 	load := backend.Load{Circuit: "half_open", Limit: 200, InFlight: 3, Queued: 2, Retries: 7}
-	orders := telemetry.Service{Name: "orders", Load: func() backend.Load { return load }}
+	orders := telemetry.Service{
+		Name: "orders", Load: func() backend.Load { return load }, State: func() connectivity.State { return connectivity.Idle },
+	}
 	told := newTelemetry(t, io.Discard)
-	if err := told.ObserveLoads(slices.Values([]telemetry.Service{orders})); err != nil {
+	if err := told.Observe(telemetry.Sources{Services: slices.Values([]telemetry.Service{orders})}); err != nil {
 		t.Fatal(err)
 	}
 	has(t, scrape(t, told),

@@ -17,7 +17,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 
+	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/expiry"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -113,49 +115,70 @@ func TestTurnLineDropped(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	telemetry := newTelemetry(t, io.Discard)
+	meters := newTelemetry(t, io.Discard)
 	for range 2 {
-		event := telemetry.StartTurn(start)
+		event := meters.StartTurn(start)
 		fill(event)
 		event.Finish(t.Context())
 	}
-	telemetry.Handshake(accepted("dialogflow"))
-	telemetry.Handshake(edge.Handshake{Refusal: &authn.Refusal{Reason: authn.NoCertificate}})
-	states := map[string]connectivity.State{"orders": connectivity.Ready}
-	if err := telemetry.ObserveServices(func(yield func(string, connectivity.State) bool) {
-		for name, state := range states {
-			if !yield(name, state) {
-				return
-			}
-		}
+	meters.Handshake(accepted("dialogflow"))
+	meters.Handshake(edge.Handshake{Refusal: &authn.Refusal{Reason: authn.NoCertificate}})
+	state := connectivity.Ready
+	orders := telemetry.Service{
+		Name: "orders", State: func() connectivity.State { return state }, Load: func() backend.Load { return backend.Load{} },
+	}
+	control, err := admission.New(admission.Limits{Turns: 5, HeldBytes: 1 << 20}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if place, reason := control.Enter(""); reason != admission.None || !place.Hold(4096) {
+		t.Fatal(reason)
+	}
+	if err := meters.Observe(telemetry.Sources{
+		Services: slices.Values([]telemetry.Service{orders}), Admission: control,
+		Ends:   slices.Values([]expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Unix(1796083200, 0)}}),
+		Edge:   func() (int, int) { return 7, 2 },
+		Config: func() (time.Time, bool) { return time.Unix(1796083200, 0), false },
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := telemetry.ObserveEnds(slices.Values([]expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Unix(1796083200, 0)}})); err != nil {
-		t.Fatal(err)
-	}
 	for range 2 {
-		event := telemetry.StartTurn(start)
+		event := meters.StartTurn(start)
 		event.Webhook = "/dialogflow/cx"
 		event.CallerLeft(t.Context(), 4*time.Second, 5*time.Second)
 		event.CallerLeft(t.Context(), 5*time.Second, 5*time.Second) // which is over
 	}
 	for _, joined := range []string{"call", "answer", "answer"} {
-		event := telemetry.StartTurn(start)
+		event := meters.StartTurn(start)
 		event.HTTPStatus, event.Joined = 200, joined
 		event.Finish(t.Context())
 	}
-	if err := telemetry.ObserveAdmission(func() (int64, int64) { return 3, 4096 }); err != nil {
-		t.Fatal(err)
-	}
-	has(t, scrape(t, telemetry),
+	event := meters.StartTurn(start)
+	event.Webhook, event.Platform, event.Service, event.Timeout = "/dialogflow/cx", "CX", "orders", 5*time.Second
+	event.HTTPStatus, event.IDToken, event.Cause, event.KnownProject, event.KnownAgent = 200, "accepted", "timeout", "shop", "5f8a"
+	event.Continued(t.Context(), "offered")
+	event.Finish(t.Context())
+	has(t, scrape(t, meters),
 		`intentgate_callers_left_total{webhook="/dialogflow/cx"} 2`,
-		`intentgate_turns_in_work 3`,
+		`intentgate_turns_in_work 1`,
+		`intentgate_turns_limit 5`,
+		`intentgate_held_limit_bytes 1.048576e+06`,
+		`intentgate_connections 7`,
+		`intentgate_handshakes_in_flight 2`,
+		`intentgate_config_good 0`,
+		`intentgate_config_loaded_timestamp_seconds 1.7960832e+09`,
+		`intentgate_id_tokens_total{verdict="accepted",webhook="/dialogflow/cx"} 1`,
+		`intentgate_fallbacks_total{cause="timeout",platform="CX",service="orders"} 1`,
+		`intentgate_continuations_total{what="offered"} 1`,
+		`intentgate_traces_dropped_total 0`,
+		`intentgate_turn_time_left_seconds_bucket{platform="CX",service="orders",le="4"} 0`,
+		`intentgate_turn_time_left_seconds_bucket{platform="CX",service="orders",le="5"} 1`,
+		`intentgate_turns_total{agent="5f8a",answer="",code="OK",method="",outcome="answered",platform="CX",project="shop",reason="",service="orders"} 1`,
 		`intentgate_joins_total{to="call"} 1`,
 		`intentgate_joins_total{to="answer"} 2`,
 		`intentgate_held_bytes 4096`,
 		`intentgate_certificate_not_after_timestamp_seconds{kind="root",name="dialogflow/gts"} 1.7960832e+09`,
-		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="ES",reason="",service="orders"} 2`,
+		`intentgate_turns_total{agent="",answer="service",code="OK",method="/intentgate.v1.IntentService/Fulfill",outcome="answered",platform="ES",project="",reason="",service="orders"} 2`,
 		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.025"} 0`,
 		`intentgate_turn_duration_seconds_bucket{outcome="answered",platform="ES",service="orders",le="0.05"} 2`,
 		`intentgate_turn_duration_seconds_count{outcome="answered",platform="ES",service="orders"} 2`,
@@ -169,8 +192,8 @@ func TestMetrics(t *testing.T) {
 		`intentgate_service_state{service="orders",state="ready"} 1`,
 		`intentgate_service_state{service="orders",state="transient_failure"} 0`,
 	)
-	states["orders"] = connectivity.TransientFailure
-	has(t, scrape(t, telemetry),
+	state = connectivity.TransientFailure
+	has(t, scrape(t, meters),
 		`intentgate_service_state{service="orders",state="ready"} 0`,
 		`intentgate_service_state{service="orders",state="transient_failure"} 1`,
 	)

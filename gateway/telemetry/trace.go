@@ -2,12 +2,10 @@ package telemetry
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
@@ -164,14 +162,5 @@ func inbound(traceparent string) trace.SpanContext {
 	return trace.SpanContextFromContext(ctx)
 }
 
-// CountDroppedSpans returns what counts the spans that could not be sent.
-func (t *Telemetry) CountDroppedSpans() (func(spans int), error) {
-	counter, err := t.meter.Int64Counter("intentgate.traces.dropped",
-		metric.WithDescription("Spans that could not be sent."), metric.WithUnit("{span}"))
-	if err != nil {
-		return nil, fmt.Errorf("count the spans: %w", err)
-	}
-	add := func(spans int) { counter.Add(context.Background(), int64(spans)) }
-	add(0) // so that it is there
-	return add, nil
-}
+// SpansDropped counts spans that could not be sent.
+func (t *Telemetry) SpansDropped(spans int) { t.spansDropped.count(context.Background(), spans) }

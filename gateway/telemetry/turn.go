@@ -156,26 +156,43 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 	}
 }
 
+// Continued counts what came of an answer that is fetched later: it was offered, fetched, or why it could not be.
+func (e *TurnEvent) Continued(ctx context.Context, what string) {
+	e.telemetry.continuations.count(ctx, 1, what)
+}
+
 // measure feeds the metrics.
 func (e *TurnEvent) measure(ctx context.Context, outcome string, took time.Duration) {
 	t := e.telemetry
-	series := t.turnSeries.get(turnKey{e.Platform, e.Service, outcome, codeName(e.Code), e.Reason, e.Answered, codeName(e.ServiceCode)})
+	series := t.turnSeries.get(turnKey{
+		platform: e.Platform, project: e.KnownProject, agent: e.KnownAgent, service: e.Service, method: e.Method,
+		outcome: outcome, code: codeName(e.Code), reason: e.Reason, answered: e.Answered, serviceCode: codeName(e.ServiceCode),
+	})
 	t.turns.Add(ctx, 1, series.count...)
 	t.turnDuration.Record(ctx, took.Seconds(), series.duration...)
 	if e.ServiceDuration > 0 {
 		t.callDuration.Record(ctx, e.ServiceDuration.Seconds(), series.call...)
 	}
+	if e.Timeout > 0 && e.HTTPStatus != 0 && e.WriteError == nil {
+		t.timeLeft.Record(ctx, (e.Timeout - took).Seconds(), series.timeLeft...)
+	}
+	if e.IDToken != "" {
+		t.tokens.count(ctx, 1, e.IDToken, e.Webhook)
+	}
+	if e.Cause != "" {
+		t.fallbacks.count(ctx, 1, e.Cause, e.Platform, e.Service)
+	}
 	if e.Joined != "" {
-		t.joins.Add(ctx, 1, t.joinKinds.get(e.Joined)...)
+		t.joins.count(ctx, 1, e.Joined)
 	}
 	if len(e.Dropped) > 0 {
-		t.dropped.Add(ctx, int64(len(e.Dropped)), series.dropped...)
+		t.dropped.count(ctx, len(e.Dropped), e.Platform)
 	}
 	for _, name := range e.Unknown {
-		t.unknown.Add(ctx, 1, t.unknownFields.get(fieldName(name))...)
+		t.unknown.count(ctx, 1, fieldName(name))
 	}
 	for _, q := range e.quirks {
-		t.quirks.Add(ctx, int64(q.count), t.quirkKinds.get(q.kind)...)
+		t.quirks.count(ctx, q.count, q.kind)
 	}
 }
 

@@ -60,6 +60,7 @@ func TestReloadByAdmin(t *testing.T) {
 		t.Error(err)
 	}
 	g.log.await(t, 2, reloaded)
+	g.audit.await(t, 2, entry{"msg": "Configuration changed", "by": "AdminService", "file": path, "sha256": hex.EncodeToString(sum[:])})
 	write(t, g.file(pki.EdgeCert), []byte("no certificate")) // what the configuration names is still watched when the call is over
 	g.log.await(t, 1, entry{"msg": "Kept what is in force because the new files are no good", "name": "edge.certificate"})
 
@@ -73,6 +74,9 @@ func TestReloadByAdmin(t *testing.T) {
 		t.Errorf("by gRPC: %v", err)
 	}
 	g.log.await(t, 2, kept)
+	if lines := g.audit.await(t, 2, entry{"msg": "Configuration refused", "by": "AdminService"}); !strings.Contains(lines[0].text("error"), pki.EdgeCert) {
+		t.Errorf("the audit log has %v", lines)
+	}
 	g.measures(t, `intentgate_config_reloads_total{result="failed"} 2`, `intentgate_files_good{name="config"} 0`)
 	now, err := rpc.GetConfig(t.Context(), &gatewayv1.GetConfigRequest{})
 	if c := now.GetConfig(); err != nil || c.GetFile() != path || c.GetSha256() != hex.EncodeToString(sum[:]) || c.GetFailTime() == nil || !strings.Contains(c.GetError(), pki.EdgeCert) || !strings.Contains(now.GetYaml(), "name: "+serviceName+"\n") {

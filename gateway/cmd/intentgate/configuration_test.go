@@ -161,7 +161,10 @@ func TestBadNewConfiguration(t *testing.T) {
 	if body := get(t, g.Status+"/readyz").body; !strings.HasPrefix(body, `{"ready":true`) || !strings.Contains(body, `"bad_files":[{"name":"config","since":"`) {
 		t.Errorf("readiness: %s", body)
 	}
-	g.measures(t, `intentgate_files_good{name="config"} 0`, `intentgate_config_reloads_total{result="failed"} `)
+	g.measures(t, `intentgate_files_good{name="config"} 0`, `intentgate_config_good 0`, `intentgate_config_reloads_total{result="failed"} `)
+	if lines := g.audit.await(t, 6, entry{"msg": "Configuration refused", "by": "file", "file": path}); !strings.Contains(lines[0].text("error"), "unknown key") {
+		t.Errorf("the audit log has %v", lines)
+	}
 	if changed := g.log.now(reloaded); len(changed) > 0 {
 		t.Errorf("it was changed: %v", changed)
 	}
@@ -172,7 +175,8 @@ func TestBadNewConfiguration(t *testing.T) {
 	if body := get(t, g.Status+"/readyz").body; strings.Contains(body, "bad_files") {
 		t.Errorf("readiness: %s", body)
 	}
-	g.measures(t, `intentgate_files_good{name="config"} 1`)
+	g.measures(t, `intentgate_files_good{name="config"} 1`, `intentgate_config_good 1`)
+	g.audit.await(t, 1, entry{"msg": "Configuration changed", "by": "file"})
 	if changed := g.log.now(reloaded); len(changed) > 0 {
 		t.Errorf("it was changed: %v", changed)
 	}
@@ -246,6 +250,8 @@ func TestHangup(t *testing.T) { // not parallel: the signal is for the whole pro
 	hangup()
 	g.log.await(t, 1, entry{"msg": "Kept what is in force because the new files are no good", "name": "config"})
 	wantES(t, g.post(t, g.dialogflow(t), esPath, esTurn("after")), "heard after")
+	g.audit.await(t, 1, entry{"msg": "Configuration changed", "by": "SIGHUP"})
+	g.audit.await(t, 1, entry{"msg": "Configuration refused", "by": "SIGHUP"})
 }
 
 // TestConfigurationAwaitsServices moves a service to where nobody is yet: turns go to where it was until it has come, or has not

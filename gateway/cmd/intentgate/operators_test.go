@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -76,9 +77,9 @@ func TestStatus(t *testing.T) {
 	}
 	metrics := get(t, g.Status+"/metrics").body
 	for _, want := range []string{
-		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="ES",reason="",service="shop-orders"} 2`,
-		`intentgate_turns_total{answer="service",code="OK",outcome="answered",platform="CX",reason="",service="shop-orders"} 1`,
-		`intentgate_turns_total{answer="",code="InvalidArgument",outcome="refused",platform="ES",reason="bad_request",service=""} 1`,
+		`intentgate_turns_total{agent="",answer="service",code="OK",method="/intentgate.v1.IntentService/Fulfill",outcome="answered",platform="ES",project="shop",reason="",service="shop-orders"} 2`,
+		`intentgate_turns_total{agent="",answer="service",code="OK",method="/intentgate.v1.IntentService/Fulfill",outcome="answered",platform="CX",project="shop",reason="",service="shop-orders"} 1`,
+		`intentgate_turns_total{agent="",answer="",code="InvalidArgument",method="",outcome="refused",platform="ES",project="",reason="bad_request",service=""} 1`,
 		`intentgate_handshakes_total{profile="dev",reason="",result="accepted"} 1`,
 		`intentgate_unknown_fields_total{name="newField"} 1`,
 		`intentgate_turn_duration_seconds_count{outcome="answered",platform="ES",service="shop-orders"} 2`,
@@ -130,11 +131,26 @@ func TestAuditLog(t *testing.T) {
 		}
 		trail = append(trail, e)
 	}
-	if len(trail) != 3 || trail[0]["msg"] != "before" || trail[1]["msg"] != "Connection accepted" || trail[2]["reason"] != "expired" {
+	if len(trail) != 4 || trail[0]["msg"] != "before" || trail[1]["msg"] != "Configuration loaded" || trail[1]["by"] != "start" ||
+		trail[2]["msg"] != "Connection accepted" || trail[3]["reason"] != "expired" {
 		t.Errorf("the audit log has %v", trail)
 	}
 	if lines := g.log.now(entry{"msg": "Connection accepted"}); len(lines) != 0 {
 		t.Errorf("the log has the audit trail, too: %v", lines)
+	}
+
+	// Standard output is a file, too, and nobody else's then.
+	ctx, stop := context.WithCancel(t.Context())
+	out, told := newJournal(), newJournal()
+	go func() {
+		told.await(t, 1, entry{"msg": "Serving"})
+		stop()
+	}()
+	if err := run(ctx, []string{"serve", "--config", filepath.Join(dir, configFile), "--log-format", "json", "--audit-log", "-"}, out, told); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); strings.Count(text, "\n") != 1 || len(out.now(entry{"msg": "Configuration loaded"})) != 1 {
+		t.Errorf("standard output has %s", text)
 	}
 
 	// Without a file it goes into the log, which has refused handshakes already.

@@ -44,7 +44,7 @@ log to standard error.`,
 			if err != nil {
 				return err
 			}
-			auditLog, closeAudit, err := openAudit(audit, logger)
+			auditLog, closeAudit, err := openAudit(audit, command.OutOrStdout(), logger)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,10 @@ log to standard error.`,
 				return err
 			}
 			gateway.Follow(hangups)
-			if err := tellAddresses(command.OutOrStdout(), gateway.Addresses(), asJSON); err != nil {
+			if audit != standardOutput { // the log has them, too
+				err = tellAddresses(command.OutOrStdout(), gateway.Addresses(), asJSON)
+			}
+			if err != nil {
 				gateway.Close()
 				return err
 			}
@@ -66,16 +69,22 @@ log to standard error.`,
 	}
 	flags := command.Flags()
 	configFlag(command, &path, "intentgate.yaml", "the configuration file")
-	flags.StringVar(&audit, "audit-log", "", "write identity decisions to this file as JSON lines (default: into the log, refused handshakes excepted, which it has already)")
+	flags.StringVar(&audit, "audit-log", "", "write decisions on identities and changes of the configuration to this file as JSON lines; - is standard output, which\nthen has nothing else (default: into the log, refused handshakes excepted, which it has already)")
 	flags.BoolVar(&asJSON, "json", false, "print the addresses as JSON")
 	logs.register(command)
 	return command
 }
 
+// standardOutput is what a file is called that is none.
+const standardOutput = "-"
+
 // openAudit returns where identity decisions are written to; nil is the log.
-func openAudit(path string, logger *slog.Logger) (audit *slog.Logger, closeFile func(), err error) {
+func openAudit(path string, stdout io.Writer, logger *slog.Logger) (audit *slog.Logger, closeFile func(), err error) {
 	if path == "" {
 		return nil, func() {}, nil
+	}
+	if path == standardOutput {
+		return slog.New(slog.NewJSONHandler(stdout, nil)), func() {}, nil
 	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
 	if err != nil {

@@ -19,7 +19,7 @@ const private = "dial 10.0.0.7: password of shop_rw is wrong"
 // TestStatuses has the service fail in every way that gRPC knows.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
-	g := start(t)
+	g := start(t, edit{"webhooks:\n", "telemetry: {log: {user_data: [status_texts]}}\nwebhooks:\n"})
 	client := g.dialogflow(t)
 	for code, want := range map[codes.Code]int{
 		codes.Canceled: 499, codes.Unknown: 500, codes.InvalidArgument: 400, codes.DeadlineExceeded: 504, codes.NotFound: 404,
@@ -48,7 +48,7 @@ func TestStatuses(t *testing.T) {
 				}
 			}
 			lines := g.log.await(t, 2, entry{"msg": "Turn", "service_code": known(code).String()})
-			if line := lines[len(lines)-1]; !strings.Contains(line.text("error"), private) || line["http_status"] != float64(want) {
+			if line := lines[len(lines)-1]; line.text("status_texts") != private || strings.Contains(line.text("error"), private) || line["http_status"] != float64(want) {
 				t.Errorf("the log does not say what happened: %v", line)
 			}
 		})

@@ -121,7 +121,7 @@ func (c *values) alternativeResults(all []dialogflow.AlternativeResult) []*inten
 			Language:         r.Language,
 			Intent:           c.intent(&r.Intent, nil),
 			Action:           r.Action,
-			KnowledgeAnswers: knowledgeAnswers(r.KnowledgeAnswers),
+			KnowledgeAnswers: r.KnowledgeAnswers,
 			Messages:         c.messages(r.Messages),
 		})
 	}
@@ -137,32 +137,4 @@ func (c *values) webhookResult(source string, payload dialogflow.Value) *intentg
 	c.object(webhookResultPayload, "webhookPayload", payload)
 	c.into(result, from)
 	return result
-}
-
-func knowledgeAnswers(all []dialogflow.KnowledgeAnswer) []*intentgatev1.Turn_KnowledgeAnswer {
-	var answers []*intentgatev1.Turn_KnowledgeAnswer
-	for _, a := range all {
-		answers = append(answers, &intentgatev1.Turn_KnowledgeAnswer{
-			Source:          a.Source,
-			Question:        a.Question,
-			Answer:          a.Answer,
-			ConfidenceLevel: a.ConfidenceLevel,
-			Confidence:      a.Confidence,
-		})
-	}
-	return answers
-}
-
-func sentiment(s *dialogflow.Sentiment) *intentgatev1.Turn_Sentiment {
-	if s == nil {
-		return nil
-	}
-	return &intentgatev1.Turn_Sentiment{Score: s.Score, Magnitude: s.Magnitude}
-}
-
-func languageInfo(l *dialogflow.LanguageInfo) *intentgatev1.Turn_LanguageInfo {
-	if l == nil {
-		return nil
-	}
-	return &intentgatev1.Turn_LanguageInfo{InputLanguage: l.Input, ResolvedLanguage: l.Resolved, Confidence: l.Confidence}
 }

@@ -130,8 +130,8 @@ func (c *comparison) cx(m *cxpb.WebhookRequest) {
 	c.object("payload", t.Channel.Payload, m.GetPayload())
 	c.sentiment(m.GetSentimentAnalysisResult())
 	if same(c, "language info", t.LanguageInfo != nil, m.GetLanguageInfo() != nil) && t.LanguageInfo != nil {
-		same(c, "input language", t.LanguageInfo.Input, m.GetLanguageInfo().GetInputLanguageCode())
-		same(c, "resolved language", t.LanguageInfo.Resolved, m.GetLanguageInfo().GetResolvedLanguageCode())
+		same(c, "input language", t.LanguageInfo.InputLanguage, m.GetLanguageInfo().GetInputLanguageCode())
+		same(c, "resolved language", t.LanguageInfo.ResolvedLanguage, m.GetLanguageInfo().GetResolvedLanguageCode())
 		same(c, "language confidence", float32(t.LanguageInfo.Confidence), m.GetLanguageInfo().GetConfidenceScore())
 	}
 	if same(c, "messages", len(t.Messages), len(m.GetMessages())) {

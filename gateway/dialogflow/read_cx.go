@@ -1,5 +1,7 @@
 package dialogflow
 
+import intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+
 // cxRequest is google.cloud.dialogflow.cx.v3.WebhookRequest.
 var cxRequest = shapeOf([]field[Turn]{
 	text("detectIntentResponseId", func(t *Turn) *string { return &t.ID }),
@@ -20,11 +22,8 @@ var cxRequest = shapeOf([]field[Turn]{
 	cxInput("dtmfDigits", DTMFInput),
 	text("languageCode", func(t *Turn) *string { return &t.Language }),
 	payload("payload", func(t *Turn) *Value { return &t.Channel.Payload }),
-	message("sentimentAnalysisResult", sentiment, newSentiment),
-	message("languageInfo", cxLanguageInfo, func(t *Turn) *LanguageInfo {
-		t.LanguageInfo = new(LanguageInfo)
-		return t.LanguageInfo
-	}),
+	optional("sentimentAnalysisResult", sentiment, func(t *Turn) **intentgatev1.Turn_Sentiment { return &t.Sentiment }),
+	optional("languageInfo", cxLanguageInfo, func(t *Turn) **intentgatev1.Turn_LanguageInfo { return &t.LanguageInfo }),
 })
 
 func cxInput(name string, kind InputKind) field[Turn] {
@@ -82,8 +81,8 @@ var cxMessage = shapeOf(append([]field[Message]{
 }, kinds("payload", "conversationSuccess", "outputAudioText", "liveAgentHandoff", "endInteraction", "playAudio", "mixedAudio",
 	"telephonyTransferCall", "knowledgeInfoCard", "toolCall")...), "responseType")
 
-var cxLanguageInfo = shapeOf([]field[LanguageInfo]{
-	text("inputLanguageCode", func(l *LanguageInfo) *string { return &l.Input }),
-	text("resolvedLanguageCode", func(l *LanguageInfo) *string { return &l.Resolved }),
-	number("confidenceScore", func(l *LanguageInfo) *float64 { return &l.Confidence }),
+var cxLanguageInfo = shapeOf([]field[intentgatev1.Turn_LanguageInfo]{
+	text("inputLanguageCode", func(l *intentgatev1.Turn_LanguageInfo) *string { return &l.InputLanguage }),
+	text("resolvedLanguageCode", func(l *intentgatev1.Turn_LanguageInfo) *string { return &l.ResolvedLanguage }),
+	number("confidenceScore", func(l *intentgatev1.Turn_LanguageInfo) *float64 { return &l.Confidence }),
 })

@@ -1,6 +1,10 @@
 package dialogflow
 
-import "strings"
+import (
+	"strings"
+
+	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
+)
 
 // esRequest is google.cloud.dialogflow.v2beta1.WebhookRequest, and what v2 has beside it.
 var esRequest = shapeOf([]field[Turn]{
@@ -43,10 +47,15 @@ var esQueryResult = shapeOf([]field[Turn]{
 	payload("webhookPayload", func(t *Turn) *Value { return &t.WebhookPayload }),
 	payload("diagnosticInfo", func(t *Turn) *Value { return &t.DiagnosticInfo }),
 	message("sentimentAnalysisResult", shapeOf([]field[Turn]{
-		message("queryTextSentiment", sentiment, newSentiment),
+		optional("queryTextSentiment", sentiment, func(t *Turn) **intentgatev1.Turn_Sentiment { return &t.Sentiment }),
 	}, "status"), itself[Turn]),
 	message("knowledgeAnswers", shapeOf([]field[Turn]{
-		list("answers", esKnowledgeAnswer, func(t *Turn) *[]KnowledgeAnswer { return &t.KnowledgeAnswers }),
+		{name: "answers", read: func(r *reader, t *Turn) error {
+			return r.list(func() error {
+				t.KnowledgeAnswers = append(t.KnowledgeAnswers, new(intentgatev1.Turn_KnowledgeAnswer))
+				return object(r, esKnowledgeAnswer, t.KnowledgeAnswers[len(t.KnowledgeAnswers)-1])
+			})
+		}},
 	}), itself[Turn]),
 })
 
@@ -85,12 +94,12 @@ var esPlatforms = []string{
 	"TELEPHONY", "GOOGLE_HANGOUTS",
 }
 
-var esKnowledgeAnswer = shapeOf([]field[KnowledgeAnswer]{
-	text("source", func(k *KnowledgeAnswer) *string { return &k.Source }),
-	text("faqQuestion", func(k *KnowledgeAnswer) *string { return &k.Question }),
-	text("answer", func(k *KnowledgeAnswer) *string { return &k.Answer }),
-	enum("matchConfidenceLevel", esConfidenceLevels, func(k *KnowledgeAnswer) *string { return &k.ConfidenceLevel }),
-	number("matchConfidence", func(k *KnowledgeAnswer) *float64 { return &k.Confidence }),
+var esKnowledgeAnswer = shapeOf([]field[intentgatev1.Turn_KnowledgeAnswer]{
+	text("source", func(k *intentgatev1.Turn_KnowledgeAnswer) *string { return &k.Source }),
+	text("faqQuestion", func(k *intentgatev1.Turn_KnowledgeAnswer) *string { return &k.Question }),
+	text("answer", func(k *intentgatev1.Turn_KnowledgeAnswer) *string { return &k.Answer }),
+	enum("matchConfidenceLevel", esConfidenceLevels, func(k *intentgatev1.Turn_KnowledgeAnswer) *string { return &k.ConfidenceLevel }),
+	number("matchConfidence", func(k *intentgatev1.Turn_KnowledgeAnswer) *float64 { return &k.Confidence }),
 })
 
 // esConfidenceLevels are the values of KnowledgeAnswers.Answer.MatchConfidenceLevel by number.
@@ -103,12 +112,7 @@ var esChannel = shapeOf([]field[Channel]{
 })
 
 // sentiment is the same on ES and CX.
-var sentiment = shapeOf([]field[Sentiment]{
-	number("score", func(s *Sentiment) *float64 { return &s.Score }),
-	number("magnitude", func(s *Sentiment) *float64 { return &s.Magnitude }),
+var sentiment = shapeOf([]field[intentgatev1.Turn_Sentiment]{
+	number("score", func(s *intentgatev1.Turn_Sentiment) *float64 { return &s.Score }),
+	number("magnitude", func(s *intentgatev1.Turn_Sentiment) *float64 { return &s.Magnitude }),
 })
-
-func newSentiment(t *Turn) *Sentiment {
-	t.Sentiment = new(Sentiment)
-	return t.Sentiment
-}

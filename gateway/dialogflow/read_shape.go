@@ -125,6 +125,14 @@ func message[T, U any](name string, fields shape[U], at func(*T) *U) field[T] {
 	return field[T]{name: name, read: func(r *reader, t *T) error { return object(r, fields, at(t)) }}
 }
 
+// optional is a message that is absent where it is not sent.
+func optional[T, U any](name string, fields shape[U], at func(*T) **U) field[T] {
+	return message(name, fields, func(t *T) *U {
+		*at(t) = new(U)
+		return *at(t)
+	})
+}
+
 // itself is where the fields of an inner object stand that has no place of its own.
 func itself[T any](t *T) *T { return t }
 

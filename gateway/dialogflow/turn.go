@@ -71,7 +71,7 @@ type Turn struct {
 	Input     Input
 	Channel   Channel
 	Messages  []Message
-	Sentiment *Sentiment
+	Sentiment *intentgatev1.Turn_Sentiment
 
 	// Parameters are those of the matched intent on ES (queryResult.parameters); nil on CX, where they stand in
 	// Page.Form, Intent.Parameters and SessionParameters.
@@ -79,15 +79,15 @@ type Turn struct {
 	SessionParameters Parameters // CX
 
 	SpeechConfidence   float64
-	LanguageInfo       *LanguageInfo       // CX
-	KnowledgeAnswers   []KnowledgeAnswer   // ES v2beta1
-	AlternativeResults []AlternativeResult // ES v2beta1
-	FulfillmentText    string              // ES: the agent's own answer, which Messages mostly hold as well
-	FillingSlots       bool                // ES: required parameters are still being collected
-	CancelsSlotFilling bool                // ES
-	WebhookSource      string              // ES
-	WebhookPayload     Value               // ES, an object
-	DiagnosticInfo     Value               // ES, an object
+	LanguageInfo       *intentgatev1.Turn_LanguageInfo      // CX
+	KnowledgeAnswers   []*intentgatev1.Turn_KnowledgeAnswer // ES v2beta1
+	AlternativeResults []AlternativeResult                  // ES v2beta1
+	FulfillmentText    string                               // ES: the agent's own answer, which Messages mostly hold as well
+	FillingSlots       bool                                 // ES: required parameters are still being collected
+	CancelsSlotFilling bool                                 // ES
+	WebhookSource      string                               // ES
+	WebhookPayload     Value                                // ES, an object
+	DiagnosticInfo     Value                                // ES, an object
 
 	// Unknown names the fields that no published proto has, as paths such as `messages[].source`: each once, cut to 64
 	// characters, at most 100. They are words of the sender's, to be escaped wherever they go.
@@ -195,35 +195,13 @@ type Message struct {
 	Content Value    // the whole message
 }
 
-// Sentiment is how the user's words felt.
-type Sentiment struct {
-	Score     float64
-	Magnitude float64
-}
-
-// LanguageInfo is what CX detected of the user's language.
-type LanguageInfo struct {
-	Input      string
-	Resolved   string
-	Confidence float64
-}
-
-// KnowledgeAnswer is an answer of a knowledge connector.
-type KnowledgeAnswer struct {
-	Source          string
-	Question        string
-	Answer          string
-	ConfidenceLevel string
-	Confidence      float64
-}
-
 // AlternativeResult is another way to read what the user said.
 type AlternativeResult struct {
 	Text             string
 	Language         string
 	Intent           Intent
 	Action           string
-	KnowledgeAnswers []KnowledgeAnswer
+	KnowledgeAnswers []*intentgatev1.Turn_KnowledgeAnswer
 	Messages         []Message
 }
 

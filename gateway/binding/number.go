@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"github.com/intentgate/intentgate/gateway/dialogflow"
 )
 
 // anyDigits is how many decimal digits every double holds.
@@ -66,35 +68,7 @@ func trimmed(b []byte, scale int) ([]byte, int, bool) {
 
 // isNumber reports whether text is a number of JSON's.
 func isNumber[T string | []byte](text T) bool {
-	i := 0
-	digits := func() bool {
-		from := i
-		for i < len(text) && '0' <= text[i] && text[i] <= '9' {
-			i++
-		}
-		return i > from
-	}
-	if i < len(text) && text[i] == '-' {
-		i++
-	}
-	first := i
-	if !digits() || text[first] == '0' && i > first+1 {
-		return false
-	}
-	if i < len(text) && text[i] == '.' {
-		if i++; !digits() {
-			return false
-		}
-	}
-	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
-		if i++; i < len(text) && (text[i] == '+' || text[i] == '-') {
-			i++
-		}
-		if !digits() {
-			return false
-		}
-	}
-	return i == len(text)
+	return len(text) > 0 && dialogflow.NumberLength(text) == len(text)
 }
 
 // maxPlain is how many digits a whole number may have to be written out.

@@ -141,7 +141,7 @@ func (r *reader) value() (Value, error) {
 	case 'f':
 		err = r.literal("false")
 	default:
-		n := numberLength(r.body[r.pos:])
+		n := NumberLength(r.body[r.pos:])
 		if n == 0 {
 			return nil, errSyntax
 		}
@@ -209,35 +209,32 @@ func (r *reader) encoded(i int) (string, error) {
 	return string(decoded), nil
 }
 
-// numberLength returns the length of the number that b begins with, or 0.
-func numberLength(b []byte) int {
-	digits := func(i int) int {
-		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+// NumberLength returns the length of the number of JSON's that a text begins with, or 0.
+func NumberLength[T string | []byte](text T) int {
+	i := 0
+	digits := func() (n int) {
+		for ; i < len(text) && '0' <= text[i] && text[i] <= '9'; n++ {
 			i++
 		}
-		return i
+		return n
 	}
-	at := func(i int, chars string) bool { return i < len(b) && bytes.IndexByte([]byte(chars), b[i]) >= 0 }
-	i := 0
-	if at(i, "-") {
+	if i < len(text) && text[i] == '-' {
 		i++
 	}
-	whole := i
-	if i = digits(i); i == whole || b[whole] == '0' && i > whole+1 {
+	first := i
+	if n := digits(); n == 0 || n > 1 && text[first] == '0' {
 		return 0
 	}
-	if at(i, ".") {
-		fraction := i + 1
-		if i = digits(fraction); i == fraction {
+	if i < len(text) && text[i] == '.' {
+		if i++; digits() == 0 {
 			return 0
 		}
 	}
-	if at(i, "eE") {
-		if i++; at(i, "+-") {
+	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
+		if i++; i < len(text) && (text[i] == '+' || text[i] == '-') {
 			i++
 		}
-		exponent := i
-		if i = digits(exponent); i == exponent {
+		if digits() == 0 {
 			return 0
 		}
 	}

@@ -130,7 +130,7 @@ func (r *reader) digits(v Value) (string, error) {
 		if text == "NaN" || text == "Infinity" || text == "-Infinity" {
 			return "", r.wrong("a finite number", v)
 		}
-		if numberLength([]byte(text)) != len(text) {
+		if NumberLength(text) != len(text) {
 			return "", r.wrong("a number", v)
 		}
 		r.quirk(NumberAsString)

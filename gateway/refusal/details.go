@@ -2,14 +2,13 @@ package refusal
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/intentgate/intentgate/gateway/binding/rules"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -67,7 +66,7 @@ func (d *details) detail(i int, detail *anypb.Any) {
 		}
 	case "buf.validate.Violations":
 		for _, v := range decode(d, i, detail, new(validate.Violations)).GetViolations() {
-			d.violation(path(v.GetField()), nil)
+			d.violation(rules.Path(v.GetField()), nil)
 		}
 	case "intentgate.v1.Reply":
 		reply := decode(d, i, detail, new(intentgatev1.Reply))
@@ -109,23 +108,4 @@ func (d *details) violation(path string, words *errdetails.LocalizedMessage) {
 	if words.GetMessage() != "" {
 		d.fields[at].words = append(d.fields[at].words, words)
 	}
-}
-
-// path writes the path of a field as people do: items[0].quantity.
-func path(p *validate.FieldPath) string {
-	var b strings.Builder
-	for i, element := range p.GetElements() {
-		if i > 0 {
-			b.WriteByte('.')
-		}
-		b.WriteString(element.GetFieldName())
-		switch s := element.GetSubscript().(type) {
-		case *validate.FieldPathElement_Index:
-			b.WriteString("[" + strconv.FormatUint(s.Index, 10) + "]")
-		case nil:
-		default:
-			b.WriteString("[key]") // which of a map's does not matter
-		}
-	}
-	return b.String()
 }

@@ -67,7 +67,7 @@ func (c *Checker) Check(wire []byte) (violations []Violation, err error) {
 	}
 	for _, v := range invalid.Violations[:min(len(invalid.Violations), maxViolations)] {
 		violations = append(violations, Violation{
-			Path: path(v.Proto.GetField()), Rule: cut(v.Proto.GetRuleId(), maxText), Message: cut(v.Proto.GetMessage(), maxText),
+			Path: Path(v.Proto.GetField()), Rule: cut(v.Proto.GetRuleId(), maxText), Message: cut(v.Proto.GetMessage(), maxText),
 			Made: !standard(v.Proto.GetRule()) && !c.texts[v.Proto.GetMessage()],
 		})
 	}
@@ -114,8 +114,8 @@ func count(m protoreflect.Message, left *int) bool {
 	return *left >= 0
 }
 
-// path is that of a field. The key of a map is what the user said.
-func path(of *validate.FieldPath) string {
+// Path is that of a field, such as items[0].quantity, without the keys of maps: they are what the user said.
+func Path(of *validate.FieldPath) string {
 	var b strings.Builder
 	for i, element := range of.GetElements() {
 		if i > 0 {

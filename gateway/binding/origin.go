@@ -55,29 +55,20 @@ func (c *compiler) origin(plan *fieldPlan, f protoreflect.FieldDescriptor, o *in
 }
 
 // origins names the options given that say where a field comes from.
-func origins(o *intentgatev1.ParameterOptions) (names []string) {
-	if len(o.GetParameter()) > 0 {
-		names = append(names, "parameter")
-	}
-	if len(o.GetJoin()) > 0 {
-		names = append(names, "join")
-	}
-	if o.GetSource() != 0 {
-		names = append(names, "source")
-	}
-	if o.GetPayload() != "" {
-		names = append(names, "payload")
-	}
-	return names
+func origins(o *intentgatev1.ParameterOptions) []string {
+	return given(o, "parameter", "join", "source", "payload")
 }
 
 // placing names those that say in which places of the turn.
-func placing(o *intentgatev1.ParameterOptions) (names []string) {
-	if len(o.GetFrom()) > 0 {
-		names = append(names, "from")
-	}
-	if len(o.GetFromContext()) > 0 {
-		names = append(names, "from_context")
+func placing(o *intentgatev1.ParameterOptions) []string { return given(o, "from", "from_context") }
+
+// given returns those of an option's members that are set.
+func given(o *intentgatev1.ParameterOptions, members ...protoreflect.Name) (names []string) {
+	m := o.ProtoReflect()
+	for _, name := range members {
+		if m.Has(m.Descriptor().Fields().ByName(name)) {
+			names = append(names, string(name))
+		}
 	}
 	return names
 }

@@ -26,25 +26,23 @@ func scalarConvert(kind protoreflect.Kind) convert {
 	case protoreflect.BytesKind:
 		return writeBytes
 	case protoreflect.FloatKind:
-		return func(b *binder, raw []byte) (bool, *misfit) {
-			f, ok := b.float(raw, 32)
-			if !ok {
-				return false, unfit(raw, "a number in the range of a float")
-			}
-			b.b = protowire.AppendFixed32(b.b, math.Float32bits(float32(f)))
-			return true, nil
-		}
+		return writeFloat(32, func(b []byte, f float64) []byte { return protowire.AppendFixed32(b, math.Float32bits(float32(f))) })
 	case protoreflect.DoubleKind:
-		return func(b *binder, raw []byte) (bool, *misfit) {
-			f, ok := b.float(raw, 64)
-			if !ok {
-				return false, unfit(raw, "a number in the range of a double")
-			}
-			b.b = protowire.AppendFixed64(b.b, math.Float64bits(f))
-			return true, nil
-		}
+		return writeFloat(64, func(b []byte, f float64) []byte { return protowire.AppendFixed64(b, math.Float64bits(f)) })
 	default:
 		return writeInteger(kind)
+	}
+}
+
+func writeFloat(bits int, write func(b []byte, f float64) []byte) convert {
+	wanted := map[int]string{32: "a number in the range of a float", 64: "a number in the range of a double"}[bits]
+	return func(b *binder, raw []byte) (bool, *misfit) {
+		f, ok := b.float(raw, bits)
+		if !ok {
+			return false, unfit(raw, wanted)
+		}
+		b.b = write(b.b, f)
+		return true, nil
 	}
 }
 

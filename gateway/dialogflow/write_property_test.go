@@ -17,7 +17,6 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
-	"github.com/intentgate/intentgate/gateway/dialogflow/dialogflowtest"
 	"github.com/intentgate/intentgate/gateway/simulator"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -28,7 +27,7 @@ func TestWriteEverything(t *testing.T) {
 	all := answerable(t)
 	for data := range randoms(300) {
 		for _, e := range all {
-			e.check(t, dialogflowtest.Reply(data))
+			e.check(t, madeReply(data))
 		}
 	}
 }
@@ -41,7 +40,7 @@ func FuzzWriteEverything(f *testing.F) {
 	all := answerable(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, e := range all {
-			e.check(t, dialogflowtest.Reply(data))
+			e.check(t, madeReply(data))
 		}
 	})
 }
@@ -71,9 +70,9 @@ type everything struct {
 func answerable(tb testing.TB) (all []*everything) {
 	tb.Helper()
 	for _, api := range []dialogflow.API{dialogflow.V2, dialogflow.V2Beta1, dialogflow.V3} {
-		e := &everything{api: api, platform: dialogflow.ES, request: dialogflowtest.ES}
+		e := &everything{api: api, platform: dialogflow.ES, request: answerableES}
 		if api == dialogflow.V3 {
-			e.platform, e.request = dialogflow.CX, dialogflowtest.CX
+			e.platform, e.request = dialogflow.CX, answerableCX
 		}
 		var err error
 		if e.turn, err = dialogflow.Read(e.platform, []byte(e.request)); err != nil {
@@ -85,7 +84,7 @@ func answerable(tb testing.TB) (all []*everything) {
 }
 
 func (e *everything) write(reply *intentgatev1.Reply) ([]byte, []string, error) {
-	return dialogflow.Write(e.turn, reply, dialogflow.WriteOptions{API: e.api, Context: dialogflowtest.Context})
+	return dialogflow.Write(e.turn, reply, dialogflow.WriteOptions{API: e.api, Context: answerableContext})
 }
 
 func (e *everything) check(t *testing.T, reply *intentgatev1.Reply) {
@@ -205,7 +204,7 @@ func (e *everything) means(reply *intentgatev1.Reply, body []byte, l leaf) bool 
 	case "session_parameters":
 		// Null forgets what there may not be, and an explicit context wins.
 		return es && (onlyNulls(reply.GetSessionParameters()) || slices.ContainsFunc(reply.GetContexts(), func(c *intentgatev1.Reply_Context) bool {
-			return strings.EqualFold(c.GetName(), dialogflowtest.Context)
+			return strings.EqualFold(c.GetName(), answerableContext)
 		}))
 	case "messages":
 		m := reply.GetMessages()[index]
@@ -215,7 +214,7 @@ func (e *everything) means(reply *intentgatev1.Reply, body []byte, l leaf) bool 
 	case "contexts":
 		c := reply.GetContexts()[index]
 		return l.field.Name() == "lifespan" && c.GetLifespan() < 0 || l.field.Name() == "parameters" && onlyNulls(c.GetParameters()) ||
-			l.field.Name() == "name" && strings.EqualFold(c.GetName(), dialogflowtest.Context) // it is there anyway
+			l.field.Name() == "name" && strings.EqualFold(c.GetName(), answerableContext) // it is there anyway
 	case "form_parameters":
 		p := reply.GetFormParameters()[index]
 		_, null := p.GetValue().GetKind().(*structpb.Value_NullValue)
@@ -287,7 +286,7 @@ func (e *everything) remembered(t *testing.T, reply *intentgatev1.Reply, body []
 	}
 	held := turn.SessionParameters
 	for _, c := range turn.Contexts {
-		if strings.EqualFold(c.Name, dialogflowtest.Context) {
+		if strings.EqualFold(c.Name, answerableContext) {
 			held = c.Parameters
 		}
 	}

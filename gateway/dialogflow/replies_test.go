@@ -1,5 +1,4 @@
-// Package dialogflowtest makes replies for tests: any field may be there, with a value that is usual, odd or wrong.
-package dialogflowtest
+package dialogflow_test
 
 import (
 	"math"
@@ -13,7 +12,7 @@ import (
 
 // The turns that the replies answer, as Dialogflow writes them. The replies name what is in them: contexts, the form, the agent.
 const (
-	ES = `{
+	answerableES = `{
   "responseId": "r-1",
   "session": "projects/shop/agent/sessions/s-1",
   "queryResult": {
@@ -25,7 +24,7 @@ const (
     ]
   }
 }`
-	CX = `{
+	answerableCX = `{
   "detectIntentResponseId": "r-1", "text": "hello", "languageCode": "en", "fulfillmentInfo": {"tag": "track-order"},
   "pageInfo": {
     "currentPage": "projects/shop/locations/global/agents/a/flows/f/pages/p",
@@ -36,20 +35,21 @@ const (
       {"displayName": "count", "required": true, "state": "INVALID", "value": 7.0}]}},
   "sessionInfo": {"session": "projects/shop/locations/global/agents/a/sessions/s-1", "parameters": {"size": "M"}}
 }`
-	// Context is the name of the context that holds the session parameters on ES.
-	Context = "shop-orders"
+	// answerableContext is the name of the context that holds the session parameters on ES.
+	answerableContext = "shop-orders"
 )
 
-// words are what texts, names and URIs are made of.
-var words = strings.Split(`Hello|size|size.original|colour|note's|weight|shop-orders|Shop-Orders|checkout|a b|ü|`+
+// replyWords are what texts, names and URIs are made of.
+var replyWords = strings.Split(`Hello|size|size.original|colour|note's|weight|shop-orders|Shop-Orders|checkout|a b|ü|`+
 	`pages/p2|flows/f2|flows/f2/pages/p2|pages/END_SESSION|pages/|flows/f2/pages/|pages/p2/pages/p3|projects/shop/locations/global/agents/a/flows/f2/pages/p2|`+
 	`projects/shop/locations/global/agents/a/flows/f2|projects/shop/locations/global/agents/b/flows/f2|`+
 	`projects/shop/agent/sessions/s-1/contexts/checkout|projects/shop/agent/sessions/s-2/contexts/checkout|projects/shop/agent/sessions/s-1/entityTypes/order|`+
 	`SLACK|TELEPHONY|telephony|PLATFORM_UNSPECIFIED|GOOGLE_HANGOUTS|en|EN|de|+15550100|https://shop.example/a.png|gs://shop/a.wav|`+
 	`<speak>Hello</speak>|"}|\|%|@type|null|7.0|`+"\x00|\u2028|\U0001f600|__system_counters__|"+strings.Repeat("x", 251)+`|`, "|")
 
-// Reply makes a reply out of data: the same of the same. Data that end early make a small one.
-func Reply(data []byte) *intentgatev1.Reply {
+// madeReply is a reply out of data, in which any field may be, with a value that is usual, odd or wrong: the same of the same. Data
+// that end early make a small one.
+func madeReply(data []byte) *intentgatev1.Reply {
 	reply := new(intentgatev1.Reply)
 	(&source{data}).message(reply.ProtoReflect())
 	return reply
@@ -68,7 +68,7 @@ func (s *source) pick(n int) int {
 	return int(b) % n
 }
 
-func (s *source) word() string { return words[s.pick(len(words))] }
+func (s *source) word() string { return replyWords[s.pick(len(replyWords))] }
 
 func (s *source) message(m protoreflect.Message) {
 	switch known := m.Interface().(type) {

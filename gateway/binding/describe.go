@@ -20,31 +20,33 @@ type Description struct {
 
 // RequestField is where one field of a request comes from.
 type RequestField struct {
-	Path string // such as order_id or items.quantity
-	Type string // as the proto has it, such as string, repeated shop.orders.v1.Item or google.type.Date
+	Path string `json:"path"` // such as order_id or items.quantity
+	Type string `json:"type"` // as the proto has it, such as string, repeated shop.orders.v1.Item or google.type.Date
 	// From is the kind of its origin: parameter, join, payload, turn; or a source, such as language or query_text. Within a
 	// message, parameters are members of its object.
-	From string
+	From string `json:"from"`
 	// Names are of its parameters: alternatives, or those that are joined; of payload, the path.
-	Names     []string
-	Places    []string // where parameters are looked for, best first: form, intent, session, or `context NAME`
-	Words     []string // of an enum: the words for its values
-	Synonyms  []string // of an enum: further words
-	Rules     []string // the names of its rules of buf.validate
-	Reprompt  bool     // the user hears a text of its own where its value will not do
-	Required  bool
-	Sensitive bool
+	Names []string `json:"names,omitempty"`
+	// ES and CX are where parameters are looked for, best first: form, intent, session, or `context NAME`. One is empty, as a
+	// method is compiled for the other.
+	ES        []string `json:"es,omitempty"`
+	CX        []string `json:"cx,omitempty"`
+	Words     []string `json:"words,omitempty"`    // that an enum takes, synonyms last
+	Rules     []string `json:"rules,omitempty"`    // the names of its rules of buf.validate, which are checked before the call
+	Reprompt  bool     `json:"reprompt,omitempty"` // the user hears a text of its own where its value will not do
+	Required  bool     `json:"required,omitempty"`
+	Sensitive bool     `json:"sensitive,omitempty"`
 }
 
 // ResponseField is what becomes of one field of a response.
 type ResponseField struct {
-	Path      string // such as status or order.status
-	Type      string // as the proto has it
-	Reply     bool   // it is obeyed
-	Text      bool   // it is said
-	Set       string // the parameter that remembers it; empty: none
-	Clear     bool   // where it is absent the parameter is forgotten
-	Sensitive bool
+	Path      string `json:"path"`                       // such as status or order.status
+	Type      string `json:"type"`                       // as the proto has it
+	Text      bool   `json:"text,omitempty"`             // it is said
+	Set       string `json:"set,omitempty"`              // the parameter that remembers it
+	Clear     bool   `json:"clear_when_unset,omitempty"` // where it is absent, the parameter is forgotten
+	Reply     bool   `json:"reply,omitempty"`            // it is obeyed
+	Sensitive bool   `json:"sensitive,omitempty"`
 }
 
 // maxDescribed is how many fields a description has at most before it leaves out what is in messages: messages of
@@ -105,12 +107,13 @@ func (r *requestPlan) describe(all *Description, message *messagePlan, around []
 			d.From = strings.ToLower(strings.TrimPrefix(f.options.GetSource().String(), "SOURCE_"))
 		}
 		if in.Path == "" && f.source == nil {
+			places := map[dialogflow.Platform]*[]string{dialogflow.ES: &d.ES, dialogflow.CX: &d.CX}[r.platform]
 			for _, place := range f.places {
-				d.Places = append(d.Places, r.placeName(place))
+				*places = append(*places, r.placeName(place))
 			}
 		}
 		if enum := f.descriptor.Enum(); enum != nil {
-			d.Words, d.Synonyms = offered(enum), synonyms(enum)
+			d.Words = append(offered(enum), synonyms(enum)...)
 		}
 		all.Request = append(all.Request, d)
 		if f.nested != nil && !slices.Contains(around, f.nested) && len(all.Request) < maxDescribed {

@@ -52,32 +52,10 @@ type Context struct {
 }
 
 // Field is a field of a request.
-type Field struct {
-	Path string `json:"path"`
-	Type string `json:"type"`
-	From string `json:"from"` // parameter, join, payload, turn, or a source such as language
-	// Names are of its parameters: alternatives, or those that are joined. Within a message, of the members of its object.
-	Names []string `json:"names,omitempty"`
-	// Places are where parameters are looked for, best first.
-	ES        []string `json:"es,omitempty"`
-	CX        []string `json:"cx,omitempty"`
-	Words     []string `json:"words,omitempty"` // that an enum takes
-	Rules     []string `json:"rules,omitempty"` // of buf.validate, which are checked before the call
-	Reprompt  bool     `json:"reprompt,omitempty"`
-	Required  bool     `json:"required,omitempty"`
-	Sensitive bool     `json:"sensitive,omitempty"`
-}
+type Field binding.RequestField
 
 // Effect is what becomes of a field of a response.
-type Effect struct {
-	Path      string `json:"path"`
-	Type      string `json:"type"`
-	Text      bool   `json:"text,omitempty"`             // it is said
-	Set       string `json:"set,omitempty"`              // the parameter that remembers it
-	Clear     bool   `json:"clear_when_unset,omitempty"` // where it is absent, the parameter is forgotten
-	Reply     bool   `json:"reply,omitempty"`            // it is obeyed
-	Sensitive bool   `json:"sensitive,omitempty"`
-}
+type Effect binding.ResponseField
 
 // Of returns the contracts of services.
 func Of(reports []intents.Report) []Service {
@@ -132,15 +110,10 @@ func (m *Method) add(platform dialogflow.Platform, plan *binding.Method) {
 		i := slices.IndexFunc(m.Request, func(known Field) bool { return known.Path == f.Path })
 		if i < 0 {
 			i = len(m.Request)
-			m.Request = append(m.Request, Field{
-				Path: f.Path, Type: f.Type, From: f.From, Names: f.Names, Words: slices.Concat(f.Words, f.Synonyms),
-				Rules: f.Rules, Reprompt: f.Reprompt, Required: f.Required, Sensitive: f.Sensitive,
-			})
+			m.Request = append(m.Request, Field(f))
 		}
 		if platform == dialogflow.CX {
-			m.Request[i].CX = f.Places
-		} else {
-			m.Request[i].ES = f.Places
+			m.Request[i].CX = f.CX
 		}
 	}
 	if platform == dialogflow.ES {
@@ -151,6 +124,6 @@ func (m *Method) add(platform dialogflow.Platform, plan *binding.Method) {
 		return
 	}
 	for _, f := range described.Response {
-		m.Response = append(m.Response, Effect{f.Path, f.Type, f.Text, f.Set, f.Clear, f.Reply, f.Sensitive})
+		m.Response = append(m.Response, Effect(f))
 	}
 }

@@ -145,6 +145,3 @@ func (c *Conversation) Request(utterance Utterance) ([]byte, error) {
 	}
 	return json.MarshalIndent(request(utterance), "", "  ")
 }
-
-// Session returns the conversation's resource name.
-func (c *Conversation) Session() string { return c.session }

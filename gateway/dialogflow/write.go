@@ -120,6 +120,17 @@ func (w *writer) drop(format string, args ...any) {
 	}
 }
 
+// dropForeign tells of fields that only the other platform has, by sentences that begin with their names.
+func (w *writer) dropForeign(sentences ...string) {
+	m := w.reply.ProtoReflect()
+	for _, sentence := range sentences {
+		name, _, _ := strings.Cut(sentence, ":")
+		if m.Has(m.Descriptor().Fields().ByName(protoreflect.Name(name))) {
+			w.drop("%s", sentence)
+		}
+	}
+}
+
 // dropUnknown tells of what only a newer contract has: fields, and values of enums.
 func (w *writer) dropUnknown(path string, m protoreflect.Message) {
 	if len(m.GetUnknown()) > 0 {

@@ -32,7 +32,8 @@ func (w *writer) writeES() {
 	default:
 		w.yes("endInteraction")
 	}
-	w.dropCXOnly()
+	w.dropForeign("target_page: ES has no pages; use contexts or followup_event", "target_flow: ES has no flows; use contexts or followup_event",
+		"form_parameters: ES has no forms")
 }
 
 // saidES writes what the user hears and sees, unless an event takes its place.
@@ -52,19 +53,6 @@ func (w *writer) saidES() {
 		w.drop("merge_behavior: on ES messages replace those of the agent")
 	case behavior == intentgatev1.Reply_MERGE_BEHAVIOR_REPLACE && !messages && !event:
 		w.drop("merge_behavior: the reply has no messages, so that ES says those of the agent")
-	}
-}
-
-// dropCXOnly names what ES cannot express.
-func (w *writer) dropCXOnly() {
-	switch w.reply.GetTarget().(type) {
-	case *intentgatev1.Reply_TargetPage:
-		w.drop("target_page: ES has no pages; use contexts or followup_event")
-	case *intentgatev1.Reply_TargetFlow:
-		w.drop("target_flow: ES has no flows; use contexts or followup_event")
-	}
-	if len(w.reply.GetFormParameters()) > 0 {
-		w.drop("form_parameters: ES has no forms")
 	}
 }
 

@@ -87,16 +87,7 @@ func (c *Conversation) Say(ctx context.Context, utterance Utterance) (Exchange, 
 // Send plays a turn whose request is there already, and sends it as it is. What it says of session, contexts and session
 // parameters is what the conversation goes on with.
 func (c *Conversation) Send(ctx context.Context, request []byte) (Exchange, error) {
-	var said struct {
-		Session     string `json:"session"`
-		QueryResult struct {
-			Contexts []esContext `json:"outputContexts"`
-		} `json:"queryResult"`
-		SessionInfo struct {
-			Session    string         `json:"session"`
-			Parameters map[string]any `json:"parameters"`
-		} `json:"sessionInfo"`
-	}
+	var said asked
 	if json.Unmarshal(request, &said) == nil && said.Session+said.SessionInfo.Session != "" {
 		c.session = said.Session + said.SessionInfo.Session // it has one of them
 		c.contexts, c.parameters = map[string]esContext{}, map[string]any{}

@@ -83,9 +83,13 @@ type verdict struct {
 
 // asked is what a request says of the conversation that its answer may change.
 type asked struct {
-	Session     string `json:"session"` // ES
+	Session     string `json:"session"` // ES, as what follows
+	QueryResult struct {
+		Contexts []esContext `json:"outputContexts"`
+	} `json:"queryResult"`
 	SessionInfo struct {
-		Session string `json:"session"`
+		Session    string         `json:"session"`
+		Parameters map[string]any `json:"parameters"`
 	} `json:"sessionInfo"` // CX, as the rest
 	PageInfo struct {
 		CurrentPage string `json:"currentPage"`

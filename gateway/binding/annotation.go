@@ -6,9 +6,9 @@ import (
 	"time"
 	"unicode"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/intentgate/intentgate/gateway/words"
@@ -113,40 +113,30 @@ func (c *compiler) synonyms(value protoreflect.EnumValueDescriptor) []string {
 }
 
 // annotation reads one of our options from those of a descriptor, nil where there is none. Who parsed the descriptor need not
-// have known our extension, and other extensions may be anything: the bytes of ours are looked for, and no others read.
+// have known our extension, and other extensions may be anything: ours is read, and no other.
 //
 // What a newer version of ours says there is refused: it might say that a value is sensitive.
-func annotation[T proto.Message](c *compiler, at protoreflect.Descriptor, extension protoreflect.ExtensionType) T {
-	var none T
+func annotation[T proto.Message](c *compiler, at protoreflect.Descriptor, extension protoreflect.ExtensionType) (options T) {
 	wire, err := proto.MarshalOptions{AllowPartial: true}.Marshal(at.Options())
-	var own []byte
-	length, there := len(wire), false
-	for err == nil && len(wire) > 0 {
-		number, kind, size := protowire.ConsumeField(wire)
-		if size < 0 {
-			err = protowire.ParseError(size)
-			break
-		}
-		if number == extension.TypeDescriptor().Number() && kind == protowire.BytesType {
-			_, _, tag := protowire.ConsumeTag(wire)
-			inside, _ := protowire.ConsumeBytes(wire[tag:])
-			own, there = append(own, inside...), true // several are one, after the other
-		}
-		wire = wire[size:]
+	if err == nil && len(wire) == 0 || !c.spend(at, len(wire)/1024) {
+		return options
 	}
-	if !c.spend(at, len(own)/32+length/1024) || err == nil && !there {
-		return none
-	}
-	options, ok := extension.New().Message().Interface().(T)
-	if !ok {
-		return none
+	all, ours := at.Options().ProtoReflect().New().Interface(), new(protoregistry.Types)
+	if err == nil {
+		err = ours.RegisterExtension(extension)
 	}
 	if err == nil {
-		err = proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(own, options)
+		err = proto.UnmarshalOptions{AllowPartial: true, Resolver: ours}.Unmarshal(wire, all)
 	}
 	if err != nil {
 		c.problem(at, "its options cannot be read: "+err.Error(), "build the descriptor anew")
-		return none
+		return options
+	}
+	if proto.HasExtension(all, extension) {
+		options, _ = proto.GetExtension(all, extension).(T)
+	}
+	if !c.spend(at, proto.Size(options)/32) {
+		return options
 	}
 	if unknown := options.ProtoReflect().GetUnknown(); len(unknown) > 0 {
 		c.problem(at, fmt.Sprintf("option %s has a member that this gateway does not know", extension.TypeDescriptor().FullName()),

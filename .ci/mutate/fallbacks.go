@@ -27,7 +27,7 @@ var fallbacks = []mutation{
 	},
 	{
 		name:  "fallback: the global one is of ES",
-		edits: []edit{{fallbackFile, `s.global != nil && turn.Platform == dialogflow.ES`, `s.global != nil`}},
+		edits: []edit{{fallbackFile, `if turn.Platform == dialogflow.ES {`, `if turn.Platform != 0 {`}},
 		red:   []check{{fallbackRoom, `TestPrecedence/no_webhook's,_CX`}},
 	},
 	{

@@ -26,9 +26,6 @@ type level struct {
 	general *answer
 }
 
-// to returns what there may be for a cause, the more special first.
-func (l *level) to(cause Cause) [2]*answer { return [...]*answer{l.causes[cause], l.general} }
-
 // turnLevel is the fallback of some turns.
 type turnLevel struct {
 	rule  router.Rule
@@ -64,14 +61,7 @@ func (s *Set) Find(turn *dialogflow.Turn, at Place, cause Cause) (Answer, bool) 
 	if s == nil {
 		return Answer{}, false
 	}
-	for level := range s.levels(turn, at) {
-		for _, a := range level.to(cause) {
-			if found, ok := a.to(turn); ok {
-				return found, true
-			}
-		}
-	}
-	return Answer{}, false
+	return first(s.levels(turn, at), cause, func(a *answer) (Answer, bool) { return a.to(turn) })
 }
 
 // Unread returns what is answered to a call of a webhook that fails before anything of its turn is read: what the webhook's
@@ -81,16 +71,21 @@ func (s *Set) Unread(platform dialogflow.Platform, webhook string, cause Cause) 
 	if s == nil {
 		return Answer{}, false
 	}
-	levels := []*level{s.webhooks[webhook], s.global}
-	if platform != dialogflow.ES {
-		levels = levels[:1]
+	levels := []*level{s.webhooks[webhook]}
+	if platform == dialogflow.ES {
+		levels = append(levels, s.global)
 	}
-	for _, level := range levels {
-		if level == nil {
+	return first(levels, cause, func(a *answer) (Answer, bool) { return a.unread(platform) })
+}
+
+// first returns the answer of the first level that has one, the cause's own before the general one.
+func first(levels []*level, cause Cause, find func(*answer) (Answer, bool)) (Answer, bool) {
+	for _, l := range levels {
+		if l == nil {
 			continue
 		}
-		for _, a := range level.to(cause) {
-			if found, ok := a.unread(platform); ok {
+		for _, a := range [...]*answer{l.causes[cause], l.general} {
+			if found, ok := find(a); ok {
 				return found, true
 			}
 		}
@@ -98,24 +93,19 @@ func (s *Set) Unread(platform dialogflow.Platform, webhook string, cause Cause) 
 	return Answer{}, false
 }
 
-// levels yields the fallbacks that a turn has, best first.
-func (s *Set) levels(turn *dialogflow.Turn, at Place) func(yield func(*level) bool) {
-	return func(yield func(*level) bool) {
-		if at.Route >= 0 && at.Route < len(s.routes) && s.routes[at.Route] != nil && !yield(s.routes[at.Route]) {
-			return
-		}
-		for i := range s.turns {
-			if s.turns[i].rule.Match(turn) && !yield(s.turns[i].level) {
-				return
-			}
-		}
-		for _, level := range [...]*level{s.services[at.Service], s.webhooks[at.Webhook]} {
-			if level != nil && !yield(level) {
-				return
-			}
-		}
-		if s.global != nil && turn.Platform == dialogflow.ES {
-			yield(s.global)
+// levels returns the fallbacks that a turn may have, best first; nil where there is none.
+func (s *Set) levels(turn *dialogflow.Turn, at Place) (all []*level) {
+	if at.Route >= 0 && at.Route < len(s.routes) {
+		all = append(all, s.routes[at.Route])
+	}
+	for i := range s.turns {
+		if s.turns[i].rule.Match(turn) {
+			all = append(all, s.turns[i].level)
 		}
 	}
+	all = append(all, s.services[at.Service], s.webhooks[at.Webhook])
+	if turn.Platform == dialogflow.ES {
+		all = append(all, s.global)
+	}
+	return all
 }

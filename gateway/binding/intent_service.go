@@ -34,7 +34,7 @@ type Answer struct {
 // IntentService binds turns to IntentService.Fulfill. It is safe for concurrent use.
 type IntentService struct {
 	options IntentServiceOptions
-	scratch sync.Pool // of *scratch
+	scratch sync.Pool // of *binder
 }
 
 // IntentServiceOptions say how turns are put to IntentService.
@@ -46,15 +46,9 @@ type IntentServiceOptions struct {
 	ContinueFor time.Duration
 }
 
-// scratch is where a call is put together. What comes out is a copy.
-type scratch struct {
-	values values
-	turn   []byte
-}
-
 // NewIntentService returns the binding of one service.
 func NewIntentService(options IntentServiceOptions) *IntentService {
-	return &IntentService{options: options, scratch: sync.Pool{New: func() any { return new(scratch) }}}
+	return &IntentService{options: options, scratch: sync.Pool{New: func() any { return new(binder) }}}
 }
 
 // SlotFilling reports whether the service is to be called while an ES agent still collects required parameters, too.
@@ -84,9 +78,9 @@ const (
 // put after the rest of the turn and the JSON after the rest of the request, and Hashed is what stands there without
 // them.
 func (s *IntentService) Call(turn *dialogflow.Turn) (Call, error) {
-	scratch, _ := s.scratch.Get().(*scratch)
-	defer s.scratch.Put(scratch)
-	c := &scratch.values
+	b, _ := s.scratch.Get().(*binder)
+	defer s.scratch.Put(b)
+	c := &b.values
 	c.reset()
 	message := c.turn(turn, s.options.Context)
 	from := len(c.b)
@@ -95,14 +89,14 @@ func (s *IntentService) Call(turn *dialogflow.Turn) (Call, error) {
 		return Call{}, c.err
 	}
 	parameters := c.b[from:]
-	inner, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(scratch.turn[:0], message)
+	inner, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(b.inner[:0], message)
 	if err != nil {
 		return Call{}, fmt.Errorf("marshalling a turn: %w", err)
 	}
 	call := Call{Method: intentgatev1.IntentService_Fulfill_FullMethodName, Hashed: request(inner, parameters, 0)}
 
 	inner = appendTurnID(inner, turn)
-	scratch.turn = inner
+	b.inner = inner
 	if !s.options.WebhookJSON {
 		call.Request = request(inner, parameters, 0)
 		return call, nil

@@ -31,6 +31,7 @@ func (e *TurnEvent) rootAttributes(outcome string) []attribute.KeyValue {
 		{"platform", e.Platform},
 		{"project", e.Project},
 		{"agent", e.Agent},
+		{"session", e.Session()},
 		{"service", e.Service},
 		{"method", e.Method},
 		{"request_id", e.RequestID},

@@ -12,7 +12,7 @@ import (
 
 // log writes the turn's line.
 func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, took time.Duration) {
-	var space [46]slog.Attr
+	var space [47]slog.Attr
 	attrs := append(space[:0],
 		slog.String("outcome", outcome),
 		slog.Int("http_status", e.HTTPStatus),
@@ -64,6 +64,9 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	text("method", e.Method)
 	text("request_id", e.RequestID)
 	text("joined", e.Joined)
+	if e.traced(outcome, took) {
+		text("trace_id", e.trace.ids.Trace.String())
+	}
 	if e.Tries > 1 {
 		number("tries", e.Tries)
 	}

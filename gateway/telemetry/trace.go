@@ -85,23 +85,24 @@ func (e *TurnEvent) CallTrace() caller.Trace {
 	return caller.Trace{TraceID: ids.Trace, SpanID: ids.Call, Sampled: ids.Sampled}
 }
 
-// tellTrace makes the turn's spans, if it is sampled, slow or failed.
-func (e *TurnEvent) tellTrace(outcome string, took time.Duration) {
-	t := e.trace
-	if t == nil || !t.ids.Sampled && !t.Slow(took) && outcome != failed && outcome != lost {
-		return
-	}
-	root := traces.Span{
+// traced says that the turn's spans are told: it is sampled, slow or failed.
+func (e *TurnEvent) traced(outcome string, took time.Duration) bool {
+	return e.trace != nil && (e.trace.ids.Sampled || e.trace.Slow(took) || outcome == failed || outcome == lost)
+}
+
+// spans makes the turn's root, and those within it.
+func (e *TurnEvent) spans(outcome string, took time.Duration) (root traces.Span, within []traces.Span) {
+	root = traces.Span{
 		Name: "POST " + e.Webhook, Kind: trace.SpanKindServer, Start: e.start, End: e.start.Add(took),
-		Attributes: e.rootAttributes(outcome), Link: inbound(t.inbound),
+		Attributes: e.rootAttributes(outcome), Link: inbound(e.trace.inbound),
 	}
 	if outcome == failed || outcome == lost {
 		root.Failed = e.failure()
 	}
-	within := make([]traces.Span, 0, boxes)
+	within = make([]traces.Span, 0, boxes)
 	end, at := took, e.failedIn()
 	for box, name := range slices.Backward(boxNames[:]) {
-		from := t.entered[box]
+		from := e.trace.entered[box]
 		if from == 0 {
 			continue
 		}
@@ -112,13 +113,13 @@ func (e *TurnEvent) tellTrace(outcome string, took time.Duration) {
 		if Box(box) == Call {
 			e.describeCall(&span)
 		}
-		if Box(box) == at {
+		if Box(box) == at && span.Failed == "" {
 			span.Failed = e.failure()
 		}
 		within = append(within, span)
 	}
 	slices.Reverse(within)
-	t.Tell(t.ids, root, within)
+	return root, within
 }
 
 // failure is the reason of what is not OK.

@@ -142,7 +142,10 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 	outcome := e.outcome()
 	e.measure(ctx, outcome, took)
 	e.auditTurn(ctx)
-	e.tellTrace(outcome, took)
+	if e.traced(outcome, took) {
+		root, within := e.spans(outcome, took)
+		e.trace.Tell(e.trace.ids, root, within)
+	}
 
 	level := slog.LevelInfo
 	switch {

@@ -27,6 +27,23 @@ async def refused(_request: object, _context: object) -> Any:
     raise refuse(grpc.StatusCode.NOT_FOUND, {"en": "There is none."})
 
 
+def test_no_span_where_the_gateway_does_not_sample(harness: Harness, run: Any) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    async def case() -> None:
+        interceptors = [aio_server_interceptor(tracer_provider=provider)]  # type: ignore[no-untyped-call]
+        async with (
+            harness.serve(fulfilling(answered), interceptors=interceptors) as server,
+            harness.channel(server, GATEWAY) as channel,
+        ):
+            await fulfil(channel, metadata=outgoing_metadata(CALLER, ref("1.a")))
+
+    run(case())
+    assert not exporter.get_finished_spans()
+
+
 @pytest.mark.parametrize(("method", "code"), [(answered, 0), (answered_in_a_thread, 0), (refused, 5)])
 def test_a_span_a_call_within_the_trace_of_the_gateway(method: Any, code: int, harness: Harness, run: Any) -> None:
     exporter = InMemorySpanExporter()
@@ -51,5 +68,6 @@ def test_a_span_a_call_within_the_trace_of_the_gateway(method: Any, code: int, h
     assert run(case()) == code
     (span,) = exporter.get_finished_spans()
     assert span.name == "/intentgate.v1.IntentService/Fulfill"
-    assert f"{span.context.trace_id:032x}" in dict(sampled)["traceparent"]
+    assert span.parent
+    assert f"00-{span.context.trace_id:032x}-{span.parent.span_id:016x}-01" == dict(sampled)["traceparent"]
     assert dict(span.attributes or {})["rpc.grpc.status_code"] == code

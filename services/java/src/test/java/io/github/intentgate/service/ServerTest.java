@@ -43,6 +43,7 @@ import io.opentelemetry.sdk.metrics.SdkMeterProvider;
 import io.opentelemetry.sdk.testing.exporter.InMemoryMetricReader;
 import io.opentelemetry.sdk.testing.exporter.InMemorySpanExporter;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
+import io.opentelemetry.sdk.trace.data.SpanData;
 import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
 import io.opentelemetry.sdk.trace.samplers.Sampler;
 import java.io.ByteArrayInputStream;
@@ -375,16 +376,24 @@ class ServerTest {
     OpenTelemetrySdk sdk = OpenTelemetrySdk.builder()
         .setMeterProvider(SdkMeterProvider.builder().registerMetricReader(reader).build())
         .setTracerProvider(SdkTracerProvider.builder()
-            .setSampler(Sampler.traceIdRatioBased(1)).addSpanProcessor(SimpleSpanProcessor.create(spans)).build())
+            .setSampler(Sampler.parentBased(Sampler.alwaysOff())).addSpanProcessor(SimpleSpanProcessor.create(spans)).build())
         .setPropagators(ContextPropagators.create(W3CTraceContextPropagator.getInstance())).build();
     IntentServer server =
         world.start(world.server(ANSWER).configure(GrpcOpenTelemetry.newBuilder().sdk(sdk).build()::configureServerBuilder));
     Metadata metadata = CallerMetadata.outgoing(World.CALLER, CallRef.newBuilder().setRequestId("1.x").build());
-    World.stub(world.channel(server, GATEWAY))
-        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata)).fulfill(FulfillRequest.getDefaultInstance());
+    Metadata.Key<String> traceParent = Metadata.Key.of("traceparent", Metadata.ASCII_STRING_MARSHALLER);
+    String trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"; // sampled, after one that is not
+    for (String parent : List.of(metadata.get(traceParent), trace)) {
+      metadata.discardAll(traceParent);
+      metadata.put(traceParent, parent);
+      World.stub(world.channel(server, GATEWAY))
+          .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata)).fulfill(FulfillRequest.getDefaultInstance());
+    }
     World.until(() -> !spans.getFinishedSpanItems().isEmpty());
-    String trace = metadata.get(Metadata.Key.of("traceparent", Metadata.ASCII_STRING_MARSHALLER));
-    assertEquals(trace.split("-")[1], spans.getFinishedSpanItems().get(0).getTraceId());
+    for (SpanData span : spans.getFinishedSpanItems()) {
+      assertEquals(trace.split("-")[1], span.getTraceId());
+      assertEquals(trace.split("-")[2], span.getParentSpanId());
+    }
     assertTrue(reader.collectAllMetrics().stream().anyMatch(metric -> metric.getName().equals("grpc.server.call.started")));
   }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func TestObserveLoads(t *testing.T) {
-	load := backend.Load{Circuit: "half_open", Limit: 200, InFlight: 3, Queued: 2, Retries: 7}
+	load := backend.Load{Circuit: "half_open", Limit: 200, InFlight: 3, Queued: 2, Retries: 7, Ejections: 4, In: 2, Out: 1}
 	orders := telemetry.Service{
 		Name: "orders", Load: func() backend.Load { return load }, State: func() connectivity.State { return connectivity.Idle },
 	}
@@ -27,6 +27,9 @@ func TestObserveLoads(t *testing.T) {
 		`intentgate_service_calls_in_flight{service="orders"} 3`,
 		`intentgate_service_calls_queued{service="orders"} 2`,
 		`intentgate_service_retries_total{service="orders"} 7`,
+		`intentgate_service_ejections_total{service="orders"} 4`,
+		`intentgate_service_instances{service="orders",state="in"} 2`,
+		`intentgate_service_instances{service="orders",state="out"} 1`,
 	)
 	load.Circuit = "closed"
 	has(t, scrape(t, told),

@@ -119,6 +119,16 @@ func observeServices(m *meter, services iter.Seq[Service]) {
 	m.gauge("intentgate.service.calls.queued", "{call}", "Calls that wait until the service has less in work.",
 		each(func(l backend.Load) float64 { return float64(l.Queued) }))
 	m.total("intentgate.service.retries", "{try}", "Tries beyond the first of a call.", each(func(l backend.Load) float64 { return float64(l.Retries) }))
+	m.total("intentgate.service.ejections", "{ejection}", "Instances that were left out for a while, since they failed.",
+		each(func(l backend.Load) float64 { return float64(l.Ejections) }))
+	m.gauge("intentgate.service.instances", "{instance}", "Instances of the service, in use or left out; none on xds targets, where the control plane sees to them.",
+		func(tell tell) {
+			for service := range services {
+				load := service.Load()
+				tell(float64(load.In), "service", service.Name, "state", "in")
+				tell(float64(load.Out), "service", service.Name, "state", "out")
+			}
+		})
 }
 
 // observeIntents tells what is known of the services' own methods.

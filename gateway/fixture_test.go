@@ -37,6 +37,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/mux"
 	"github.com/intentgate/intentgate/gateway/router"
 	"github.com/intentgate/intentgate/gateway/telemetry"
+	"github.com/intentgate/intentgate/gateway/telemetry/traces"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/mtls/devca"
@@ -97,6 +98,9 @@ type setup struct {
 	clock       func() time.Time // instead of one that stands still
 	late        time.Duration    // how far the handler's clock is ahead of that of the edge
 	joins       *joins.Calls     // that it shares with others
+	logs        []slog.Handler   // that hear what is logged, too
+	audit       slog.Handler
+	traces      *traces.Traces
 }
 
 // fixture is a handler behind a real edge, with a client that keeps its one connection alive. The clock stands still at
@@ -111,6 +115,7 @@ type fixture struct {
 	service *service
 	lines   chan line // of turns
 	others  chan line
+	meters  *telemetry.Telemetry
 }
 
 // line is one of the log.
@@ -179,12 +184,16 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	if with.joins == nil {
 		with.joins = must(joins.New(joins.Config{Now: clock}))(tb)
 	}
-	logger := slog.New(slog.NewJSONHandler(f, nil))
-	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(slog.DiscardHandler), Now: clock}))(tb)
+	logger := slog.New(slog.NewMultiHandler(append(with.logs, slog.NewJSONHandler(f, nil))...))
+	if with.audit == nil {
+		with.audit = slog.DiscardHandler
+	}
+	meters := must(telemetry.New(telemetry.Config{Logger: logger, Audit: slog.New(with.audit), Now: clock}))(tb)
+	f.meters = meters
 	handler := must(gateway.NewHandler(gateway.Config{
 		Webhook:  with.Webhook,
 		Router:   must(router.New([]router.Route{{Match: with.match, Service: "orders", WebhookJSON: with.webhookJSON, AfterSlotFilling: with.afterSlots, ContinueFor: with.continueFor}}))(tb),
-		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: with.joins, Draining: with.draining, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters,
+		Services: map[string]gateway.Service{"orders": with.orders}, Intents: with.intents, Joins: with.joins, Draining: with.draining, BodyLimit: with.bodyLimit, Admission: with.admission, Telemetry: meters, Traces: with.traces,
 		Now:    func() time.Time { return clock().Add(with.late) },
 		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
 	}))(tb)

@@ -37,7 +37,7 @@ func Diff(before, after []byte) ([]Change, error) {
 			return nil, fmt.Errorf("read a printed configuration: %w", err)
 		}
 	}
-	var all changes
+	all := changes{} // not null to programs
 	all.compare("", content(&a), content(&b))
 	return all, nil
 }

@@ -32,6 +32,15 @@ func Print(config *gatewayv1.Config) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
+// Values returns what Print does, as values that encoding/json takes.
+func Values(config *gatewayv1.Config) (values any, err error) {
+	root, err := mappingOf(config.ProtoReflect())
+	if err == nil {
+		err = root.Decode(&values)
+	}
+	return values, err
+}
+
 // mappingOf returns a message as the reader takes it: the opposite of message.
 func mappingOf(message protoreflect.Message) (*yaml.Node, error) {
 	node := &yaml.Node{Kind: yaml.MappingNode}

@@ -30,6 +30,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
   intentgate certs --out dev-certs         # a development PKI
   intentgate doctor https://HOST/PATH      # why does the handshake fail
   intentgate check                         # what is wrong with intentgate.yaml, or will be
+  intentgate config diff old.yaml new.yaml  # what is other, and does it need a restart
   intentgate serve --config intentgate.yaml
   intentgate simulate --dev dev-certs …    # be Dialogflow
   intentgate test conversations/*.yaml     # play conversations from files
@@ -56,7 +57,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newCheckCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newConformanceCommand(), newDemoCommand())
+	command.AddCommand(newServeCommand(), newCheckCommand(), newConfigCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newConformanceCommand(), newDemoCommand())
 	return command
 }
 

@@ -151,7 +151,11 @@ generate: generate-go ## Generate gen/ from proto/.
 generate-go: protos ## Generate what Go needs of gen/, for those without the other toolchains.
 	$(TOOL) buf generate
 	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto
+	$(CONFIGURATION)
 	$(TEST_DESCRIPTORS) -o $(BINDING)/descriptors.binpb
+
+# The JSON Schema of the configuration, and docs/configuration.md.
+CONFIGURATION = $(TOOL) buf generate proto --template proto/configuration.gen.yaml --path proto/intentgate/gateway/v1/config.proto
 
 .PHONY: generate-typescript
 generate-typescript: node_modules/.package-lock.json protos
@@ -176,6 +180,9 @@ generated-go: protos
 	$(TOOL) buf generate proto --template proto/openapi.gen.yaml --path proto/intentgate/gateway/v1/admin_service.proto -o .generated
 	$(call same,go)
 	$(call same,openapi)
+	$(CONFIGURATION) -o .generated
+	$(call same,jsonschema)
+	cmp docs/configuration.md .generated/docs/configuration.md || { echo 'docs/configuration.md is stale: run make generate and commit the result'; exit 1; }
 
 .PHONY: generated-typescript
 generated-typescript: node_modules/.package-lock.json

@@ -78,7 +78,7 @@ func (l loading) parse(name, folder string, data []byte) (*gatewayv1.Config, err
 		if err := report.rules(config); err != nil {
 			return nil, err
 		}
-		fillDefaults(config)
+		FillDefaults(config)
 		report.checks(config)
 		if l.inForce != nil {
 			report.unchanged(config, l.inForce)

@@ -35,8 +35,10 @@ var now = time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
 func fixtures(t *testing.T) string {
 	t.Helper()
 	t.Setenv("INTENTGATE_TEST_KEY", "the value of an environment variable")
+	t.Setenv("SESSION_KEY", "a key of thirty-two bytes, or more of them")
+	t.Setenv("OTLP_TEAM", "shop")
 	t.Setenv("INTENTGATE_TEST_TEAM", "shop")
-	t.Setenv("INTENTGATE_TEST_NEXT", "the header's value that comes next")
+	t.Setenv("WEBHOOK_KEY", "the header's value that comes next")
 	t.Setenv("INTENTGATE_TEST_EMPTY", "")
 	folder := t.TempDir()
 	if err := os.CopyFS(folder, os.DirFS("testdata")); err != nil {
@@ -49,13 +51,20 @@ func fixtures(t *testing.T) string {
 		if name == "any.pem" {
 			folderOfRoots(t, filepath.Join(folder, "roots"), pem)
 		}
-		if err := os.WriteFile(filepath.Join(folder, name), pem, 0o600); err != nil {
-			t.Fatal(err)
+		names := []string{name}
+		if name == "any.pem" {
+			names = append(names, "edge.pem", "edge.key", "dev-ssl-root.pem", "dev-gts-root.pem", "shop-agents-ca.pem", "internal-ca.pem", "gateway.pem", "gateway.key",
+				"status.pem", "status.key", "keys-ca.pem", "collector-ca.pem")
+		}
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(folder, name), pem, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	for name, text := range map[string]string{
 		"text.pem": "no PEM", "password.txt": "a password of 27 characters", "next.txt": "the password that comes next\n", "key.txt": "the value of a header",
-		"same.txt": "the value of a header\n", "short.txt": "short", "other.txt": "any",
+		"same.txt": "the value of a header\n", "short.txt": "short", "api-key.txt": "any", "faq.binpb": "any",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -105,22 +105,15 @@ func (r *report) value(node *yaml.Node, path string, field protoreflect.FieldDes
 	return decoded, true
 }
 
-// enum decodes the name of a value, which stands without the enum's own: QUERY_TEXT for SOURCE_QUERY_TEXT.
+// enum decodes the name of a value.
 func (r *report) enum(node *yaml.Node, path string, enum protoreflect.EnumDescriptor) (protoreflect.Value, bool) {
-	prefix := strings.ToUpper(string(enum.Name())) + "_"
-	var allowed []string
 	for i := range enum.Values().Len() {
 		value := enum.Values().Get(i)
-		name := strings.TrimPrefix(string(value.Name()), prefix)
-		if value.Number() == 0 {
-			continue // what is meant by leaving it out
-		}
-		if node.Kind == yaml.ScalarNode && node.Value == name {
+		if value.Number() != 0 && node.Kind == yaml.ScalarNode && node.Value == enumWord(value) {
 			return protoreflect.ValueOfEnum(value.Number()), true
 		}
-		allowed = append(allowed, name)
 	}
-	r.undecodable(node, path, "%s; want one of %s", saw(node), strings.Join(allowed, ", "))
+	r.undecodable(node, path, "%s; want one of %s", saw(node), strings.Join(EnumWords(enum), ", "))
 	return protoreflect.ValueOfEnum(0), false
 }
 

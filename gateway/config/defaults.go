@@ -9,8 +9,8 @@ import (
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// fillDefaults gives every key that was left out the value that the schema's comments promise.
-func fillDefaults(config *gatewayv1.Config) {
+// FillDefaults gives every key that was left out the value that the schema's comments promise.
+func FillDefaults(config *gatewayv1.Config) {
 	if edge := config.GetEdge(); edge != nil {
 		fillDuration(&edge.Drain, 35*time.Second)
 		fillDuration(&edge.DrainDelay, 5*time.Second)

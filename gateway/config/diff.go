@@ -106,7 +106,7 @@ func (c *changes) each(path string, before, after []pair, at func(key string) st
 
 func (c *changes) add(path, before, after string) {
 	if before != after {
-		*c = append(*c, Change{Path: path, Before: before, After: after, Restart: slices.Contains(fixed, path)})
+		*c = append(*c, Change{Path: path, Before: before, After: after, Restart: Fixed(path)})
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -15,6 +16,9 @@ var fixed = []string{
 	"edge.limits.header_bytes", "edge.limits.handshake_timeout", "edge.limits.header_timeout", "edge.limits.read_timeout",
 	"edge.limits.idle_timeout", "edge.limits.handshakes", "edge.limits.connections",
 }
+
+// Fixed says whether the value at a path cannot change while the gateway runs.
+func Fixed(path string) bool { return slices.Contains(fixed, path) }
 
 // unchanged adds what would be other than it is in force and cannot change. Defaults are filled in.
 func (r *report) unchanged(config, inForce *gatewayv1.Config) {

@@ -104,8 +104,6 @@ func singleOf(field protoreflect.FieldDescriptor, value protoreflect.Value) (*ya
 			plain = message.AsTime().Format(time.RFC3339)
 		case *structpb.Struct:
 			plain = message.AsMap()
-		case *structpb.Value:
-			plain = message.AsInterface()
 		default:
 			return mappingOf(value.Message())
 		}
@@ -113,6 +111,17 @@ func singleOf(field protoreflect.FieldDescriptor, value protoreflect.Value) (*ya
 	node := &yaml.Node{}
 	err := node.Encode(plain)
 	return node, err
+}
+
+// EnumWords returns how the values of an enum are written; all but that of zero, which is meant by leaving it out.
+func EnumWords(enum protoreflect.EnumDescriptor) []string {
+	var words []string
+	for i := range enum.Values().Len() {
+		if value := enum.Values().Get(i); value.Number() != 0 {
+			words = append(words, enumWord(value))
+		}
+	}
+	return words
 }
 
 // enumWord returns the name of a value without the enum's own: QUERY_TEXT for SOURCE_QUERY_TEXT.

@@ -106,8 +106,8 @@ func TestDiff(t *testing.T) {
 		"a limit of it":    {"handshakes: 16", "handshakes: 17", []string{"edge.limits.handshakes: 16 → 17 (restart)"}},
 		"one that is gone": {"admin: {listen: \"127.0.0.1:9901\"}\n", "", []string{"admin.listen: 127.0.0.1:9901 → (absent) (restart)"}},
 		"a name":           {"- name: stock\n", "- name: store\n", []string{"services[stock]: {name: stock", "services[store]: (absent) → {name: store"}},
-		"order of names": {"  - name: dialogflow\n      dates: {enforce: true}\n    - name: dev\n      like: dialogflow\n      roots: {ssl_com: any.pem, gts: any.pem}\n",
-			"  - name: dev\n      like: dialogflow\n      roots: {ssl_com: any.pem, gts: any.pem}\n    - name: dialogflow\n      dates: {enforce: true}\n", nil},
+		"order of names": {"  - name: dialogflow\n      dates: {enforce: true}\n    - name: dev\n      like: dialogflow\n      roots: {ssl_com: dev-ssl-root.pem, gts: dev-gts-root.pem}\n",
+			"  - name: dev\n      like: dialogflow\n      roots: {ssl_com: dev-ssl-root.pem, gts: dev-gts-root.pem}\n    - name: dialogflow\n      dates: {enforce: true}\n", nil},
 		"order of routes": {`  - match: {platform: ES, action: "faq.*"}
     service: faq
     after_slot_filling: true
@@ -124,7 +124,7 @@ func TestDiff(t *testing.T) {
 		"a word in a list": {"[dialogflow, dev]", "[dialogflow]", []string{"webhooks[/dialogflow/es/].profiles: [dialogflow, dev] → [dialogflow]"}},
 		"a text":           {"Sorry, I cannot say.", `Sorry.\nReally.`, []string{`fallback.text.en: Sorry, I cannot say. → "Sorry.\nReally."`}},
 		"a secret's place": {"{file: password.txt}", "{env: PASSWORD}", []string{"webhooks[/dialogflow/secret].credentials[basic].basic.passwords: [{file: password.txt}, {file: next.txt}] → [{env: PASSWORD}, {file: next.txt}]"}},
-		"a header":         {", x-team: {env: INTENTGATE_TEST_TEAM}", "", []string{"telemetry.traces.otlp.headers.x-team.env: INTENTGATE_TEST_TEAM → (absent)"}},
+		"a header":         {", x-team: {env: OTLP_TEAM}", "", []string{"telemetry.traces.otlp.headers.x-team.env: OTLP_TEAM → (absent)"}},
 		"null":             {"{stock: null}", "{stock: 5}", []string{"services[stock].fallback.session_parameters.stock: null → 5"}},
 	} {
 		t.Run(name, func(t *testing.T) {

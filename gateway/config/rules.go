@@ -108,6 +108,9 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"webhooks[].credentials[].header.values[].env":   "the name of an environment variable, such as WEBHOOK_KEY",
 }
 
+// Wanted returns what is wanted of a key, in words, by its path without indices: `webhooks[].api`; "" where the schema says it.
+func Wanted(path string) string { return wants[path] }
+
 // index is one of a list or of a map in a path.
 var index = regexp.MustCompile(`\[(\d+|"(?:[^"\\]|\\.)*")\]`)
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/config"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	"github.com/intentgate/intentgate/gen/jsonschema"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -32,7 +33,7 @@ func newConfigCommand() *cobra.Command {
 			return fmt.Errorf("a command is needed, such as `intentgate config print`")
 		},
 	}
-	command.AddCommand(newConfigPrintCommand(), newConfigDiffCommand())
+	command.AddCommand(newConfigPrintCommand(), newConfigDiffCommand(), newConfigSchemaCommand())
 	return command
 }
 
@@ -127,6 +128,24 @@ It ends with status 0 if nothing is other, 1 if something is, and 2 if that cann
 	return command
 }
 
+func newConfigSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the configuration file, for editors",
+		Long: `Print the JSON Schema (draft 2020-12) of the configuration file. Editors that know it complete keys,
+tell what they mean, and mark mistakes while one writes. Those with yaml-language-server, such as
+VS Code, are led to it by the first line of the file:
+
+  # yaml-language-server: $schema=intentgate.schema.json`,
+		Example: `  intentgate config schema > intentgate.schema.json`,
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			_, err := command.OutOrStdout().Write(jsonschema.Intentgate)
+			return err
+		},
+	}
+}
+
 // differences compares two files, or a file with what is in force.
 func differences(command *cobra.Command, files []string, path, admin string) ([]config.Change, error) {
 	var before, after []byte
@@ -137,8 +156,8 @@ func differences(command *cobra.Command, files []string, path, admin string) ([]
 			after, err = printed(files[1], true)
 		}
 	case len(files) == 0 && admin != "":
-		if after, err = printed(path, false); err == nil {
-			before, err = inForce(command.Context(), admin)
+		if before, err = inForce(command.Context(), admin); err == nil {
+			after, err = printed(path, false)
 		}
 	default:
 		err = errors.New("either two files are compared, or one with --admin; see `intentgate config diff --help`")

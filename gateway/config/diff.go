@@ -106,7 +106,8 @@ func (c *changes) each(path string, before, after []pair, at func(key string) st
 
 func (c *changes) add(path, before, after string) {
 	if before != after {
-		*c = append(*c, Change{Path: path, Before: before, After: after, Restart: Fixed(path)})
+		switched := strings.HasPrefix(path, "status.certificate.") && (before == "" || after == "") // TLS, on or off
+		*c = append(*c, Change{Path: path, Before: before, After: after, Restart: Fixed(path) || switched})
 	}
 }
 

@@ -105,7 +105,9 @@ func TestDiff(t *testing.T) {
 		"a listener":       {`listen: ":8443"`, `listen: ":8444"`, []string{"edge.listen: :8443 → :8444 (restart)"}},
 		"a limit of it":    {"handshakes: 16", "handshakes: 17", []string{"edge.limits.handshakes: 16 → 17 (restart)"}},
 		"one that is gone": {"admin: {listen: \"127.0.0.1:9901\"}\n", "", []string{"admin.listen: 127.0.0.1:9901 → (absent) (restart)"}},
-		"a name":           {"- name: stock\n", "- name: store\n", []string{"services[stock]: {name: stock", "services[store]: (absent) → {name: store"}},
+		"TLS switched":     {"  certificate: {cert: status.pem, key: status.key}\n", "", []string{"status.certificate.cert: status.pem → (absent) (restart)", "status.certificate.key: status.key → (absent) (restart)"}},
+		"TLS of another":   {"{cert: status.pem,", "{cert: other.pem,", []string{"status.certificate.cert: status.pem → other.pem"}},
+		"a name":           {"- name: stock\n", "- name: store\n", []string{"services[stock]: {name: stock…", "services[store]: (absent) → {name: store…"}},
 		"order of names": {"  - name: dialogflow\n      dates: {enforce: true}\n    - name: dev\n      like: dialogflow\n      roots: {ssl_com: dev-ssl-root.pem, gts: dev-gts-root.pem}\n",
 			"  - name: dev\n      like: dialogflow\n      roots: {ssl_com: dev-ssl-root.pem, gts: dev-gts-root.pem}\n    - name: dialogflow\n      dates: {enforce: true}\n", nil},
 		"order of routes": {`  - match: {platform: ES, action: "faq.*"}
@@ -118,9 +120,9 @@ func TestDiff(t *testing.T) {
     service: faq
     after_slot_filling: true
     continue_for: 20s
-`, []string{"routes: in the order {platform: CX"}},
+`, []string{"routes: in the order {platform: CX…"}},
 		"a route":          {"  - {match: {}, service: orders}", "  - {match: {}, service: stock}", []string{"routes[any].service: orders → stock"}},
-		"a route's turns":  {"match: {platform: ES, action: \"faq.*\"}", "match: {platform: ES, action: \"fak.*\"}", []string{"routes[{platform: ES, action: faq.*}]: {match:", "routes[{platform: ES, action: fak.*}]: (absent) → {match:"}},
+		"a route's turns":  {"match: {platform: ES, action: \"faq.*\"}", "match: {platform: ES, action: \"fak.*\"}", []string{"routes[{platform: ES, action: faq.*}]: {match:…", "routes[{platform: ES, action: fak.*}]: (absent) → {match:…"}},
 		"a word in a list": {"[dialogflow, dev]", "[dialogflow]", []string{"webhooks[/dialogflow/es/].profiles: [dialogflow, dev] → [dialogflow]"}},
 		"a text":           {"Sorry, I cannot say.", `Sorry.\nReally.`, []string{`fallback.text.en: Sorry, I cannot say. → "Sorry.\nReally."`}},
 		"a secret's place": {"{file: password.txt}", "{env: PASSWORD}", []string{"webhooks[/dialogflow/secret].credentials[basic].basic.passwords: [{file: password.txt}, {file: next.txt}] → [{env: PASSWORD}, {file: next.txt}]"}},
@@ -151,7 +153,8 @@ func TestDiff(t *testing.T) {
 				t.Fatalf("%q, %v, want %q", changes, err, test.want)
 			}
 			for i, change := range changes {
-				if got := change.String(); !strings.HasPrefix(got, test.want[i]) {
+				start, cut := strings.CutSuffix(test.want[i], "…")
+				if got := change.String(); got != start && !(cut && strings.HasPrefix(got, start)) {
 					t.Errorf("got %s\nwant %s", got, test.want[i])
 				}
 			}

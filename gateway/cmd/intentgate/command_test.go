@@ -63,6 +63,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"serve", "--log-format", ""}, []string{"text", "json"}},
 		{[]string{"serve", "--config", ""}, []string{"yaml", "yml", ":8"}}, // files of these endings
 		{[]string{"check", "--config", ""}, []string{"yaml", "yml", ":8"}},
+		{[]string{"config", ""}, []string{"print\t", "diff\t", "schema\t"}},
+		{[]string{"config", "diff", ""}, []string{"yaml", "yml", ":8"}},
 		{[]string{"simulate", "--platform", ""}, []string{"ES", "CX"}},
 		{[]string{"certs", "--out", ""}, []string{":16"}}, // folders
 	} {

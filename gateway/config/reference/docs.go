@@ -34,7 +34,7 @@ intentgate check --config intentgate.yaml                 # files, certificates,
 - **Secrets** never stand in the configuration. ` + "`{file: PATH}` or `{env: NAME}`" + ` says where they are; files are read again when they change,
   variables with each start.
 - **Changes** are put in force while the gateway runs: when the file changes, at SIGHUP, and when AdminService is told to reload.
-  [A bad file changes nothing](time.md#a-new-configuration). What is **fixed** in the tables cannot change while the gateway runs.
+  [A bad file changes nothing](time.md#changing-the-configuration). What is **fixed** in the tables cannot change while the gateway runs.
 - **Durations** have units: ` + "`300ms`, `5s`, `1m30s`" + `. **Times** are such as ` + "`2026-12-01T00:00:00Z`" + `, or dates, which begin at midnight UTC.
 `
 

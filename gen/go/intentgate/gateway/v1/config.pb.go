@@ -2871,7 +2871,8 @@ type Status struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The TCP address, such as `:9900`; port 0 chooses a free one.
 	Listen string `protobuf:"bytes,1,opt,name=listen,proto3" json:"listen,omitempty"`
-	// The certificate that it serves TLS with. Absent: it serves plain HTTP.
+	// The certificate that it serves TLS with. Absent: it serves plain HTTP. It may become another one while the gateway runs, but
+	// not come or go.
 	Certificate   *KeyPair `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

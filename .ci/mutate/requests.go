@@ -7,6 +7,7 @@ const (
 	request     = "gateway/edge/request.go"
 	gatewayRoom = "gateway"
 	config      = "gateway/config/check.go"
+	configDiff  = "gateway/config/diff.go"
 	configRoom  = "gateway/config"
 	muxRoom     = "gateway/mux"
 	e2e         = "gateway/cmd/intentgate"
@@ -152,5 +153,40 @@ var requests = []mutation{
 		name:  "configuration: whose certificate",
 		edits: []edit{{"gateway/config/profile.go", `if subject.GetCommonName() == "" && `, `if false && `}},
 		red:   []check{{configRoom, `TestVerdicts`}},
+	},
+	{
+		name:  "configuration: traces leave this machine by TLS",
+		edits: []edit{{"gateway/config/telemetry.go", `} else if localProblem(endpoint) != "" {`, `} else if false {`}},
+		red:   []check{{configRoom, `TestVerdicts/telemetry_files`}},
+	},
+	{
+		name:  "configuration: size of the key of sessions",
+		edits: []edit{{"gateway/config/secrets.go", `MinSessionKey = 32`, `MinSessionKey = 1`}},
+		red:   []check{{configRoom, `TestVerdicts/telemetry_files`}},
+	},
+	{
+		name:  "configuration: one place of a secret",
+		edits: []edit{{"gateway/config/secrets.go", `(from.GetFile() != "") == (from.GetEnv() != ""):`, `false:`}},
+		red:   []check{{configRoom, `TestVerdicts/credentials_files|TestVerdicts/telemetry`}},
+	},
+	{
+		name:  "configuration: what needs a restart is told",
+		edits: []edit{{configDiff, `Restart: Fixed(path) || switched`, `Restart: switched`}},
+		red:   []check{{configRoom, `TestDiff/a_listener`}, {e2e, `TestConfigDiff/two_files`}},
+	},
+	{
+		name:  "configuration: the order of routes is told",
+		edits: []edit{{configDiff, `if ordered(path) && `, `if false && `}},
+		red:   []check{{configRoom, `TestDiff/order_of_routes`}},
+	},
+	{
+		name:  "configuration: what is gone is told",
+		edits: []edit{{configDiff, `c.add(at(was.key), flow(was.value), "")`, ``}},
+		red:   []check{{configRoom, `TestDiff/a_name`}},
+	},
+	{
+		name:  "configuration: asked of this machine alone",
+		edits: []edit{{"gateway/cmd/intentgate/config.go", `host != "localhost" && !ip.IsLoopback()`, `host == "" && ip == nil`}},
+		red:   []check{{e2e, `TestConfigDiff/another|TestConfigDiff/by_name`}},
 	},
 }

@@ -52,7 +52,7 @@ func TestDocumentedConfigurations(t *testing.T) {
 	if _, err := keys(t).Write(filepath.Join(dir, "dev-certs")); err != nil {
 		t.Fatal(err)
 	}
-	etc := strings.NewReplacer("/etc/intentgate/", "dev-certs/", "fullchain.pem", "edge.pem", "privkey.pem", "edge.key", "agents-ca.pem", "internal-ca.pem")
+	etc := strings.NewReplacer("/etc/intentgate/", "dev-certs/", "fullchain.pem", "edge.pem", "privkey.pem", "edge.key", "agents-ca.pem", "internal-ca.pem", "status.pem", "edge.pem", "status.key", "edge.key")
 	for _, file := range []string{"dev-certs/es-password", "dev-certs/webhook-key", "dev-certs/tables.binpb", "tables.binpb"} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte("not a secret: "+file), 0o600); err != nil {
 			t.Fatal(err)

@@ -21,11 +21,13 @@ var requests = []mutation{
 	if failure != nil {
 		return nil, nil, failure
 	}
+	t.event.Enter(telemetry.Body)
 	project`, `	t.event.BytesIn = len(readBefore(ctx, w, r, t.BodyLimit))
 	proof, failure := t.admit(ctx, w, r)
 	if failure != nil {
 		return nil, nil, failure
 	}
+	t.event.Enter(telemetry.Body)
 	project`}, {turn, `// projectOf names`, `func readBefore(ctx context.Context, w http.ResponseWriter, r *http.Request, limit int64) []byte {
 	body, _ := edge.ReadBody(ctx, w, r, limit, nil)
 	return body

@@ -13,12 +13,14 @@ import (
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -61,8 +63,12 @@ func instrument(t *testing.T, config *serve.Config, c *collector) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exporter, err := otlptracegrpc.New(t.Context(), otlptracegrpc.WithEndpoint(c.addr),
-		otlptracegrpc.WithTLSCredentials(identity.ClientCredentials(pki.OrdersName)))
+	conn, err := grpc.NewClient(c.addr, grpc.WithTransportCredentials(identity.ClientCredentials(pki.OrdersName)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	exporter, err := otlptrace.New(t.Context(), uploader{collectorv1.NewTraceServiceClient(conn)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +77,18 @@ func instrument(t *testing.T, config *serve.Config, c *collector) {
 	config.StatsHandler = otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(provider),
 		otelgrpc.WithPropagators(propagation.TraceContext{}), otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))
 }
+
+// uploader sends as otlptracegrpc does, without which the rest of this process does not change how it compresses.
+type uploader struct{ collectorv1.TraceServiceClient }
+
+func (u uploader) UploadTraces(ctx context.Context, spans []*tracev1.ResourceSpans) error {
+	_, err := u.Export(ctx, &collectorv1.ExportTraceServiceRequest{ResourceSpans: spans})
+	return err
+}
+
+func (uploader) Start(context.Context) error { return nil }
+
+func (uploader) Stop(context.Context) error { return nil }
 
 // TestTraces has a turn told of whole: its root, a span for each box, and that of the service below the call.
 func TestTraces(t *testing.T) {

@@ -1,7 +1,6 @@
 package traces
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -10,14 +9,10 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"time"
 
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/local"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -45,14 +40,6 @@ type known struct {
 	headers map[string]string
 }
 
-// destination is a collector with a connection to it.
-type destination struct {
-	*otlptrace.Exporter
-	known
-
-	conn *grpc.ClientConn
-}
-
 func (c *Collector) dial() (*destination, error) { return c.dialUnless(nil) }
 
 // dialUnless returns a new destination, or nil where the files say what they said for another one.
@@ -65,30 +52,12 @@ func (c *Collector) dialUnless(before *destination) (*destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	headers := metadata.New(now.headers)
-	conn, err := grpc.NewClient("dns:///"+c.Endpoint, grpc.WithTransportCredentials(transport), grpc.WithNoProxy(), grpc.WithDisableServiceConfig(),
-		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
-			return invoke(metadata.NewOutgoingContext(ctx, headers), method, request, reply, conn, options...) // and no others
-		}))
+	conn, err := grpc.NewClient("dns:///"+c.Endpoint, grpc.WithTransportCredentials(transport), grpc.WithNoProxy(),
+		grpc.WithDisableServiceConfig(), grpc.WithDefaultServiceConfig(tries))
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %s: %w", c.Endpoint, err)
 	}
-	// A connection and a patience of our own leave the environment nothing to say, and headers it may name are not sent.
-	exporter, err := otlptracegrpc.New(context.Background(), otlptracegrpc.WithGRPCConn(conn), otlptracegrpc.WithTimeout(patience),
-		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
-			Enabled: true, InitialInterval: time.Second / 2, MaxInterval: 2 * time.Second, MaxElapsedTime: patience,
-		}))
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return &destination{Exporter: exporter, known: now, conn: conn}, nil
-}
-
-// close ends what is under way.
-func (d *destination) close() {
-	_ = d.conn.Close()
-	_ = d.Shutdown(context.Background()) // which waits for nothing now
+	return &destination{known: now, conn: conn}, nil
 }
 
 // read reads the files.

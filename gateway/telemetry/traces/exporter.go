@@ -65,11 +65,11 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	defer cancel()
 	defer context.AfterFunc(e.done, cancel)()
 	e.sending.Lock()
-	err := e.to.ExportSpans(ctx, spans)
+	refused, err := e.to.send(ctx, spans)
 	e.sending.Unlock()
 	e.pending.Add(-int64(len(spans)))
 	if err != nil {
-		e.dropped(len(spans), err)
+		e.dropped(refused, err)
 	}
 	return nil
 }
@@ -79,8 +79,7 @@ func (e *exporter) Shutdown(context.Context) error {
 	defer close(e.closed)
 	e.sending.Lock()
 	defer e.sending.Unlock()
-	e.to.close()
-	return nil
+	return e.to.conn.Close()
 }
 
 // reload connects anew if the files of the collector say something else.
@@ -94,7 +93,7 @@ func (e *exporter) reload() (changed bool, err error) {
 	if err != nil || to == nil {
 		return false, err
 	}
-	e.to.close()
+	_ = e.to.conn.Close() // which nobody uses now
 	e.to = to
 	return true, nil
 }

@@ -31,6 +31,7 @@ type collector struct {
 	endpoint string
 	answer   func(context.Context) error // nil: spans are taken
 	spans    atomic.Int64
+	rejects  int64
 	keys     chan string // that were shown
 }
 
@@ -47,7 +48,9 @@ func (c *collector) Export(ctx context.Context, request *collectorv1.ExportTrace
 			c.spans.Add(int64(len(scope.GetSpans())))
 		}
 	}
-	return &collectorv1.ExportTraceServiceResponse{}, nil
+	return &collectorv1.ExportTraceServiceResponse{PartialSuccess: &collectorv1.ExportTracePartialSuccess{
+		RejectedSpans: c.rejects, ErrorMessage: "too much",
+	}}, nil
 }
 
 func collect(t *testing.T, answer func(context.Context) error) *collector {
@@ -161,6 +164,45 @@ func TestStalled(t *testing.T) {
 	}
 	if _, err := all.Reload(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A collector may take some spans only.
+func TestPartial(t *testing.T) {
+	t.Parallel()
+	c := collect(t, nil)
+	c.rejects = 3
+	o := &told{now: time.Now()}
+	all, err := traces.New(o.config(traces.Collector{Endpoint: c.endpoint}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell(all, 1)
+	all.Close()
+	if o.all() != 3 || !strings.Contains(o.log.String(), "too much") {
+		t.Errorf("%d spans are told of as dropped:\n%s", o.all(), o.log.String())
+	}
+}
+
+// A collector that comes late, or does not take spans at first, gets them.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	var tried atomic.Int32
+	c := collect(t, func(context.Context) error {
+		if tried.Add(1) == 1 {
+			return status.Error(codes.Unavailable, "a moment")
+		}
+		return nil
+	})
+	o := &told{now: time.Now()}
+	all, err := traces.New(o.config(traces.Collector{Endpoint: c.endpoint}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell(all, 1)
+	all.Close()
+	if o.all() != 0 || c.spans.Load() != 4 {
+		t.Errorf("%d spans taken, %d dropped:\n%s", c.spans.Load(), o.all(), o.log.String())
 	}
 }
 

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
+	"github.com/intentgate/intentgate/gateway/build"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/expiry"
@@ -25,8 +25,8 @@ import (
 
 // Open reads the configuration file, builds the gateway that it describes and opens its listeners. Where it fails nothing stays open.
 func Open(ctx context.Context, parts Config) (_ *Process, err error) {
-	if parts.File == "" || parts.Logger == nil || parts.Now == nil || parts.Version == nil {
-		return nil, errors.New("process: File, Logger, Now and Version are all needed")
+	if parts.File == "" || parts.Logger == nil || parts.Now == nil {
+		return nil, errors.New("process: File, Logger and Now are all needed")
 	}
 	parts.Patience = cmp.Or(parts.Patience, maxLag)
 	p := &Process{config: parts, logger: parts.Logger, now: parts.Now}
@@ -41,7 +41,7 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 			p.Close()
 		}
 	}()
-	if p.telemetry, err = telemetry.New(telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: parts.Version.GetVersion()}); err != nil {
+	if p.telemetry, err = telemetry.New(telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: build.Read().Version}); err != nil {
 		return nil, err
 	}
 	if p.admission, err = admission.New(admissionLimits(settings), p.now); err != nil {
@@ -128,11 +128,11 @@ func (p *Process) operators(ctx context.Context, settings *gatewayv1.Config) (er
 		p.addresses.Status = scheme + server.Addr().String()
 	}
 	if listen := settings.GetAdmin().GetListen(); listen != "" {
-		version := proto.CloneOf(p.config.Version)
-		version.StartTime = timestamppb.New(p.now())
+		info := build.Read()
 		server, err := admin.New(ctx, admin.Config{
 			Listen: listen, Routes: func() []admin.Route { return p.current.Load().activeRoutes() }, Services: p.services,
-			Version: version, Health: p.health, State: p.configState, Logger: p.logger,
+			Version: &gatewayv1.GetVersionResponse{Version: info.Version, Revision: info.Commit, GoVersion: info.Go, StartTime: timestamppb.New(p.now())},
+			Health:  p.health, State: p.configState, Logger: p.logger,
 			Settings: func() ([]byte, error) { return config.Print(p.Settings()) },
 			Reload:   func() error { return p.reloader.anew(p.living, telemetry.ByAdminService) }, //nolint:contextcheck // it outlives who asks for it
 		})

@@ -22,12 +22,11 @@ import (
 
 // Config is what Open needs; all but Adapt, Audit, Observe and Patience.
 type Config struct {
-	File    string                    // the configuration file
-	Adapt   []func(*gatewayv1.Config) // change what the file says, once it is read
-	Logger  *slog.Logger
-	Audit   *slog.Logger // takes decisions on identities; nil: the log does
-	Now     func() time.Time
-	Version *gatewayv1.GetVersionResponse // of the program, without the time of its start
+	File   string                    // the configuration file
+	Adapt  []func(*gatewayv1.Config) // change what the file says, once it is read
+	Logger *slog.Logger
+	Audit  *slog.Logger // takes decisions on identities; nil: the log does
+	Now    func() time.Time
 	// Observe wraps each service, so that its calls are seen; nil: they are not.
 	Observe func(gateway.Service) gateway.Service
 	// Patience is how long a new configuration waits for its services; 0: 10 seconds.

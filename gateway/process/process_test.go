@@ -45,7 +45,6 @@ func open(t *testing.T, keys *pki.PKI, change func(*gatewayv1.Config)) *Process 
 	}
 	p, err := Open(t.Context(), Config{
 		File: file, Adapt: []func(*gatewayv1.Config){change}, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		Version: &gatewayv1.GetVersionResponse{Version: "v1.2.3"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,9 +97,9 @@ func TestOpenRefusesGaps(t *testing.T) {
 	t.Parallel()
 	for name, gap := range map[string]func(*Config){
 		"file": func(c *Config) { c.File = "" }, "logger": func(c *Config) { c.Logger = nil },
-		"clock": func(c *Config) { c.Now = nil }, "version": func(c *Config) { c.Version = nil },
+		"clock": func(c *Config) { c.Now = nil },
 	} {
-		c := Config{File: "none.yaml", Logger: slog.New(slog.DiscardHandler), Now: time.Now, Version: &gatewayv1.GetVersionResponse{}}
+		c := Config{File: "none.yaml", Logger: slog.New(slog.DiscardHandler), Now: time.Now}
 		gap(&c)
 		if _, err := Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), "needed") {
 			t.Errorf("without %s: %v", name, err)

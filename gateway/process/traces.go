@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 
+	"github.com/intentgate/intentgate/gateway/build"
 	"github.com/intentgate/intentgate/gateway/secretref"
 	"github.com/intentgate/intentgate/gateway/telemetry/traces"
 )
@@ -34,7 +35,7 @@ func (g *generation) tracing(context.Context) error {
 	var err error
 	g.traces, err = traces.New(traces.Config{
 		Collector: collector, Sample: settings.GetSample(), Slow: settings.GetSlow().AsDuration(), LinkInbound: settings.GetLinkInbound(),
-		Version: g.config.Version.GetVersion(), Logger: g.logger, Now: g.now, Dropped: g.telemetry.SpansDropped,
+		Version: build.Read().Version, Logger: g.logger, Now: g.now, Dropped: g.telemetry.SpansDropped,
 	})
 	if err != nil {
 		return err

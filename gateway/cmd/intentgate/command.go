@@ -5,18 +5,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	"github.com/intentgate/intentgate/gateway/build"
 )
 
 // newCommand returns the command line: one sub-command a file.
 func newCommand(stdout, stderr io.Writer) *cobra.Command {
+	info := build.Read()
 	command := &cobra.Command{
 		Use:   "intentgate",
 		Short: "Implement Dialogflow intents as gRPC services",
@@ -35,8 +34,9 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
   intentgate simulate --dev dev-certs …    # be Dialogflow
   intentgate test conversations/*.yaml     # play conversations from files
   intentgate conformance --start …         # judge a service, in any language
+  intentgate version --sbom                # what is in this program
   source <(intentgate completion bash)     # have the shell complete commands and flags`,
-		Version:       strings.TrimSpace(build().GetVersion() + " " + build().GetRevision()),
+		Version:       strings.TrimSpace(info.Version + " " + info.Commit),
 		SilenceErrors: true, // main prints the one that run returns
 		SilenceUsage:  true,
 		Args: func(command *cobra.Command, args []string) error {
@@ -57,7 +57,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newCheckCommand(), newConfigCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newConformanceCommand(), newDemoCommand())
+	command.AddCommand(newServeCommand(), newCheckCommand(), newConfigCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newConformanceCommand(), newDemoCommand(), newVersionCommand())
 	return command
 }
 
@@ -123,20 +123,4 @@ func printTable(w io.Writer, indent string, rows [][]string) error {
 		}
 	}
 	return table.Flush()
-}
-
-// build is what is known of this build: the module's version, the revision that it was made of, and Go's version.
-func build() *gatewayv1.GetVersionResponse {
-	version := &gatewayv1.GetVersionResponse{Version: "unknown", GoVersion: runtime.Version()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return version
-	}
-	version.Version = info.Main.Version
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			version.Revision = setting.Value
-		}
-	}
-	return version
 }

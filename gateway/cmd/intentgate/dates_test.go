@@ -193,7 +193,7 @@ func (g *gate) serveInside(t *testing.T, now func() time.Time, changes ...func(*
 	t.Helper()
 	config := process.Config{
 		File: filepath.Join(g.dir, configFile), Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Audit: slog.New(slog.NewJSONHandler(g.audit, nil)),
-		Now: now, Version: build(),
+		Now: now,
 	}
 	for _, change := range changes {
 		change(&config)

@@ -84,7 +84,7 @@ func (e *embedded) cert(name string) string { return filepath.Join(e.dir, certsF
 // needs each of them.
 func (e *embedded) serve(ctx context.Context, path string, logger *slog.Logger, warnings io.Writer, replacements ...func(*gatewayv1.Config)) error {
 	running, err := process.Open(ctx, process.Config{
-		File: path, Adapt: replacements, Logger: logger.With("process", "gateway"), Now: time.Now, Version: build(), Observe: e.observed,
+		File: path, Adapt: replacements, Logger: logger.With("process", "gateway"), Now: time.Now, Observe: e.observed,
 	})
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ log to standard error.`,
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
-			gateway, err := process.Open(command.Context(), process.Config{File: path, Logger: logger, Audit: auditLog, Now: time.Now, Version: build()})
+			gateway, err := process.Open(command.Context(), process.Config{File: path, Logger: logger, Audit: auditLog, Now: time.Now})
 			if err != nil {
 				return err
 			}

@@ -66,6 +66,11 @@ var validation = []mutation{
 		red:   []check{{rulesRoom, `TestRefused/behind_one_that_fails`}},
 	},
 	{
+		name:  "rule: one that does not compile stays refused",
+		edits: []edit{{compileFile, "problems = append(problems, t.problems...)\n\t\truled", "ruled"}, {compileFile, `if t.verified {`, `if t.verified && func() bool { t.problems = nil; return true }() {`}},
+		red:   []check{{rulesRoom, `TestRefused/no_field`}},
+	},
+	{
 		name:  "rule: the cost of an expression, and of a pattern",
 		edits: []edit{{expressionFile, `whole > maxCost || c.computed > maxCompiling {`, `whole < 0 {`}, {compileFile, `if cost := c.cost(all); cost > maxCost {`, `if cost := c.cost(all); cost < 0 {`}},
 		red:   []check{{rulesRoom, `TestHostile/nested_loops|TestHostile/a_huge_pattern|TestHostile/replacing_again`}},

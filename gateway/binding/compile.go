@@ -119,22 +119,11 @@ func (c *compiler) rules(request protoreflect.MessageDescriptor) *rules.Checker 
 	if c.Rules == nil {
 		c.Rules = rules.NewCompiler(time.Now)
 	}
-	checker, err := c.Rules.Compile(request)
-	if err == nil {
-		return checker
+	checker, problems := c.Rules.Compile(request)
+	for _, one := range problems {
+		c.problem(one.At, one.Problem, one.Remedy)
 	}
-	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	for _, err := range all {
-		if failed, ok := errors.AsType[*rules.Error](err); ok {
-			c.problem(failed.At, failed.Problem, failed.Remedy)
-		} else {
-			c.problem(request, "its rules cannot be used: "+err.Error(), "remove them")
-		}
-	}
-	return nil
+	return checker
 }
 
 // compiler compiles one method.

@@ -33,7 +33,7 @@ type Compiler struct {
 	files     map[string]bool         // that own was looked for in
 	types     map[protoreflect.FullName]*typeRules
 	texts     map[string]bool // that are given for broken rules
-	problems  []error         // of the type that is being read
+	problems  Errors          // of the type that is being read
 	rules     int             // how many there were
 	computed  float64         // what has been, for maxCompiling
 }
@@ -49,17 +49,23 @@ type Error struct {
 	Problem, Remedy string
 }
 
-// Error returns all of it in one line.
-func (e *Error) Error() string {
-	return fmt.Sprintf("%s: %s: %s", e.At.FullName(), e.Problem, e.Remedy)
+// Errors are all reasons; none: they can.
+type Errors []*Error
+
+// Error returns a line for each.
+func (e Errors) Error() string {
+	var lines []string
+	for _, one := range e {
+		lines = append(lines, fmt.Sprintf("%s: %s: %s", one.At.FullName(), one.Problem, one.Remedy))
+	}
+	return strings.Join(lines, "\n")
 }
 
-// Compile returns what checks messages of a type, nil if neither it nor any message within has rules. The error joins all that is
-// wrong, each an *Error.
-func (c *Compiler) Compile(message protoreflect.MessageDescriptor) (*Checker, error) {
+// Compile returns what checks messages of a type, nil if neither it nor any message within has rules.
+func (c *Compiler) Compile(message protoreflect.MessageDescriptor) (*Checker, Errors) {
 	all := []*typeRules{c.read(message)}
 	queued := map[protoreflect.FullName]bool{message.FullName(): true}
-	var problems []error
+	var problems Errors
 	ruled, bounded := false, false
 	for i := 0; i < len(all); i++ {
 		t := all[i]
@@ -72,43 +78,37 @@ func (c *Compiler) Compile(message protoreflect.MessageDescriptor) (*Checker, er
 			}
 		}
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	if !ruled {
-		return nil, nil //nolint:nilnil // no rules, which is no error
+	if len(problems) > 0 || !ruled {
+		return nil, problems
 	}
 	if cost := c.cost(all); cost > maxCost {
-		return nil, c.failed(message, fmt.Sprintf("its rules together may take too long: %.1f times as long as they may", cost/maxCost), simpler)
+		return nil, Errors{{message, fmt.Sprintf("its rules together may take too long: %.1f times as long as they may", cost/maxCost), simpler}}
 	}
 	if c.validator == nil {
 		var err error
 		c.validator, err = protovalidate.New(protovalidate.WithExtensionTypeResolver(c.own),
 			protovalidate.WithNowFunc(func() *timestamppb.Timestamp { return timestamppb.New(c.now()) }))
 		if err != nil {
-			return nil, err
+			return nil, Errors{{message, "its rules cannot be used: " + oneLine(err), "remove them"}}
 		}
 	}
 	for _, t := range all {
-		problems = append(problems, c.verify(t)...)
+		c.verify(t)
+		problems = append(problems, t.problems...)
 	}
 	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+		return nil, problems
 	}
 	return &Checker{message: message, validator: c.validator, bounded: bounded, texts: c.texts}, nil
 }
 
 const simpler = "write simpler ones: fewer loops in each other, shorter patterns, max_len in place of {1,1000}"
 
-func (c *Compiler) failed(at protoreflect.Descriptor, problem, remedy string) error {
-	return errors.Join(&Error{at, problem, remedy})
-}
-
-// verify has the rules of a type compiled, and returns what is wrong. They are asked for one by one, since one that fails hides
+// verify has the rules of a type compiled, and notes what is wrong. They are asked for one by one, since one that fails hides
 // what comes after it.
-func (c *Compiler) verify(t *typeRules) (problems []error) {
+func (c *Compiler) verify(t *typeRules) {
 	if t.verified {
-		return nil
+		return
 	}
 	t.verified = true
 	empty := dynamicpb.NewMessage(t.message)
@@ -116,14 +116,13 @@ func (c *Compiler) verify(t *typeRules) (problems []error) {
 		only := protovalidate.FilterFunc(func(_ protoreflect.Message, d protoreflect.Descriptor) bool { return d == at })
 		err := c.validator.Validate(empty, protovalidate.WithFilter(only))
 		if failed, ok := errors.AsType[*protovalidate.CompilationError](err); ok {
-			problems = append(problems, &Error{at, "its rules do not compile: " + oneLine(failed), "correct them; buf lint checks them, too"})
+			t.problems = append(t.problems, &Error{at, "its rules do not compile: " + oneLine(failed), "correct them; buf lint checks them, too"})
 		}
 	}
 	ask(t.message)
 	for i := 0; t.ruled && i < t.message.Fields().Len(); i++ {
 		ask(t.message.Fields().Get(i))
 	}
-	return problems
 }
 
 // oneLine is an error in one line, and not a long one.

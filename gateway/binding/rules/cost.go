@@ -8,7 +8,7 @@ import (
 type typeRules struct {
 	message  protoreflect.MessageDescriptor
 	fields   []fieldRules
-	problems []error
+	problems Errors
 	ruled    bool // has any
 	bounded  bool // has some that need a bound on what they are applied to
 	verified bool // they have been compiled

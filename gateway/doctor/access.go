@@ -25,17 +25,12 @@ func newStranger(now time.Time) (*tls.Certificate, error) {
 }
 
 func asksForCertificate(contacts []*contact) Finding {
-	f := Finding{Check: "asks_for_certificate", Verdict: OK}
-	var saw []string
-	for _, c := range contacts {
-		if c.asked != nil {
-			saw = append(saw, versionWords(c.version, "asks"))
-			continue
+	f := worst("asks_for_certificate", contacts, func(c *contact) (Verdict, string) {
+		if c.asked == nil {
+			return Failed, "does not ask"
 		}
-		f.Verdict = Failed
-		saw = append(saw, versionWords(c.version, "does not ask"))
-	}
-	f.Saw = strings.Join(saw, "; ")
+		return OK, "asks"
+	})
 	if f.Verdict == Failed {
 		f.Wanted = "a request for a client certificate in every handshake"
 		f.Remedy = "switch mutual TLS on (nginx: `ssl_verify_client on`; Envoy: `require_client_certificate: true`; Java: `client-auth=need`; " +
@@ -93,16 +88,7 @@ func authorities(contacts []*contact, client *tls.Certificate, now time.Time) Fi
 
 // refuses judges what somebody heard who should not be let in: the worst of all versions.
 func refuses(check string, contacts []*contact) Finding {
-	f := Finding{Check: check, Verdict: OK}
-	var saw []string
-	for _, c := range contacts {
-		verdict, said := refused(c)
-		if verdict == Failed || f.Verdict == OK {
-			f.Verdict = verdict
-		}
-		saw = append(saw, versionWords(c.version, said))
-	}
-	f.Saw = strings.Join(saw, "; ")
+	f := worst(check, contacts, refused)
 	switch f.Verdict {
 	case Failed:
 		f.Wanted = "a refusal in the handshake, and no answer"
@@ -113,6 +99,21 @@ func refuses(check string, contacts []*contact) Finding {
 		f.Remedy = "this may be no refusal: look into the server's log how far the request came, and refuse such clients in the handshake"
 	default:
 	}
+	return f
+}
+
+// worst judges each contact by itself: what was seen is that of all, the verdict the worst one.
+func worst(check string, contacts []*contact, judge func(*contact) (verdict Verdict, saw string)) Finding {
+	f := Finding{Check: check, Verdict: OK}
+	var all []string
+	for _, c := range contacts {
+		verdict, saw := judge(c)
+		if verdict == Failed || f.Verdict == OK {
+			f.Verdict = verdict
+		}
+		all = append(all, fmt.Sprintf("%s: %s", tls.VersionName(c.version), saw))
+	}
+	f.Saw = strings.Join(all, "; ")
 	return f
 }
 
@@ -139,33 +140,30 @@ func badCertificate(c *contact) bool {
 
 // accepts judges what somebody heard who should be let in, without an ID token.
 func accepts(contacts []*contact) Report {
-	in := Finding{Check: "accepts_client", Verdict: OK}
-	token := Finding{Check: "wants_id_token", Verdict: OK}
-	var saw []string
-	for _, c := range contacts {
+	remedy, token := "", Finding{Check: "wants_id_token", Verdict: OK}
+	in := worst("accepts_client", contacts, func(c *contact) (Verdict, string) {
 		said := fmt.Sprintf("HTTP %d", c.status)
 		switch {
 		case c.status == 0:
 			said = words(c.err)
-			in.Remedy = "the server's log has the reason (intentgate: `Handshake refused`). Most often: the client's root is not trusted, an intermediate was not sent, " +
+			remedy = "the server's log has the reason (intentgate: `Handshake refused`). Most often: the client's root is not trusted, an intermediate was not sent, " +
 				"the subject is another one, or nginx lacks `ssl_verify_depth 2`. `intentgate doctor --cert FILE` judges the certificate by itself"
 		case badCertificate(c):
 			said += ", which is nginx refusing the certificate"
-			in.Remedy = "trust the client's root in `ssl_client_certificate`, and set `ssl_verify_depth 2`, which Google asks for: the default is 1"
+			remedy = "trust the client's root in `ssl_client_certificate`, and set `ssl_verify_depth 2`, which Google asks for: the default is 1"
 		case c.status == http.StatusForbidden:
-			in.Remedy = "the certificate is good for the handshake, but not for this path: look into the server's log (intentgate: `profile_mismatch`)"
+			remedy = "the certificate is good for the handshake, but not for this path: look into the server's log (intentgate: `profile_mismatch`)"
 		case c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:
-			in.Remedy = "no webhook is at this path, or it does not take POST: compare the URL with the one in the agent, trailing slash included"
+			remedy = "no webhook is at this path, or it does not take POST: compare the URL with the one in the agent, trailing slash included"
 		case c.status != http.StatusUnauthorized:
 			token.Verdict = Warning
 		}
-		saw = append(saw, versionWords(c.version, said))
-	}
-	in.Saw = strings.Join(saw, "; ")
+		return OK, said
+	})
 	token.Saw = in.Saw
 	switch {
-	case in.Remedy != "":
-		in.Verdict, in.Wanted = Failed, "an answer to the request: 401 where an ID token is wanted"
+	case remedy != "":
+		in.Verdict, in.Wanted, in.Remedy = Failed, "an answer to the request: 401 where an ID token is wanted", remedy
 		token = Skip(token.Check, "the client was not let in")
 	case token.Verdict == Warning:
 		token.Wanted = "HTTP 401 to a request without an ID token"

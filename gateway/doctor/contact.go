@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -122,10 +121,6 @@ func words(err error) string {
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return authn.Printable(first)
-}
-
-func versionWords(version uint16, said string) string {
-	return fmt.Sprintf("%s: %s", tls.VersionName(version), said)
 }
 
 // subject names a certificate as its subject does, or by what it has instead.

@@ -365,7 +365,7 @@ func TestFaults(t *testing.T) {
 			}
 			if !slices.Equal(failed, row.fails) || !told && row.fails != nil {
 				var text bytes.Buffer
-				_ = report.Findings().Print(&text)
+				_ = report.Print(&text)
 				t.Errorf("%s: failed %v, want %v, seeing %q\n%s", name, failed, row.fails, row.saw, &text)
 			}
 		})

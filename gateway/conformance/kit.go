@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -44,7 +43,7 @@ type Config struct {
 	// Now is the clock that certificates are compared with.
 	Now func() time.Time
 	// Progress is told of each result when it is there; nil: nobody is.
-	Progress func(Result)
+	Progress func(doctor.Finding)
 }
 
 // Process is a service that runs.
@@ -55,34 +54,9 @@ type Process interface {
 	Wait(ctx context.Context) error
 }
 
-// Result is what came of a check.
-type Result struct {
-	doctor.Finding // about its kind
-
-	Relies  string  `json:"relies"` // on what the gateway relies
-	Seconds float64 `json:"seconds"`
-}
-
-// Report are the results, in the order of the checks.
-type Report []Result
-
-// Findings returns the results as a doctor's report.
-func (r Report) Findings() doctor.Report {
-	var findings doctor.Report
-	for _, result := range r {
-		findings = append(findings, result.Finding)
-	}
-	return findings
-}
-
-// MarshalJSON writes the report for programs: {"failed": false, "findings": […]}.
-func (r Report) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{"failed": r.Findings().Failed(), "findings": append([]Result{}, r...)})
-}
-
-// Judge makes the checks. The error is that there is nothing to judge, or the context's; what is wrong with the service is in
+// Judge makes the checks, in their order, with a finding for each, about its kind. The error is that there is nothing to judge, or the context's; what is wrong with the service is in
 // the report.
-func (c Config) Judge(ctx context.Context) (report Report, err error) {
+func (c Config) Judge(ctx context.Context) (report doctor.Report, err error) {
 	if c.Target == "" || c.Gateway.Cert == "" || c.Now == nil || c.Patience <= 0 {
 		return nil, errors.New("conformance: Target, Gateway, Patience and Now are needed")
 	}
@@ -117,7 +91,7 @@ func (c Config) Judge(ctx context.Context) (report Report, err error) {
 }
 
 // make makes one check.
-func (b *bench) make(ctx context.Context, check Check) Result {
+func (b *bench) make(ctx context.Context, check Check) doctor.Finding {
 	start := time.Now()
 	saw, err := "", b.need(ctx, check)
 	if err == nil {
@@ -139,8 +113,8 @@ func (b *bench) make(ctx context.Context, check Check) Result {
 	default:
 		f.Saw = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
-	f.About = check.Kind()
-	return Result{Finding: f, Relies: check.Relies, Seconds: time.Since(start).Seconds()}
+	f.About, f.Relies, f.Seconds = check.Kind(), check.Relies, time.Since(start).Seconds()
+	return f
 }
 
 // need returns why a check cannot be made: a service that does not let the gateway in cannot be judged any further.

@@ -69,7 +69,7 @@ func settings(keys *conformance.Keys, target string) conformance.Config {
 }
 
 // judge returns the ids by verdict.
-func judge(t *testing.T, config conformance.Config) (conformance.Report, map[doctor.Verdict][]string) {
+func judge(t *testing.T, config conformance.Config) (doctor.Report, map[doctor.Verdict][]string) {
 	t.Helper()
 	report, err := config.Judge(t.Context())
 	if err != nil {
@@ -87,11 +87,11 @@ func TestLibrary(t *testing.T) {
 	t.Parallel()
 	config := start(t, "--probe")
 	told := 0
-	config.Progress = func(conformance.Result) { told++ }
+	config.Progress = func(doctor.Finding) { told++ }
 	report, ids := judge(t, config)
 	if len(ids[doctor.OK]) != len(conformance.Checks()) || told != len(report) {
 		var text bytes.Buffer
-		_ = report.Findings().Print(&text)
+		_ = report.Print(&text)
 		t.Errorf("%d told of\n%s", told, &text)
 	}
 }

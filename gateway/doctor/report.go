@@ -25,9 +25,11 @@ type Finding struct {
 	About   string  `json:"about,omitempty"` // what was examined, such as `service orders`; empty where a report is about one thing
 	Check   string  `json:"check"`           // which one: a stable snake_case code
 	Verdict Verdict `json:"verdict"`
-	Saw     string  `json:"saw,omitempty"`    // one line
-	Wanted  string  `json:"wanted,omitempty"` // one line; empty where all is well
-	Remedy  string  `json:"remedy,omitempty"` // what to do, a sentence; empty where there is nothing to do
+	Saw     string  `json:"saw,omitempty"`     // one line
+	Wanted  string  `json:"wanted,omitempty"`  // one line; empty where all is well
+	Remedy  string  `json:"remedy,omitempty"`  // what to do, a sentence; empty where there is nothing to do
+	Relies  string  `json:"relies,omitempty"`  // what somebody relies on who has it judged, a sentence; mostly empty
+	Seconds float64 `json:"seconds,omitempty"` // that it took, where that is told
 }
 
 // Pass returns a finding of a check that ended well; saw is a format with its arguments.

@@ -129,10 +129,10 @@ func (o *conformanceOptions) judge(command *cobra.Command) error {
 	if err := o.writeJUnit(report); err != nil {
 		return unplayable{err}
 	}
-	return conclude(command, report.Findings(), o.asJSON, report)
+	return conclude(command, report, o.asJSON, report)
 }
 
-func (o *conformanceOptions) report(command *cobra.Command) (_ conformance.Report, err error) {
+func (o *conformanceOptions) report(command *cobra.Command) (_ doctor.Report, err error) {
 	if o.Run, err = regexp.Compile(o.run); err != nil {
 		return nil, fmt.Errorf("--run: %w", err)
 	}
@@ -146,7 +146,7 @@ func (o *conformanceOptions) report(command *cobra.Command) (_ conformance.Repor
 	}
 	o.Now = time.Now
 	if !o.verbose { // the service's own log takes the place
-		o.Progress = func(r conformance.Result) { command.PrintErrf("%s: %s\n", r.Check, r.Verdict) }
+		o.Progress = func(r doctor.Finding) { command.PrintErrf("%s: %s\n", r.Check, r.Verdict) }
 	}
 	if o.start != "" {
 		return o.started(command)
@@ -161,7 +161,7 @@ func (o *conformanceOptions) report(command *cobra.Command) (_ conformance.Repor
 }
 
 // started judges a service that it starts and ends.
-func (o *conformanceOptions) started(command *cobra.Command) (_ conformance.Report, err error) {
+func (o *conformanceOptions) started(command *cobra.Command) (_ doctor.Report, err error) {
 	dir, err := os.MkdirTemp("", "conformance")
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (o *conformanceOptions) started(command *cobra.Command) (_ conformance.Repo
 	return o.Judge(command.Context())
 }
 
-func (o *conformanceOptions) writeJUnit(report conformance.Report) error {
+func (o *conformanceOptions) writeJUnit(report doctor.Report) error {
 	if o.junit == "" {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/intentgate/intentgate/gateway/conformance"
+	"github.com/intentgate/intentgate/gateway/doctor"
 	ordersv1 "github.com/intentgate/intentgate/gen/go/shop/orders/v1"
 	"github.com/intentgate/intentgate/services/orders"
 	"github.com/intentgate/intentgate/services/serve"
@@ -63,7 +64,7 @@ func TestConformanceFails(t *testing.T) {
 	stdout, _, err := execute(t, "conformance", startFlag(""), "--require-probe", "--run", "^(health|integers)$", "--json", "--junit", report)
 	var told struct {
 		Failed   bool
-		Findings []conformance.Result
+		Findings []doctor.Finding
 	}
 	if err := json.Unmarshal([]byte(stdout), &told); err != nil {
 		t.Fatalf("%v\n%s", err, stdout)

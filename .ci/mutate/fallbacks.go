@@ -20,8 +20,8 @@ var fallbacks = []mutation{
 	},
 	{
 		name: "fallback: the log keeps the failure",
-		edits: []edit{{wordsFile, `telemetry.ByFallback
-		return body, failure`, `telemetry.ByFallback
+		edits: []edit{{wordsFile, `telemetry.ByFallback, failure.fallbackCause().String()
+		return body, failure`, `telemetry.ByFallback, failure.fallbackCause().String()
 		return body, nil`}},
 		red: []check{{gatewayRoom, `TestFallbackCauses/is_down`}},
 	},

@@ -69,7 +69,7 @@ var calls = []mutation{
 	},
 	{
 		name:  "joins: a panic beside the turn",
-		edits: []edit{{joins, `if cause := recover(); cause != nil {`, `if cause := any(nil); cause != nil {`}},
+		edits: []edit{{joins, `if recover() != nil {`, `if any(nil) != nil {`}},
 		red:   []check{{joinsRoom, `TestPanic`}},
 	},
 	{

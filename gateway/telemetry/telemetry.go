@@ -67,6 +67,7 @@ func New(config Config) (*Telemetry, error) {
 			attribute.String("service.name", "intentgate"),
 			attribute.String("service.version", config.Version),
 		)),
+		sdk.WithCardinalityLimit(0),                      // those of ours keep what matters of what has no place
 		sdk.WithExemplarFilter(exemplar.AlwaysOffFilter), // they cost every measurement and would need traces
 	)
 	t := &Telemetry{

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -262,6 +263,9 @@ func TestSeriesStayBounded(t *testing.T) {
 				code := codes.Code(n) //nolint:gosec // Less than 10,000.
 				event.Code, event.ServiceCode, event.Reason = code, code, "service_status"
 				event.Intent, event.Tag, event.Project = fmt.Sprint("intent", n), fmt.Sprint("tag", n), fmt.Sprint("project", n)
+				event.KnownProject, event.KnownAgent, event.Method = fmt.Sprint("project", n), fmt.Sprint("agent", n), fmt.Sprint("method", n)
+				event.IDToken, event.Webhook, event.Cause = fmt.Sprint("verdict", n), fmt.Sprint("/path", n), fmt.Sprint("cause", n)
+				event.Continued(t.Context(), fmt.Sprint("what", n))
 				event.Unknown = []string{fmt.Sprintf("%d\n\u202e%s", n, strings.Repeat("é", 1000))}
 				event.AddQuirk(fmt.Sprint("quirk", n), 1)
 				event.Finish(t.Context())
@@ -272,10 +276,14 @@ func TestSeriesStayBounded(t *testing.T) {
 	}
 	group.Wait()
 	lines := scrape(t, telemetry)
-	if len(lines) < 300 || len(lines) > 1500 {
+	if len(lines) < 2700 || len(lines) > 3500 {
 		t.Errorf("%d lines", len(lines))
 	}
 	names, sum := 0, 0
+	rest := regexp.MustCompile(`^intentgate_turns_total\{agent="other",answer="",code="Unknown",method="other",outcome="failed",platform="CX",project="other",.*\} (79\d\d|8000)$`)
+	if !slices.ContainsFunc(lines, rest.MatchString) {
+		t.Error("those that have no place are not told as others of the same service")
+	}
 	for _, line := range lines {
 		if len(line) > 300 || strings.ContainsAny(line, "\u202e") {
 			t.Errorf("a stranger's text: %q", line)

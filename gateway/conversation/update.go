@@ -16,7 +16,11 @@ import (
 //
 // Where something was not expected at all, or two platforms differ, it is an error and the file stays as it is.
 func (f *File) Update(results []*Result) (data []byte, changed int, err error) {
-	replaced := map[*yaml.Node]bool{} // values whose lines are written anew
+	positions, at := flatten(f.root, nil), map[*yaml.Node]*position{}
+	for _, p := range positions {
+		at[p.value] = p
+	}
+	replaced := map[*position]bool{} // those whose lines are written anew
 	done := map[*yaml.Node]bool{}
 	for _, r := range results {
 		if r.Error != "" {
@@ -25,7 +29,7 @@ func (f *File) Update(results []*Result) (data []byte, changed int, err error) {
 		for _, turn := range r.Turns {
 			for _, d := range turn.Differences {
 				if d.node != nil && !done[d.node] {
-					replaced[f.ownLines(d.node)], done[d.node] = true, true
+					replaced[f.ownLines(at[d.node])], done[d.node] = true, true
 					set(d.node, lasting(d))
 				}
 			}
@@ -44,17 +48,13 @@ func (f *File) Update(results []*Result) (data []byte, changed int, err error) {
 		return f.data, 0, nil
 	}
 	lines := bytes.SplitAfter(f.data, []byte("\n"))
-	positions := flatten(f.root)
 	for i, p := range slices.Backward(positions) { // from the end, so that the lines before keep their numbers
-		if !replaced[p.value] {
+		if !replaced[p] {
 			continue
 		}
 		end := len(lines)
-		for _, next := range positions[i+1:] {
-			if !within(p.value, next.value) {
-				end = next.start().Line - 1
-				break
-			}
+		if next := i + p.size; next < len(positions) {
+			end = positions[next].start().Line - 1
 		}
 		start := p.start().Line - 1
 		for end > start+1 && trailing(lines[end-1], p.start().Column-1) {
@@ -86,63 +86,47 @@ func lasting(d Difference) any {
 }
 
 // position is a value with its key, where it has one.
-type position struct{ key, value *yaml.Node }
+type position struct {
+	key, value *yaml.Node
+	around     *position // in which it stands; nil: the file
+	size       int       // how many there are, with all below it
+}
 
-func (p position) start() *yaml.Node {
+func (p *position) start() *yaml.Node {
 	if p.key != nil {
 		return p.key
 	}
 	return p.value
 }
 
-// children lists what is directly in a node.
-func children(node *yaml.Node) (all []position) {
+// flatten lists everything below a node in the order of the file.
+func flatten(node *yaml.Node, around *position) (all []*position) {
 	for i := 0; i < len(node.Content); i++ {
-		p := position{value: node.Content[i]}
+		p := &position{value: node.Content[i], around: around}
 		if node.Kind == yaml.MappingNode {
 			i++
-			p = position{node.Content[i-1], node.Content[i]}
+			p.key, p.value = node.Content[i-1], node.Content[i]
 		}
-		all = append(all, p)
+		below := flatten(p.value, p)
+		p.size = 1 + len(below)
+		all = append(append(all, p), below...)
 	}
 	return all
 }
 
-// flatten lists everything below a node in the order of the file.
-func flatten(node *yaml.Node) (all []position) {
-	for _, p := range children(node) {
-		all = append(append(all, p), flatten(p.value)...)
-	}
-	return all
-}
-
-func within(node, other *yaml.Node) bool {
-	return node == other || slices.ContainsFunc(node.Content, func(child *yaml.Node) bool { return within(child, other) })
-}
-
-// ancestors lists what leads from a node to one below it, which is the last.
-func ancestors(from, to *yaml.Node) []position {
-	for _, p := range children(from) {
-		if within(p.value, to) {
-			return append([]position{p}, ancestors(p.value, to)...)
-		}
-	}
-	return nil
-}
-
-// ownLines returns the nearest value above a node, or the node, that can be written anew with its key and all below it: before
+// ownLines returns the nearest position around one, or that one, that can be written anew with its key and all below it: before
 // that nothing stands but spaces and the dashes of lists. That of `conversations` can, for one.
-func (f *File) ownLines(node *yaml.Node) (value *yaml.Node) {
+func (f *File) ownLines(p *position) (own *position) {
 	lines := bytes.Split(f.data, []byte("\n"))
-	for _, p := range ancestors(f.root, node) {
-		if start := p.start(); strings.Trim(string([]rune(string(lines[start.Line-1]))[:start.Column-1]), " -") == "" {
-			value = p.value
-		}
+	for ; p != nil; p = p.around {
 		if p.value.Style&yaml.FlowStyle != 0 {
-			break // its members have commas behind them
+			own = nil // its members have commas behind them
+		}
+		if start := p.start(); own == nil && strings.Trim(string([]rune(string(lines[start.Line-1]))[:start.Column-1]), " -") == "" {
+			own = p
 		}
 	}
-	return value
+	return own
 }
 
 // trailing says whether a line behind a value is none of it: a blank one, the dash of what follows, or a comment that is no
@@ -153,7 +137,7 @@ func trailing(line []byte, indent int) bool {
 }
 
 // encode writes a value and its key in place of the line that begins with them.
-func encode(p position, line []byte) ([]byte, error) {
+func encode(p *position, line []byte) ([]byte, error) {
 	node := p.value
 	node.FootComment = "" // as all comments around it, it stands where it stood
 	if p.key != nil {

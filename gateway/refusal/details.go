@@ -2,6 +2,7 @@ package refusal
 
 import (
 	"fmt"
+	"slices"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -98,12 +99,9 @@ func (d *details) violation(path string, words *errdetails.LocalizedMessage) {
 		}
 		return
 	}
-	at := 0
-	for at < len(d.fields) && d.fields[at].path != path {
-		at++
-	}
-	if at == len(d.fields) {
-		d.fields = append(d.fields, field{path: path})
+	at := slices.IndexFunc(d.fields, func(f field) bool { return f.path == path })
+	if at < 0 {
+		at, d.fields = len(d.fields), append(d.fields, field{path: path})
 	}
 	if words.GetMessage() != "" {
 		d.fields[at].words = append(d.fields[at].words, words)

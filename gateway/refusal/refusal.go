@@ -1,6 +1,7 @@
 package refusal
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -54,25 +55,22 @@ func reprompted(turn *dialogflow.Turn, v *binding.Violation) fault {
 
 // choose returns the text in a language. If there is none, it is the first: the service chose to say it.
 func choose(all []*errdetails.LocalizedMessage, language string) string {
-	if len(all) == 0 {
+	switch len(all) {
+	case 0:
 		return ""
+	case 1:
+		return all[0].GetMessage()
 	}
-	if len(all) > 1 {
-		texts := map[string]string{}
-		for _, w := range all {
-			name := w.GetLocale()
-			if name == "" {
-				name = words.Default
-			}
-			if _, err := words.New(map[string]string{name: w.GetMessage()}); err == nil && texts[name] == "" {
-				texts[name] = w.GetMessage()
-			}
+	texts := map[string]string{}
+	for _, w := range all {
+		name := cmp.Or(w.GetLocale(), words.Default)
+		if _, err := words.New(map[string]string{name: w.GetMessage()}); err == nil && texts[name] == "" {
+			texts[name] = w.GetMessage()
 		}
-		if known, err := words.New(texts); err == nil {
-			if text, ok := known.In(language); ok {
-				return text
-			}
-		}
+	}
+	known, _ := words.New(texts) // each by itself is good
+	if text, ok := known.In(language); ok {
+		return text
 	}
 	return all[0].GetMessage()
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -32,33 +33,23 @@ func (m Match) Takes(platform dialogflow.Platform) bool {
 
 // String returns the match in one line, such as `platform=ES intent=order.*`, or `any`.
 func (m Match) String() string {
-	var text strings.Builder
-	add := func(name, value string) {
-		if value == "" {
-			return
-		}
-		if text.Len() > 0 {
-			text.WriteByte(' ')
-		}
-		if strings.ContainsFunc(value, needsQuotes) {
-			value = strconv.Quote(value)
-		}
-		text.WriteString(name + "=" + value)
-	}
+	platform := ""
 	if m.Platform != 0 {
-		add("platform", m.Platform.String())
+		platform = m.Platform.String()
 	}
-	add("project", m.Project)
-	add("agent", m.Agent)
-	add("environment", m.Environment)
-	add("language", m.Language)
-	add("intent", m.Intent)
-	add("action", m.Action)
-	add("tag", m.Tag)
-	if text.Len() == 0 {
-		return "any"
+	var words []string
+	for _, given := range [...]struct{ name, value string }{
+		{"platform", platform}, {"project", m.Project}, {"agent", m.Agent}, {"environment", m.Environment}, {"language", m.Language},
+		{"intent", m.Intent}, {"action", m.Action}, {"tag", m.Tag},
+	} {
+		if strings.ContainsFunc(given.value, needsQuotes) {
+			given.value = strconv.Quote(given.value)
+		}
+		if given.value != "" {
+			words = append(words, given.name+"="+given.value)
+		}
 	}
-	return text.String()
+	return cmp.Or(strings.Join(words, " "), "any")
 }
 
 func needsQuotes(r rune) bool {

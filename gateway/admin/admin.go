@@ -53,7 +53,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		end()
 		return nil, fmt.Errorf("open the admin listener: %w", err)
 	}
-	server := newServer(listener, guard(&doors{rest: rest, rpc: rpc, profiles: profiles()}), config.Logger)
+	server := newServer(ctx, listener, guard(&doors{rest: rest, rpc: rpc, profiles: profiles()}), config.Logger)
 	server.end = end
 	server.http.Protocols = new(http.Protocols)
 	server.http.Protocols.SetHTTP1(true)

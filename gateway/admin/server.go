@@ -22,8 +22,8 @@ type Server struct {
 }
 
 // newServer puts bounds on what clients can make the process hold.
-func newServer(listener net.Listener, handler http.Handler, logger *slog.Logger) *Server {
-	base, cut := context.WithCancel(context.Background())
+func newServer(ctx context.Context, listener net.Listener, handler http.Handler, logger *slog.Logger) *Server {
+	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	return &Server{listener: listener, cut: cut, end: func() {}, http: &http.Server{
 		Handler:           handler,
 		BaseContext:       func(net.Listener) context.Context { return base },

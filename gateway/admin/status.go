@@ -37,7 +37,7 @@ func NewStatus(ctx context.Context, config StatusConfig) (*Server, error) {
 	})
 	router.Handle("GET /readyz", config.Health)
 	router.Handle("GET /metrics", config.Metrics)
-	server := newServer(listener, router, config.Logger)
+	server := newServer(ctx, listener, router, config.Logger)
 	if config.Certificate != nil {
 		server.http.TLSConfig = &tls.Config{
 			MinVersion:     tls.VersionTLS12,

@@ -134,7 +134,7 @@ func (p *Process) operators(ctx context.Context, settings *gatewayv1.Config) (er
 			Version: &gatewayv1.GetVersionResponse{Version: info.Version, Revision: info.Commit, GoVersion: info.Go, StartTime: timestamppb.New(p.now())},
 			Health:  p.health, State: p.configState, Logger: p.logger,
 			Settings: func() ([]byte, error) { return config.Print(p.Settings()) },
-			Reload:   func() error { return p.reloader.anew(p.living, telemetry.ByAdminService) }, //nolint:contextcheck // it outlives who asks for it
+			Reload:   func() error { return p.reloader.anew(p.living, telemetry.ByAdminService) }, // by a context that outlives who asks for it
 		})
 		if err != nil {
 			return err

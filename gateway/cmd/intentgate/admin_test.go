@@ -117,7 +117,7 @@ func TestStatusByTLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		config := &tls.Config{RootCAs: keys.EdgeCA.Pool(), MinVersion: version, MaxVersion: version} //nolint:gosec // also the one that is refused
+		config := &tls.Config{RootCAs: keys.EdgeCA.Pool(), MinVersion: version, MaxVersion: version}
 		return send(&http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}, request)
 	}
 	sees := func(want *devca.Certificate) string {

@@ -7,3 +7,9 @@ PROMTOOL := $(GO) run -tags remove_all_sd -modfile=deploy/prometheus.mod github.
 check-rules: ## Test the alerts of deploy/prometheus, and that the dashboard shows what a gateway tells.
 	$(PROMTOOL) check rules deploy/prometheus/*.rules.yaml
 	$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
+	PROMTOOL='$(PROMTOOL)' $(GO) test -count 1 -run 'TestObserved|TestAlerts' ./gateway/cmd/intentgate
+
+.PHONY: prometheusrule
+prometheusrule: ## Make the alerts anew for Prometheus' operator.
+	{ printf '%s\n' 'apiVersion: monitoring.coreos.com/v1' 'kind: PrometheusRule' 'metadata: {name: intentgate}' 'spec:'; \
+	  sed '/^#/d; s/^/  /' deploy/prometheus/intentgate.rules.yaml; } > deploy/prometheus/prometheusrule.yaml

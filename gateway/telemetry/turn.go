@@ -113,6 +113,9 @@ const (
 	lost     = "lost"     // the answer could not be sent: Dialogflow has gone
 )
 
+// callerLeft is the reason of turns that Dialogflow did not wait for: the service was called, whether or not it ever answers.
+const callerLeft = "caller_left"
+
 // outcome follows from what was filled in.
 func (e *TurnEvent) outcome() string {
 	switch {
@@ -120,7 +123,7 @@ func (e *TurnEvent) outcome() string {
 		return lost
 	case e.HTTPStatus == http.StatusOK && e.FailureStatus == 0:
 		return answered
-	case e.serverFault(), e.ServiceDuration > 0, e.Joined != "", e.Answered == ByFallback:
+	case e.serverFault(), e.ServiceDuration > 0, e.Joined != "", e.Answered == ByFallback, e.Reason == callerLeft:
 		return failed
 	default:
 		return refused

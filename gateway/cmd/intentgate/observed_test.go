@@ -86,6 +86,9 @@ func TestAlerts(t *testing.T) {
 			tests.WriteString(text)
 		}
 	}
+	if made := "deploy/prometheus/prometheusrule.yaml"; documents(t, made)[made] != operators(documents(t, rulesFile)[rulesFile]) {
+		t.Errorf("%s is stale: run make prometheusrule and commit the result", made)
+	}
 	alerts := map[string]bool{}
 	for _, rule := range rulesOf(t) {
 		if rule.Alert == "" {
@@ -113,6 +116,17 @@ func TestAlerts(t *testing.T) {
 	if len(alerts) == 0 {
 		t.Error("there are no alerts")
 	}
+}
+
+// operators are the rules as Prometheus' operator for Kubernetes takes them: as deploy/deploy.mk makes them.
+func operators(rules string) string {
+	all := "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: intentgate}\nspec:\n"
+	for line := range strings.Lines(rules) {
+		if !strings.HasPrefix(line, "#") {
+			all += "  " + line
+		}
+	}
+	return all
 }
 
 // eventful is the address of a gateway's metrics, to which all has happened that takes no special care.
@@ -181,6 +195,7 @@ func eventful(t *testing.T) string {
 	if _, err := send(g.client(t, g.pki.Refused.Expired.TLS(), false), g.request(t.Context(), t, esPath, esTurn("refused"))); err == nil {
 		t.Error("an expired certificate was accepted")
 	}
+	g.log.await(t, 1, entry{"msg": "Turn", "reason": "caller_left", "outcome": "failed"})
 	close(over)
 	g.log.await(t, 1, entry{"msg": "Handshake refused"})
 	g.log.await(t, 8, entry{"msg": "Turn"})

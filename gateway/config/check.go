@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -171,8 +172,10 @@ func (r *report) anyProject(webhook *gatewayv1.Webhook, config *gatewayv1.Config
 
 // idTokenKeys checks that there is one source of keys.
 func (r *report) idTokenKeys(keys *gatewayv1.IdTokenKeys) {
-	switch {
+	switch source, _ := url.Parse(keys.GetUrl()); {
 	case keys == nil:
+	case source != nil && source.User != nil:
+		r.field("id_token_keys.url", "there is a user's name or password in it; want one without, the keys are public")
 	case (keys.GetUrl() == "") == (keys.GetFile() == ""):
 		r.field("id_token_keys", "one of url and file is wanted; without the key they come from Google")
 	case keys.GetUrl() != "" && !strings.HasPrefix(keys.GetUrl(), "https://"):

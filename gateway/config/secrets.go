@@ -17,7 +17,7 @@ const (
 	MinSessionKey = 32
 
 	// credentialAt is the path of a credential.
-	credentialAt = "webhooks[%d].credentials[%d]"
+	credentialAt = "webhooks[%d].credentials[%d]" //nolint:gosec // a path
 )
 
 // reference is a secret that the configuration refers to.

@@ -21,12 +21,11 @@ const (
 // Read reads a secret of at least so many bytes: one line of printable ASCII. One line end at its end is no part of it.
 // Errors name the place and the remedy, never the secret.
 func Read(from *gatewayv1.Secret, least int) (string, error) {
-	place, secret, err := Place(from), "", error(nil)
-	if from.GetFile() != "" {
-		secret, err = readFile(place)
-	} else {
-		secret, err = readEnv(from.GetEnv())
+	place, read, name := Place(from), readFile, from.GetFile()
+	if name == "" {
+		read, name = readEnv, from.GetEnv()
 	}
+	secret, err := read(name)
 	if err != nil {
 		return "", err
 	}

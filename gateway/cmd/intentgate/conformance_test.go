@@ -19,12 +19,12 @@ import (
 	"github.com/intentgate/intentgate/services/serve"
 )
 
-// judgedVariable makes this test's process the orders service.
+// judgedVariable makes this test's process the orders service, one that says where it is if that is its value.
 const judgedVariable = "INTENTGATE_TEST_SERVICE"
 
 func judged() int {
 	return serve.Main(serve.Config{Name: "orders", Register: func(r grpc.ServiceRegistrar) {
-		ordersv1.RegisterOrderServiceServer(r, orders.New(time.Now()))
+		ordersv1.RegisterOrderServiceServer(r, placed{orders.New(time.Now()), strings.TrimPrefix(os.Getenv(judgedVariable), "yes")})
 	}})
 }
 

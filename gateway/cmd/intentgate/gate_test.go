@@ -117,7 +117,8 @@ type gate struct {
 	wires   atomic.Uint32
 	stop    context.CancelFunc
 	done    chan struct{}
-	err     error // what run returned; not before done is closed
+	killed  atomic.Bool // where it is a process of its own
+	err     error       // what run returned; not before done is closed
 }
 
 // start starts a gateway with an intent service behind it.

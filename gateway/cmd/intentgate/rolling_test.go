@@ -81,11 +81,7 @@ func (b *balancer) add(t *testing.T, g *gate) {
 func (b *balancer) carry(t *testing.T, conn net.Conn) {
 	t.Helper()
 	defer func() { _ = conn.Close() }()
-	b.mu.Lock()
-	b.next++
-	to := b.all[b.next%len(b.all)].hostPort()
-	b.mu.Unlock()
-	behind, err := (&net.Dialer{}).DialContext(context.WithoutCancel(t.Context()), "tcp", to)
+	behind, err := (&net.Dialer{}).DialContext(context.WithoutCancel(t.Context()), "tcp", b.choose().hostPort())
 	if err != nil {
 		t.Errorf("a gateway that is to be sent connections takes none: %v", err)
 		return
@@ -100,6 +96,18 @@ func (b *balancer) carry(t *testing.T, conn net.Conn) {
 	_, _ = io.Copy(conn, behind)
 	_ = conn.(*net.TCPConn).CloseWrite() //nolint:errcheck,forcetypeassert // it was accepted as TCP
 	<-done
+}
+
+// choose returns the next gateway. One that is killed is known to be at once: how long that takes is not a gateway's to say.
+func (b *balancer) choose() *gate {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		b.next++
+		if to := b.all[b.next%len(b.all)]; !to.killed.Load() {
+			return to
+		}
+	}
 }
 
 // raw is a client that sends nothing twice and opens a connection when it was told that the last one ends.

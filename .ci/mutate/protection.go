@@ -128,7 +128,7 @@ var protection = []mutation{
 	},
 	{
 		name:  "instances: never most",
-		edits: []edit{{instancesFile, ` && 2*out <= len(i.known)+1 {`, ` {`}},
+		edits: []edit{{instancesFile, ` && 2*count <= len(i.known)+1 {`, ` {`}},
 		red:   []check{{backendRoom, `TestNeverMostInstances`}},
 	},
 	{

@@ -25,7 +25,7 @@ var scale = []mutation{
 	},
 	{
 		name:  "affinity: not where calls fail",
-		edits: []edit{{affinityFile, ` && !one.of.left(now) {`, ` {`}},
+		edits: []edit{{affinityFile, ` && !one.of.left(now) {`, ` && now >= 0 {`}},
 		red:   []check{{backendRoom, `TestAffinityAndEjection`}},
 	},
 	{
@@ -55,7 +55,7 @@ var scale = []mutation{
 	},
 	{
 		name:  "xds: no control plane without TLS",
-		edits: []edit{{xdsFile, `creds.Type == "insecure" && !local(server.URI)`, `false`}},
+		edits: []edit{{xdsFile, `creds.Type == "insecure" && !local(server.URI)`, `creds.Type == ""`}},
 		red:   []check{{backendRoom, `TestBootstrap/no_TLS`}},
 	},
 	{

@@ -90,7 +90,7 @@ func TestAffinity(t *testing.T) {
 			if n := of(home, one.address); n < sessions/3-20 || n > sessions/3+20 {
 				t.Errorf("%d of %d sessions are at %s, want about a third", n, sessions, one.address)
 			}
-			if md := fmt.Sprint(*one.metadata.Load()); strings.Contains(md, "session") {
+			if md := fmt.Sprint(map[string][]string(*one.metadata.Load())); strings.Contains(md, "session") {
 				t.Errorf("a call carries %s", md)
 			}
 		}

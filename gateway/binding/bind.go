@@ -57,7 +57,8 @@ func (b *binder) load(turn *dialogflow.Turn, platform dialogflow.Platform, conte
 	}
 	place(b, turn.Parameters, filled)
 	for _, name := range contexts {
-		place(b, parametersOf(turn, name), filled)
+		held, _ := turn.Context(name)
+		place(b, held.Parameters, filled)
 	}
 }
 

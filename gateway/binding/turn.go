@@ -1,8 +1,6 @@
 package binding
 
 import (
-	"strings"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
@@ -59,17 +57,8 @@ func sessionParameters(t *dialogflow.Turn, contextName string) dialogflow.Parame
 	if t.Platform == dialogflow.CX {
 		return t.SessionParameters
 	}
-	return parametersOf(t, contextName)
-}
-
-// parametersOf returns those of a context, whose name Dialogflow has turned to lower case.
-func parametersOf(t *dialogflow.Turn, name string) dialogflow.Parameters {
-	for i := range t.Contexts {
-		if strings.EqualFold(t.Contexts[i].Name, name) {
-			return t.Contexts[i].Parameters
-		}
-	}
-	return nil
+	held, _ := t.Context(contextName)
+	return held.Parameters
 }
 
 // Parameters returns the parameters of a turn: on ES the intent's, on CX the form's over the intent's over the

@@ -64,7 +64,7 @@ func (w *writer) serviceContext(set map[string]*structpb.Value) {
 	}
 	// Nothing is left to hold: a context that is active is ended, one that is not is not begun.
 	w.b = w.b[:before]
-	if _, active := w.turn.context(w.opt.Context); active {
+	if _, active := w.turn.Context(w.opt.Context); active {
 		w.context(w.opt.Context, 0, nil, nil)
 	}
 }
@@ -79,7 +79,7 @@ func (w *writer) context(name string, lifespan int32, own, set map[string]*struc
 	m := w.openContext(name, max(lifespan, 0))
 	parameters := w.open("parameters", '{')
 	if lifespan > 0 {
-		held, _ := w.turn.context(name)
+		held, _ := w.turn.Context(name)
 		for _, p := range held.Parameters {
 			if !replaced(p.Name, own) && !replaced(p.Name, set) {
 				w.raw("context "+name, p)
@@ -122,8 +122,8 @@ func (w *writer) openContext(name string, lifespan int32) mark {
 	return m
 }
 
-// context returns the active context of a name.
-func (t *Turn) context(name string) (Context, bool) {
+// Context returns the active context of a name, of which Dialogflow has made lower case.
+func (t *Turn) Context(name string) (Context, bool) {
 	for _, c := range t.Contexts {
 		if sameContext(c.Name, name) {
 			return c, true

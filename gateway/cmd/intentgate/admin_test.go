@@ -77,7 +77,7 @@ func TestReloadByAdmin(t *testing.T) {
 	if lines := g.audit.await(t, 2, entry{"msg": "Configuration refused", "by": "AdminService"}); !strings.Contains(lines[0].text("error"), pki.EdgeCert) {
 		t.Errorf("the audit log has %v", lines)
 	}
-	g.measures(t, `intentgate_config_reloads_total{result="failed"} 2`, `intentgate_files_good{name="config"} 0`)
+	g.measures(t, `intentgate_config_reloads_total{result="failed"} 2`, `intentgate_config_good 0`, `intentgate_files_good{name="config"} 0`)
 	now, err := rpc.GetConfig(t.Context(), &gatewayv1.GetConfigRequest{})
 	if c := now.GetConfig(); err != nil || c.GetFile() != path || c.GetSha256() != hex.EncodeToString(sum[:]) || c.GetFailTime() == nil || !strings.Contains(c.GetError(), pki.EdgeCert) || !strings.Contains(now.GetYaml(), "name: "+serviceName+"\n") {
 		t.Errorf("%v, %v", now, err)

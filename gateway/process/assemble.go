@@ -41,7 +41,8 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 			p.Close()
 		}
 	}()
-	if p.telemetry, err = telemetry.New(telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: build.Read().Version}); err != nil {
+	metering := telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: build.Read().Version}
+	if p.telemetry, err = telemetry.New(metering); err != nil { //nolint:contextcheck // a counter begins at 0
 		return nil, err
 	}
 	if p.admission, err = admission.New(admissionLimits(settings), p.now); err != nil {

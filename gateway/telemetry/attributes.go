@@ -81,5 +81,5 @@ func statusName(of codes.Code) string {
 	if of > codes.Unauthenticated {
 		of = codes.Unknown
 	}
-	return code.Code(of).String() //nolint:gosec // it is one of 17
+	return code.Code(of).String()
 }

@@ -101,19 +101,20 @@ func (e *TurnEvent) spans(outcome string, took time.Duration) (root traces.Span,
 	}
 	within = make([]traces.Span, 0, boxes)
 	end, at := took, e.failedIn()
-	for box, name := range slices.Backward(boxNames[:]) {
+	for i := range boxes {
+		box := boxes - 1 - i
 		from := e.trace.entered[box]
 		if from == 0 {
 			continue
 		}
-		span := traces.Span{Name: name, Kind: trace.SpanKindInternal, Start: e.start.Add(from), End: e.start.Add(max(from, end))}
-		if end = from; Box(box) == Head {
+		span := traces.Span{Name: boxNames[box], Kind: trace.SpanKindInternal, Start: e.start.Add(from), End: e.start.Add(max(from, end))}
+		if end = from; box == Head {
 			span.Start = e.start
 		}
-		if Box(box) == Call {
+		if box == Call {
 			e.describeCall(&span)
 		}
-		if Box(box) == at && span.Failed == "" {
+		if box == at && span.Failed == "" {
 			span.Failed = e.failure()
 		}
 		within = append(within, span)

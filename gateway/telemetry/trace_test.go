@@ -21,23 +21,23 @@ import (
 )
 
 // newTraces are traces of a share of turns, which a server refuses at once that is no collector.
-func newTraces(t testing.TB, sample float64) *traces.Traces {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+func newTraces(tb testing.TB, sample float64) *traces.Traces {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server := grpc.NewServer(grpc.Creds(local.NewCredentials()))
 	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(server.Stop)
+	tb.Cleanup(server.Stop)
 	all, err := traces.New(traces.Config{
 		Collector: traces.Collector{Endpoint: listener.Addr().String()}, Sample: sample, Slow: time.Second,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(all.Close)
+	tb.Cleanup(all.Close)
 	return all
 }
 
@@ -56,7 +56,7 @@ func told(spans []traces.Span) string {
 			text += " failed:" + s.Failed
 		}
 		for _, e := range s.Events {
-			text += fmt.Sprintf(" %s:%s:%s", e.Name, e.Attributes[0].Value.Emit(), e.Attributes[1].Value.Emit())
+			text += fmt.Sprintf(" %s:%s:%s", e.Name, e.Attributes[0].Value.String(), e.Attributes[1].Value.String())
 		}
 		all = append(all, text)
 	}

@@ -146,7 +146,7 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 	e.measure(ctx, outcome, took)
 	e.auditTurn(ctx)
 	if e.traced(outcome, took) {
-		root, within := e.spans(outcome, took)
+		root, within := e.spans(outcome, took) //nolint:contextcheck // only a place for what is parsed
 		e.trace.Tell(e.trace.ids, root, within)
 	}
 

@@ -121,8 +121,8 @@ func (s span) said() map[string]string { return attributes(s.GetAttributes()) }
 func (s span) id() string { return hex.EncodeToString(s.GetSpanId()) }
 
 func (s span) took() time.Duration {
-	return time.Duration(s.GetEndTimeUnixNano() - s.GetStartTimeUnixNano())
-} //nolint:gosec // of now
+	return time.Duration(s.GetEndTimeUnixNano() - s.GetStartTimeUnixNano()) //nolint:gosec // seconds
+}
 
 func attributes(all []*commonv1.KeyValue) map[string]string {
 	said := map[string]string{}

@@ -63,7 +63,7 @@ func (e *exporter) enter(spans int) bool {
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.done, cancel)()
+	defer context.AfterFunc(e.done, cancel)() //nolint:contextcheck // it is the other end
 	e.sending.Lock()
 	refused, err := e.to.send(ctx, spans)
 	e.sending.Unlock()

@@ -94,6 +94,7 @@ func TestDiff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before := alone(t, string(text))
 	for name, test := range map[string]struct {
 		old, new string // of a text in the file
 		want     []string
@@ -132,25 +133,11 @@ func TestDiff(t *testing.T) {
 		"null":             {"{stock: null}", "{stock: 5}", []string{"services[stock].fallback.session_parameters.stock: null → 5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := t.TempDir()
-			var both [2][]byte
-			for i, edited := range []string{string(text), strings.Replace(string(text), test.old, test.new, 1)} {
-				if i == 1 && edited == string(text) {
-					t.Fatalf("there is no %s", test.old)
-				}
-				file := filepath.Join(folder, "intentgate.yaml")
-				if err := os.WriteFile(file, []byte(edited), 0o600); err != nil { //nolint:gosec // of this test
-					t.Fatal(err)
-				}
-				loaded, err := config.LoadAlone(file, true)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if both[i], err = config.Print(loaded); err != nil {
-					t.Fatal(err)
-				}
+			edited := strings.Replace(string(text), test.old, test.new, 1)
+			if edited == string(text) {
+				t.Fatalf("there is no %s", test.old)
 			}
-			changes, err := config.Diff(both[0], both[1])
+			changes, err := config.Diff(before, alone(t, edited))
 			if err != nil || len(changes) != len(test.want) {
 				t.Fatalf("%q, %v, want %q", changes, err, test.want)
 			}
@@ -168,4 +155,22 @@ func TestDiff(t *testing.T) {
 	if changes, err := config.Diff(nil, []byte("a: 1")); err != nil || len(changes) != 1 {
 		t.Errorf("nothing: %v, %v", changes, err)
 	}
+}
+
+// alone prints a configuration without a look at what it names.
+func alone(t *testing.T, text string) []byte {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "intentgate.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.LoadAlone(file, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed, err := config.Print(loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return printed
 }

@@ -1,7 +1,24 @@
-# What checks deploy/. Each tool has a modfile of its own: none agrees with another's versions of what they share.
+# What checks deploy/. Tools that agree on no version of what they share have modfiles of their own.
 
 # Without service discovery, which a test of rules has no use for: with it, it is several times as large.
-PROMTOOL := $(GO) run -tags remove_all_sd -modfile=deploy/prometheus.mod github.com/prometheus/prometheus/cmd/promtool
+PROMTOOL := $(GO) run -tags remove_all_sd -modfile=deploy/tools.mod github.com/prometheus/prometheus/cmd/promtool
+KUSTOMIZE := $(GO) tool -modfile=deploy/tools.mod kustomize
+ACTIONLINT := $(GO) tool -modfile=deploy/schemas.mod actionlint
+KUBECTL_VALIDATE := $(GO) tool -modfile=deploy/schemas.mod kubectl-validate
+GORELEASER := $(GO) tool -modfile=deploy/goreleaser.mod goreleaser
+
+# The folders of the definitions of cert-manager's resources and of those of Prometheus' operator, out of their Go modules.
+CERT_MANAGER := github.com/cert-manager/cert-manager
+PROMETHEUS_OPERATOR := github.com/prometheus-operator/prometheus-operator
+CRDS = $$($(GO) mod download -modfile=deploy/crds.mod $(CERT_MANAGER) $(PROMETHEUS_OPERATOR); \
+  $(GO) list -m -modfile=deploy/crds.mod -f '{{.Dir}}/deploy/crds' $(CERT_MANAGER); \
+  $(GO) list -m -modfile=deploy/crds.mod -f '{{.Dir}}/example/prometheus-operator-crd' $(PROMETHEUS_OPERATOR))
+
+.PHONY: check-deploy
+check-deploy: ## Check what deploy/ has for Kubernetes and systemd, and the workflows.
+	KUSTOMIZE='$(KUSTOMIZE)' KUBECTL_VALIDATE='$(KUBECTL_VALIDATE)' CRDS="$(CRDS)" ACTIONLINT='$(ACTIONLINT)' \
+	SYSTEMD_ANALYZE="$$(command -v systemd-analyze || echo "$${CI:+systemd-analyze}")" \
+	  $(GO) test -count=1 ./deploy
 
 .PHONY: check-rules
 check-rules: ## Test the alerts of deploy/prometheus, and that the dashboard shows what a gateway tells.

@@ -1,0 +1,9 @@
+// The modules that carry the definitions of the resources beside Kubernetes' own. Nothing of them is built.
+module github.com/intentgate/intentgate
+
+go 1.26.0
+
+require (
+	github.com/cert-manager/cert-manager v1.21.2
+	github.com/prometheus-operator/prometheus-operator v0.85.0
+)

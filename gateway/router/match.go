@@ -39,8 +39,14 @@ func (m Match) String() string {
 	}
 	var words []string
 	for _, given := range [...]struct{ name, value string }{
-		{"platform", platform}, {"project", m.Project}, {"agent", m.Agent}, {"environment", m.Environment}, {"language", m.Language},
-		{"intent", m.Intent}, {"action", m.Action}, {"tag", m.Tag},
+		{"platform", platform},
+		{"project", m.Project},
+		{"agent", m.Agent},
+		{"environment", m.Environment},
+		{"language", m.Language},
+		{"intent", m.Intent},
+		{"action", m.Action},
+		{"tag", m.Tag},
 	} {
 		if strings.ContainsFunc(given.value, needsQuotes) {
 			given.value = strconv.Quote(given.value)

@@ -188,7 +188,7 @@ type instancesPicker struct {
 // Pick picks the next instance that is not left out, or the session's. Where there is none, since the others cannot be reached, it
 // is another one.
 func (p *instancesPicker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	by, _ := info.Ctx.Value(askingKey{}).(*asking) //nolint:errcheck // nil: a call of grpc's own
+	by, _ := info.Ctx.Value(askingKey{}).(*asking) // nil: a call of grpc's own
 	picker := p.Picker
 	if by != nil {
 		by.client.over.Store(p.all)

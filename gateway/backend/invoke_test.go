@@ -157,7 +157,8 @@ func TestDialRefuses(t *testing.T) {
 		"no logger":       {backend.Config{Name: "orders", Target: "a:1", Credentials: creds}, "Logger"},
 		"no target":       {backend.Config{Name: "orders", Credentials: creds, Logger: logger}, "service orders: there is no target"},
 		"unix, unnamed":   {backend.Config{Name: "orders", Target: "unix:///run/o.sock", Credentials: creds, Logger: logger}, "say which with tls.server_name"},
-		"unknown scheme":  {backend.Config{Name: "orders", Target: "xds:///orders", Credentials: creds, Logger: logger}, `unknown scheme "xds"`},
+		"xds, unnamed":    {backend.Config{Name: "orders", Target: "xds:///orders", Credentials: creds, Logger: logger}, "say which with tls.server_name"},
+		"unknown scheme":  {backend.Config{Name: "orders", Target: "ftp:///orders", Credentials: creds, Logger: logger}, `unknown scheme "ftp"`},
 		"port of letters": {backend.Config{Name: "orders", Target: "orders:grpc", Credentials: creds, Logger: logger}, `port "grpc"`},
 	}
 	for name, test := range tests {

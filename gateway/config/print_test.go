@@ -161,7 +161,7 @@ func TestDiff(t *testing.T) {
 func alone(t *testing.T, text string) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "intentgate.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil { //nolint:gosec // of this test
 		t.Fatal(err)
 	}
 	loaded, err := config.LoadAlone(file, true)

@@ -35,7 +35,7 @@ test-go: need protos lint generated-go go-test test-consumer bench-once ## Pass 
 	$(MAKE) --no-print-directory soak SOAK=5s # one round of what goes wrong, which takes most of a minute
 
 .PHONY: thorough
-thorough: need protos ## Fuzz every target at length, and try all mutations: what make test does some of.
+thorough: need protos check-release ## Fuzz every target at length, and try all mutations, what make test does some of; check what a release is.
 	$(MAKE) --no-print-directory fuzz mutate FUZZTIME=100000x
 
 .PHONY: test-languages

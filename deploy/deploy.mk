@@ -20,6 +20,20 @@ check-deploy: ## Check what deploy/ has for Kubernetes and systemd, and the work
 	SYSTEMD_ANALYZE="$$(command -v systemd-analyze || echo "$${CI:+systemd-analyze}")" \
 	  $(GO) test -count=1 ./deploy
 
+.PHONY: check-release
+check-release: ## Check .goreleaser.yaml, and that two builds of what is committed are one, byte by byte.
+	GORELEASER='$(GORELEASER)' $(GO) test -count=1 -run TestGoReleaser ./deploy
+	@dir=$$(mktemp -d); trap 'rm -rf '$$dir EXIT; \
+	for one in here there/below; do \
+	  mkdir -p $$dir/$$one; git archive HEAD | tar -x -C $$dir/$$one; \
+	  (cd $$dir/$$one; CGO_ENABLED=0 GOCACHE=$$dir/$$one/.cache $(GO) build -trimpath -ldflags='-s -w -buildid=' -o intentgate ./gateway/cmd/intentgate); \
+	done; \
+	sha256sum $$dir/here/intentgate $$dir/there/below/intentgate; cmp $$dir/here/intentgate $$dir/there/below/intentgate
+
+.PHONY: release
+release: ## Publish the tag that is checked out: what the workflow release does.
+	$(GORELEASER) release --clean
+
 .PHONY: check-rules
 check-rules: ## Test the alerts of deploy/prometheus, and that the dashboard shows what a gateway tells.
 	$(PROMTOOL) check rules deploy/prometheus/*.rules.yaml

@@ -45,7 +45,9 @@ type port struct {
 type pod struct {
 	Grace    int `yaml:"terminationGracePeriodSeconds"`
 	Security struct {
-		NonRoot bool `yaml:"runAsNonRoot"`
+		NonRoot bool   `yaml:"runAsNonRoot"`
+		User    string `yaml:"runAsUser"`
+		Group   string `yaml:"runAsGroup"`
 	} `yaml:"securityContext"`
 	Containers []container
 	Volumes    []volume

@@ -59,7 +59,7 @@ func (r *ruler) run(t *testing.T, all objects) (metrics string) {
 		t.Fatal(err)
 	}
 	gateway, err := process.Open(t.Context(), process.Config{
-		File: file, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Version: &gatewayv1.GetVersionResponse{},
+		File: file, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 		// Nobody else is asked, and the ports may be taken.
 		Adapt: []func(*gatewayv1.Config){func(c *gatewayv1.Config) {
 			c.Edge.Listen, c.Status.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/services/mtls"
 )
 
 // TestXDS has a control plane name instances, others, none, and then be gone itself.
@@ -137,6 +140,46 @@ func TestXDSShortens(t *testing.T) {
 	m.control.route.MaxStreamDuration.MaxStreamDuration = durationpb.New(time.Second)
 	m.control.say(t)
 	m.await(t, "a second", func([]int64) bool { return left.Load() <= int64(time.Second) })
+}
+
+// apart, in the environment, has this test's binary make one call as another process: gRPC reads where the control plane is when it
+// starts. It holds the files of the process's identity.
+const apart = "INTENTGATE_XDS_APART"
+
+func callApart(files string) error {
+	cert, rest, _ := strings.Cut(files, "\n")
+	key, ca, _ := strings.Cut(rest, "\n")
+	identity, err := mtls.Open(mtls.Files{Cert: cert, Key: key, CA: ca}, mtls.Options{Logger: discard()})
+	if err != nil {
+		return err
+	}
+	client, err := backend.Dial(backend.Config{
+		Name: "orders", Target: "xds:///" + xdsName, ServerName: serviceName, Credentials: identity.ClientCredentials, Logger: discard(),
+	})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err = client.Invoke(ctx, call(nil))
+	return err
+}
+
+// TestXDSFromFile has a process find its control plane as every gRPC program does.
+func TestXDSFromFile(t *testing.T) {
+	m := behindXDS(t, 1)
+	m.say(t, locality{0, 1, m.at(0)})
+	file := filepath.Join(t.TempDir(), "bootstrap.json")
+	if err := os.WriteFile(file, []byte(m.control.bootstrap), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := m.ca.Files("dns:" + gatewayName)
+	process := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this program
+	process.Env = append(os.Environ(), "GRPC_XDS_BOOTSTRAP="+file, apart+"="+files.Cert+"\n"+files.Key+"\n"+files.CA)
+	if said, err := process.CombinedOutput(); err != nil || m.instances[0].calls.Load() != 1 {
+		t.Errorf("%d calls came, %v\n%s", m.instances[0].calls.Load(), err, said)
+	}
 }
 
 // TestBootstrap is what of a control plane is refused.

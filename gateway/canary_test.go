@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -28,7 +29,6 @@ import (
 	"github.com/intentgate/intentgate/gateway/intents"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
-	refusals "github.com/intentgate/intentgate/services/refuse"
 )
 
 // canaries sings for places: who hears it knows from where it comes.
@@ -101,7 +101,7 @@ func TestCanariesInRequests(t *testing.T) {
 				if !strings.HasPrefix(file, strings.ToLower(platform.String())) {
 					continue
 				}
-				body := must(os.ReadFile("testdata/turns/" + file))(t)
+				body := must(fs.ReadFile(os.DirFS("testdata/turns"), file))(t)
 				for _, way := range []string{"whole", "end"} {
 					for _, one := range sing(t, body, way, sung, seen) {
 						request := o.request(t.Context(), one)
@@ -144,17 +144,17 @@ func sing(t *testing.T, body []byte, way string, sung canaries, seen map[string]
 		at := path
 		switch leaf.(type) {
 		case string:
+			if way == "end" && !named {
+				return
+			}
 			if canary = sung.text(path); way == "end" {
-				if at += "/"; !named {
-					return
-				}
-				delete(sung, canary.(string)) //nolint:forcetypeassert // made above
+				at += "/"
 				canary = before + "/" + sung.text(at)
 			}
 		case float64:
 			if canary = sung.number(path); way == "end" { // which is a number where none is, in places
 				at += " fraction"
-				canary = json.Number(sung.number(at) + ".5")
+				canary = sung.number(at) + ".5"
 			}
 		default:
 			return
@@ -175,6 +175,16 @@ func cutLast(s, sep string) (before, after string, found bool) {
 		return s[:i], s[i+len(sep):], true
 	}
 	return s, "", false
+}
+
+// stated is a status with details.
+func stated(t *testing.T, code codes.Code, text string, details ...proto.Message) error {
+	t.Helper()
+	var all []protoadapt.MessageV1
+	for _, detail := range details {
+		all = append(all, protoadapt.MessageV1Of(detail))
+	}
+	return must(status.New(code, text).WithDetails(all...))(t).Err()
 }
 
 // fill sets every field of a message to canaries; of those of which one can be set, the one of the round.
@@ -234,22 +244,22 @@ func TestCanariesInAnswers(t *testing.T) {
 				s.Platform, s.API, s.ReopenParameters = platform, dialogflow.V2Beta1, true
 				s.answer = func(context.Context) ([]byte, error) { return answer() }
 			})
-			filled := func(message proto.Message, round int) proto.Message {
-				fill(message.ProtoReflect(), string(message.ProtoReflect().Descriptor().Name()), round, 4, sung)
+			filled := func(message proto.Message, round uint32) proto.Message {
+				fill(message.ProtoReflect(), string(message.ProtoReflect().Descriptor().Name()), int(round), 4, sung)
 				return message
 			}
 			var answers []func() ([]byte, error)
-			for round := range 12 {
+			for round := range uint32(12) {
 				answers = append(answers, func() ([]byte, error) {
 					return proto.Marshal(filled(&intentgatev1.FulfillResponse{}, round))
 				}, func() ([]byte, error) {
-					return nil, refusals.With(codes.Code(1+round), sung.text("the status"), &errdetails.DebugInfo{Detail: sung.text("a detail")},
+					return nil, stated(t, codes.Code(1+round), sung.text("the status"), &errdetails.DebugInfo{Detail: sung.text("a detail")},
 						&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{
 							Field: sung.text("a field"), Description: sung.text("a violation"),
 							LocalizedMessage: &errdetails.LocalizedMessage{Locale: "en", Message: sung.text("words")},
 						}}}, filled(&intentgatev1.Reply{}, round))
 				}, func() ([]byte, error) {
-					return nil, refusals.With(codes.Unavailable, sung.text("the status"))
+					return nil, status.Error(codes.Unavailable, sung.text("the status"))
 				})
 			}
 			answers = append(answers,
@@ -317,7 +327,7 @@ func pinned(t *testing.T) *intents.Catalog {
 	set := &descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{
 		protodesc.ToFileDescriptorProto(descriptorpb.File_google_protobuf_descriptor_proto),
 	}}
-	own := protoreflect.FileDescriptor(intentgatev1.File_intentgate_v1_annotations_proto)
+	own := intentgatev1.File_intentgate_v1_annotations_proto
 	for i := range own.Imports().Len() {
 		if imported := own.Imports().Get(i); imported.Path() != "google/protobuf/descriptor.proto" {
 			set.File = append(set.File, protodesc.ToFileDescriptorProto(imported))

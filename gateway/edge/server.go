@@ -137,7 +137,9 @@ func (c *Config) check() error {
 func (s *Server) Addr() net.Addr { return s.tcp.Addr() }
 
 // Load returns how many connections are open, and how many handshakes are in flight.
-func (s *Server) Load() (connections, handshakes int) { return len(s.slots), int(s.gate.inFlight.Load()) }
+func (s *Server) Load() (connections, handshakes int) {
+	return len(s.slots), int(s.gate.inFlight.Load())
+}
 
 // Draining reports that it is about to stop.
 func (s *Server) Draining() bool { return s.draining.Load() }

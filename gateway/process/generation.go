@@ -129,7 +129,7 @@ func (g *generation) services(context.Context) error {
 		}
 		g.describers[service.GetName()] = client.Descriptors
 		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load, State: func() connectivity.State {
-			state, _ := client.State()
+			state, _ := client.State() //nolint:contextcheck // it is asked at a scrape
 			return state
 		}})
 		g.states = append(g.states, admin.Service{

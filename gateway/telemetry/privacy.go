@@ -26,8 +26,15 @@ const (
 
 // privacy is what is told of users.
 type privacy struct {
-	tells []string // kinds
-	macs  sync.Pool
+	tells []string  // kinds
+	macs  sync.Pool // of *mac
+}
+
+// mac hashes, in memory of its own.
+type mac struct {
+	hash.Hash
+
+	text []byte
 }
 
 // SetPrivacy says which kinds of users' data are told from now on, and the key by which sessions are told from each other.
@@ -37,7 +44,7 @@ func (t *Telemetry) SetPrivacy(tells []string, sessionKey []byte) {
 		sessionKey = t.randomKey[:]
 	}
 	key := slices.Clone(sessionKey)
-	t.privacy.Store(&privacy{tells: tells, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}})
+	t.privacy.Store(&privacy{tells: tells, macs: sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, key)} }}})
 }
 
 // randomKey is one that nobody knows.
@@ -48,12 +55,16 @@ func randomKey() (key [sha256.Size]byte) {
 
 // session returns what a session is told by: who has the key can tell that it is the same one, and nobody else which.
 func (p *privacy) session(name string) string {
-	mac, _ := p.macs.Get().(hash.Hash)
-	defer p.macs.Put(mac)
-	mac.Reset()
-	_, _ = mac.Write([]byte(name)) // never fails
-	var sum [sha256.Size]byte
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(sum[:0])[:12])
+	m, _ := p.macs.Get().(*mac)
+	defer p.macs.Put(m)
+	m.Reset()
+	m.text = append(m.text[:0], name...)
+	_, _ = m.Write(m.text) // never fails
+	sum := len(m.text)
+	m.text = m.Sum(m.text)
+	end := len(m.text)
+	m.text = base64.RawURLEncoding.AppendEncode(m.text, m.text[sum:sum+12])
+	return string(m.text[end:])
 }
 
 // SetSession says which session the turn is of, which is told as a keyed hash only.

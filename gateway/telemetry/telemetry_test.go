@@ -366,6 +366,8 @@ func BenchmarkFinish(b *testing.B) {
 				event.Webhook, event.Platform, event.Project, event.ProjectProof = "/dialogflow/es", "ES", "shop", "STATED"
 				event.Service, event.Method, event.RequestID = "orders", "/intentgate.v1.IntentService/Fulfill", "1.abc"
 				event.TurnID, event.Intent, event.Action, event.Profile = "turn-1", "order.track", "track", "dialogflow"
+				event.SetSession("projects/shop/agent/sessions/7d1f0a52-3c1b-4e0a-8a55-90be2d7f6c11")
+				event.Timeout, event.IDToken, event.KnownProject = 5*time.Second, "accepted", "shop"
 				event.ServiceDuration, event.HTTPStatus, event.BytesIn, event.BytesOut = 1, 200, 1400, 300
 				event.Unknown = nil
 				event.Finish(b.Context())

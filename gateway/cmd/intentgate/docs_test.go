@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -272,7 +273,7 @@ func TestDocumentedReasons(t *testing.T) {
 // TestDocumentedAnswers wants a row for everybody who can answer a turn.
 func TestDocumentedAnswers(t *testing.T) {
 	t.Parallel()
-	table := documents(t)["docs/mtls.md"]
+	table := documents(t)["docs/telemetry.md"]
 	source, err := os.ReadFile(filepath.Join("..", "..", "telemetry", "turn.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +284,46 @@ func TestDocumentedAnswers(t *testing.T) {
 	}
 	for _, answer := range all {
 		if !strings.Contains(table, "\n| `"+answer[1]+"` |") {
-			t.Errorf("docs/mtls.md has no row for %s", answer[1])
+			t.Errorf("docs/telemetry.md has no row for %s", answer[1])
+		}
+	}
+}
+
+// TestDocumentedTelemetry wants a row for every metric, and for every field of a turn's line.
+func TestDocumentedTelemetry(t *testing.T) {
+	t.Parallel()
+	text := documents(t)["docs/telemetry.md"]
+	for _, c := range []struct {
+		files, name, row string
+		least            int
+	}{
+		{"instruments.go", `"intentgate\.([a-z_.]+)"`, "(?m)^\\| .*`intentgate_%s(_total|_seconds)`", 15},
+		{"observe.go", `"intentgate\.([a-z_.]+)"`, "(?m)^\\| .*`intentgate_%s(_total|_seconds|_bytes|)`", 20},
+		{"line.go", `(?:text|number|slog\.[A-Z]\w+)\("([a-z_]+[a-z])"`, "(?m)^\\| .*`%s`", 30},
+		{"privacy.go", `UserData += "([a-z_]+)"`, "(?m)^\\| `%s` \\|", 4},
+	} {
+		files, err := filepath.Glob(filepath.Join("..", "..", "telemetry", c.files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(file) //nolint:gosec // the project's own
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range regexp.MustCompile(c.name).FindAllStringSubmatch(string(source), -1) {
+				seen++
+				if name := strings.ReplaceAll(found[1], ".", "_"); !regexp.MustCompile(fmt.Sprintf(c.row, name)).MatchString(text) {
+					t.Errorf("docs/telemetry.md has no row for %s", name)
+				}
+			}
+		}
+		if seen < c.least {
+			t.Errorf("%s has %d names: are they written otherwise now?", c.files, seen)
 		}
 	}
 }

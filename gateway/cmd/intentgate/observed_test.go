@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	yamlv3 "go.yaml.in/yaml/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -74,59 +70,6 @@ func TestObserved(t *testing.T) {
 	if promtool := strings.Fields(os.Getenv("PROMTOOL")); len(promtool) > 0 {
 		board.evaluate(t, promtool, scraped)
 	}
-}
-
-// TestAlerts looks whether each alert has what those need who are woken up by it: words, what to do about it, and a test that it fires.
-func TestAlerts(t *testing.T) {
-	t.Parallel()
-	page := documents(t)["docs/operations.md"]
-	var tests strings.Builder
-	for name, text := range documents(t, rulesTests) {
-		if strings.HasPrefix(name, "deploy/") {
-			tests.WriteString(text)
-		}
-	}
-	if made := "deploy/prometheus/prometheusrule.yaml"; documents(t, made)[made] != operators(documents(t, rulesFile)[rulesFile]) {
-		t.Errorf("%s is stale: run make prometheusrule and commit the result", made)
-	}
-	alerts := map[string]bool{}
-	for _, rule := range rulesOf(t) {
-		if rule.Alert == "" {
-			continue
-		}
-		alerts[rule.Alert] = true
-		if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" || !slices.Contains([]string{"critical", "warning"}, rule.Labels["severity"]) {
-			t.Errorf("%s: want a summary, a description, and critical or warning as severity: %v %v", rule.Alert, rule.Annotations, rule.Labels)
-		}
-		if url := "https://github.com/intentgate/intentgate/blob/main/docs/operations.md#" + strings.ToLower(rule.Alert); rule.Annotations["runbook_url"] != url {
-			t.Errorf("%s: runbook_url is %s, want %s", rule.Alert, rule.Annotations["runbook_url"], url)
-		}
-		if !strings.Contains(page, "\n#### "+rule.Alert+"\n") {
-			t.Errorf("docs/operations.md has no section %s", rule.Alert)
-		}
-		if !strings.Contains(tests.String(), `ALERTS{alertname="`+rule.Alert+`",alertstate="firing"`) {
-			t.Errorf("no test has %s fire", rule.Alert)
-		}
-	}
-	for _, heading := range regexp.MustCompile(`(?m)^#### (IntentGate\w+)$`).FindAllStringSubmatch(page, -1) {
-		if !alerts[heading[1]] {
-			t.Errorf("docs/operations.md tells of %s, which is no alert", heading[1])
-		}
-	}
-	if len(alerts) == 0 {
-		t.Error("there are no alerts")
-	}
-}
-
-// operators are the rules as Prometheus' operator for Kubernetes takes them: as deploy/deploy.mk makes them.
-func operators(rules string) string {
-	all := "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: intentgate}\nspec:\n"
-	for line := range strings.Lines(rules) {
-		if !strings.HasPrefix(line, "#") {
-			all += "  " + line
-		}
-	}
-	return all
 }
 
 // eventful is the address of a gateway's metrics, to which all has happened that takes no special care.
@@ -292,156 +235,4 @@ func (m metrics) unknown(name, label, values, documented string) (problems []str
 		}
 	}
 	return problems
-}
-
-// rule is one of Prometheus': it records or alerts.
-type rule struct {
-	Record, Alert, Expr, For string
-	Labels, Annotations      map[string]string
-}
-
-func rulesOf(t *testing.T) (all []rule) {
-	t.Helper()
-	var file struct{ Groups []struct{ Rules []rule } }
-	if err := yamlv3.Unmarshal([]byte(documents(t, rulesFile)[rulesFile]), &file); err != nil {
-		t.Fatal(err)
-	}
-	for _, group := range file.Groups {
-		all = append(all, group.Rules...)
-	}
-	return all
-}
-
-// seriesOf are the series that a test of rules begins with: they have to be such as a gateway has.
-func seriesOf(t *testing.T, text string) (all []string) {
-	t.Helper()
-	var file struct {
-		Tests []struct {
-			Series []struct{ Series string } `yaml:"input_series"`
-		}
-	}
-	if err := yamlv3.Unmarshal([]byte(text), &file); err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range file.Tests {
-		for _, series := range test.Series {
-			if !strings.Contains(series.Series, `job="other"`) {
-				all = append(all, series.Series)
-			}
-		}
-	}
-	return all
-}
-
-// dashboard is Grafana's.
-type dashboard struct {
-	UID        string
-	Templating struct {
-		List []struct{ Name, Query string }
-	}
-	Panels []struct {
-		ID          int
-		Type, Title string
-		Targets     []struct{ RefID, Expr string }
-	}
-	Annotations struct{ List []struct{ Expr string } }
-}
-
-func dashboardOf(t *testing.T) (board dashboard) {
-	t.Helper()
-	text := documents(t, dashboardFile)[dashboardFile]
-	if err := json.Unmarshal([]byte(text), &board); err != nil {
-		t.Fatal(err)
-	}
-	ids, titles := map[int]bool{}, map[string]bool{}
-	for _, panel := range board.Panels {
-		if ids[panel.ID] || titles[panel.Title] || panel.Title == "" {
-			t.Errorf("panel %d, %q: want an id and a title of its own", panel.ID, panel.Title)
-		}
-		ids[panel.ID], titles[panel.Title] = true, true
-		if len(panel.Targets) == 0 && panel.Type != "row" {
-			t.Errorf("panel %q shows nothing", panel.Title)
-		}
-		refs := map[string]bool{}
-		for _, target := range panel.Targets {
-			if target.Expr == "" || refs[target.RefID] {
-				t.Errorf("panel %q: want an expression and a letter of its own in %+v", panel.Title, target)
-			}
-			refs[target.RefID] = true
-		}
-	}
-	var variables []string
-	for _, variable := range board.Templating.List {
-		variables = append(variables, variable.Name)
-	}
-	for _, use := range regexp.MustCompile(`\$\{?(\w+)`).FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(variables, use[1]) && !strings.HasPrefix(use[1], "__") {
-			t.Errorf("the dashboard uses $%s, which it does not define", use[1])
-		}
-	}
-	if board.UID == "" || len(ids) == 0 {
-		t.Error("the dashboard has no uid, or no panels")
-	}
-	return board
-}
-
-// expressions are all that the dashboard asks Prometheus.
-func (d dashboard) expressions() (all []string) {
-	for _, panel := range d.Panels {
-		for _, target := range panel.Targets {
-			all = append(all, target.Expr)
-		}
-	}
-	for _, annotation := range d.Annotations.List {
-		all = append(all, annotation.Expr)
-	}
-	for _, variable := range d.Templating.List {
-		all = append(all, variable.Query)
-	}
-	return all
-}
-
-// evaluate has Prometheus' own evaluation find something for each target, where all series of a gateway grow.
-func (d dashboard) evaluate(t *testing.T, promtool []string, scraped metrics) {
-	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	type series struct{ Series, Values string }
-	type query struct {
-		Expr     string
-		EvalTime string           `yaml:"eval_time"`
-		Samples  []map[string]any `yaml:"exp_samples"`
-	}
-	var all []series
-	for metric, labels := range scraped {
-		for _, pairs := range labels[""] {
-			all = append(all, series{fmt.Sprintf("%s{%s}", metric, strings.Trim(pairs+`,job="intentgate",instance="a"`, ",")), "1+1x90"})
-		}
-	}
-	var queries []query
-	variables := strings.NewReplacer("$__rate_interval", "5m", "$__interval", "5m")
-	for _, panel := range d.Panels {
-		for _, target := range panel.Targets {
-			expr := regexp.MustCompile(`\$\w+`).ReplaceAllString(variables.Replace(target.Expr), ".*")
-			queries = append(queries, query{"count(" + expr + ") > bool 0", "90m", []map[string]any{{"labels": "{}", "value": 1}}})
-		}
-	}
-	file, err := yamlv3.Marshal(map[string]any{
-		"rule_files": []string{filepath.Join(root, rulesFile)},
-		"tests":      []any{map[string]any{"interval": "1m", "input_series": all, "promql_expr_test": queries}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "dashboard.yaml")
-	write(t, path, file)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // it may have to be built
-	defer cancel()
-	command := exec.CommandContext(ctx, promtool[0], append(promtool[1:], "test", "rules", path)...) //nolint:gosec // as make says
-	command.Dir = root
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, output)
-	}
 }

@@ -42,7 +42,7 @@ var tracing = []mutation{
 	},
 	{
 		name:  "traces: a share of them",
-		edits: []edit{{tracesFile, `>>1 < t.below`, `>>1 <= t.below`}, {tracesFile, `math.Ldexp(config.Sample, 63)`, `math.Ldexp(1, 63)`}},
+		edits: []edit{{tracesFile, `>>1 < t.below`, `>>1 <= t.below`}, {tracesFile, `math.Ldexp(config.Settings.GetSample(), 63)`, `math.Ldexp(1, 63)`}},
 		red:   []check{{tracesRoom, `TestDraw`}, {e2e, `TestTracesUnsampled`}},
 	},
 	{

@@ -14,10 +14,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/local"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	"github.com/intentgate/intentgate/gateway/telemetry/traces"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // newTraces are traces of a share of turns, which a server refuses at once that is no collector.
@@ -31,7 +34,9 @@ func newTraces(tb testing.TB, sample float64) *traces.Traces {
 	go func() { _ = server.Serve(listener) }()
 	tb.Cleanup(server.Stop)
 	all, err := traces.New(traces.Config{
-		Collector: traces.Collector{Endpoint: listener.Addr().String()}, Sample: sample, Slow: time.Second,
+		Settings: &gatewayv1.Traces{
+			Otlp: &gatewayv1.Otlp{Endpoint: listener.Addr().String()}, Sample: proto.Float64(sample), Slow: durationpb.New(time.Second),
+		},
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	if err != nil {

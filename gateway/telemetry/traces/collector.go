@@ -14,24 +14,10 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/local"
 
+	"github.com/intentgate/intentgate/gateway/secretref"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 )
-
-// Collector is where spans are sent to.
-type Collector struct {
-	Endpoint string // host and port
-	// TLS is that with it; nil: plaintext, which is for a collector on this machine.
-	TLS *TLS
-	// Headers reads what it wants to be told with every batch; nil: nothing.
-	Headers func() (map[string]string, error)
-}
-
-// TLS is that with a collector.
-type TLS struct {
-	CA         string // a file of authorities; empty: the system's
-	Cert, Key  string // the files of a client certificate; empty: none is shown
-	ServerName string // empty: the endpoint's host
-}
 
 // known is what the files of a collector say.
 type known struct {
@@ -40,43 +26,39 @@ type known struct {
 	headers map[string]string
 }
 
-func (c *Collector) dial() (*destination, error) { return c.dialUnless(nil) }
-
-// dialUnless returns a new destination, or nil where the files say what they said for another one.
-func (c *Collector) dialUnless(before *destination) (*destination, error) {
-	now, err := c.read()
+// dialUnless returns a new destination, or nil where all that the settings name is what it was for another one.
+func dialUnless(before *destination, to *gatewayv1.Otlp) (*destination, error) {
+	now, err := read(to)
 	if err != nil || before != nil && before.same(now) {
 		return nil, err
 	}
-	transport, err := c.transport(now)
+	transport, err := transport(to, now)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient("dns:///"+c.Endpoint, grpc.WithTransportCredentials(transport), grpc.WithNoProxy(),
+	conn, err := grpc.NewClient("dns:///"+to.GetEndpoint(), grpc.WithTransportCredentials(transport), grpc.WithNoProxy(),
 		grpc.WithDisableServiceConfig(), grpc.WithDefaultServiceConfig(tries))
 	if err != nil {
-		return nil, fmt.Errorf("endpoint %s: %w", c.Endpoint, err)
+		return nil, fmt.Errorf("endpoint %s: %w", to.GetEndpoint(), err)
 	}
 	return &destination{known: now, conn: conn}, nil
 }
 
-// read reads the files.
-func (c *Collector) read() (now known, err error) {
-	if c.Headers != nil {
-		if now.headers, err = c.Headers(); err != nil {
+// read reads the files, and what else secrets come from.
+func read(to *gatewayv1.Otlp) (now known, err error) {
+	now.headers = map[string]string{}
+	for name, from := range to.GetHeaders() {
+		if now.headers[name], err = secretref.Read(from, 1); err != nil {
 			return now, err
 		}
 	}
-	if c.TLS == nil {
-		return now, nil
-	}
-	if c.TLS.CA != "" {
-		if now.roots, err = mtls.ReadRoots(c.TLS.CA); err != nil {
+	if file := to.GetTls().GetCa(); file != "" {
+		if now.roots, err = mtls.ReadRoots(file); err != nil {
 			return now, err
 		}
 	}
-	if c.TLS.Cert != "" {
-		now.pair, err = mtls.ReadKeyPair(c.TLS.Cert, c.TLS.Key)
+	if files := to.GetTls().GetCertificate(); files != nil {
+		now.pair, err = mtls.ReadKeyPair(files.GetCert(), files.GetKey())
 	}
 	return now, err
 }
@@ -92,18 +74,18 @@ var errPlaintext = errors.New("spans leave this machine by TLS only; say how, or
 
 // transport returns the credentials of connections. Those without TLS refuse to leave the machine, too, whatever the host's name
 // stands for.
-func (c *Collector) transport(now known) (credentials.TransportCredentials, error) {
-	host, _, err := net.SplitHostPort(c.Endpoint)
+func transport(to *gatewayv1.Otlp, now known) (credentials.TransportCredentials, error) {
+	host, _, err := net.SplitHostPort(to.GetEndpoint())
 	if err != nil {
-		return nil, fmt.Errorf("endpoint %q: %w; want host:port", c.Endpoint, err)
+		return nil, fmt.Errorf("endpoint %q: %w; want host:port", to.GetEndpoint(), err)
 	}
-	if c.TLS == nil {
+	if to.GetTls() == nil {
 		if address, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !address.IsLoopback()) {
-			return nil, fmt.Errorf("endpoint %s: %w", c.Endpoint, errPlaintext)
+			return nil, fmt.Errorf("endpoint %s: %w", to.GetEndpoint(), errPlaintext)
 		}
 		return local.NewCredentials(), nil
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TLS.ServerName}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: to.GetTls().GetServerName()}
 	if now.roots != nil {
 		config.RootCAs = mtls.Pool(now.roots)
 	}
@@ -113,10 +95,13 @@ func (c *Collector) transport(now known) (credentials.TransportCredentials, erro
 	return credentials.NewTLS(config), nil
 }
 
-// Files are those that the collector is described by, but for the headers'.
-func (c *Collector) Files() (files []string) {
-	if c.TLS == nil {
-		return nil
+// Files are those that Reload reads.
+func (t *Traces) Files() []string {
+	to := t.config.Settings.GetOtlp()
+	pair := to.GetTls().GetCertificate()
+	files := []string{to.GetTls().GetCa(), pair.GetCert(), pair.GetKey()}
+	for _, from := range to.GetHeaders() {
+		files = append(files, from.GetFile())
 	}
-	return slices.DeleteFunc([]string{c.TLS.CA, c.TLS.Cert, c.TLS.Key}, func(file string) bool { return file == "" })
+	return slices.DeleteFunc(files, func(file string) bool { return file == "" })
 }

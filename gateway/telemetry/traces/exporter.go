@@ -37,7 +37,7 @@ type exporter struct {
 }
 
 func newExporter(config *Config) (*exporter, error) {
-	to, err := config.dial()
+	to, err := dialUnless(nil, config.Settings.GetOtlp())
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (e *exporter) reload() (changed bool, err error) {
 	if e.done.Err() != nil {
 		return false, nil
 	}
-	to, err := e.config.dialUnless(e.to)
+	to, err := dialUnless(e.to, e.config.Settings.GetOtlp())
 	if err != nil || to == nil {
 		return false, err
 	}
@@ -111,6 +111,6 @@ func (e *exporter) dropped(spans int, err error) {
 		return
 	}
 	e.config.Logger.Warn("Spans not sent",
-		slog.Int("spans", e.untold), slog.String("endpoint", e.config.Endpoint), slog.String("error", authn.Printable(err.Error())))
+		slog.Int("spans", e.untold), slog.String("endpoint", e.config.Settings.GetOtlp().GetEndpoint()), slog.String("error", authn.Printable(err.Error())))
 	e.told, e.untold = now, 0
 }

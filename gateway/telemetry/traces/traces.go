@@ -20,18 +20,16 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// Config is what Traces are made of. Collector, Logger and Now are needed.
+// Config is what Traces are made of. Settings, Logger and Now are needed.
 type Config struct {
-	Collector
-
-	Sample      float64       // the share of turns whose spans, and the services', are told of: 0 to 1
-	Slow        time.Duration // a turn that takes as long is told of always; 0: none is for that
-	LinkInbound bool          // link a turn to the trace that its request names
-	Version     string        // the gateway's
-	Logger      *slog.Logger
-	Now         func() time.Time
+	Settings *gatewayv1.Traces // checked, and with the defaults filled in
+	Version  string            // the gateway's
+	Logger   *slog.Logger
+	Now      func() time.Time
 	// Dropped is told how many spans could not be sent; nil: nobody is.
 	Dropped func(spans int)
 }
@@ -54,8 +52,8 @@ type IDs struct {
 
 // New returns Traces which connect to the collector when the first spans are there. They are to be closed.
 func New(config Config) (*Traces, error) {
-	if config.Logger == nil || config.Now == nil || !(config.Sample >= 0 && config.Sample <= 1) {
-		return nil, errors.New("traces: Logger and Now are needed, and Sample is a share from 0 to 1")
+	if config.Settings == nil || config.Logger == nil || config.Now == nil {
+		return nil, errors.New("traces: Settings, Logger and Now are all needed")
 	}
 	exporter, err := newExporter(&config)
 	if err != nil {
@@ -74,7 +72,7 @@ func New(config Config) (*Traces, error) {
 		sdk.WithResource(resource.NewSchemaless(semconv.ServiceName("intentgate"), semconv.ServiceVersion(config.Version))),
 	)
 	return &Traces{
-		config: &config, below: uint64(math.Ldexp(config.Sample, 63)), exporter: exporter, provider: provider,
+		config: &config, below: uint64(math.Ldexp(config.Settings.GetSample(), 63)), exporter: exporter, provider: provider,
 		tracer: provider.Tracer("github.com/intentgate/intentgate", trace.WithSchemaURL(semconv.SchemaURL)),
 	}, nil
 }
@@ -91,10 +89,12 @@ func (t *Traces) Draw() (ids IDs) {
 }
 
 // Slow says that a turn is told of because of its duration.
-func (t *Traces) Slow(took time.Duration) bool { return t.config.Slow > 0 && took >= t.config.Slow }
+func (t *Traces) Slow(took time.Duration) bool {
+	return took >= t.config.Settings.GetSlow().AsDuration()
+}
 
 // LinkInbound says whether a turn is linked to the trace that its request names.
-func (t *Traces) LinkInbound() bool { return t.config.LinkInbound }
+func (t *Traces) LinkInbound() bool { return t.config.Settings.GetLinkInbound() }
 
 // Reload reads the files of the collector again, and says whether that changed anything. What is no good changes nothing.
 func (t *Traces) Reload() (changed bool, err error) { return t.exporter.reload() }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,8 +21,10 @@ import (
 	"google.golang.org/grpc/credentials/local"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/intentgate/intentgate/gateway/telemetry/traces"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // collector takes spans on this machine, or does not.
@@ -105,9 +108,9 @@ func (o *told) clock() time.Time {
 	return o.now
 }
 
-func (o *told) config(collector traces.Collector) traces.Config {
+func (o *told) config(endpoint string) traces.Config {
 	return traces.Config{
-		Collector: collector, Sample: 1, Logger: slog.New(slog.NewJSONHandler(o, nil)), Now: o.clock, Dropped: o.count,
+		Settings: &gatewayv1.Traces{Otlp: &gatewayv1.Otlp{Endpoint: endpoint}, Sample: proto.Float64(1)}, Logger: slog.New(slog.NewJSONHandler(o, nil)), Now: o.clock, Dropped: o.count,
 	}
 }
 
@@ -125,7 +128,7 @@ func TestRefused(t *testing.T) {
 	c := collect(t, func(context.Context) error { return status.Error(codes.Unauthenticated, "no\nkey") })
 	o := &told{now: time.Now()}
 	for range 3 { // each sends what it has when it is closed
-		all, err := traces.New(o.config(traces.Collector{Endpoint: c.endpoint}))
+		all, err := traces.New(o.config(c.endpoint))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +148,7 @@ func TestStalled(t *testing.T) {
 		return ctx.Err()
 	})
 	o := &told{now: time.Now()}
-	all, err := traces.New(o.config(traces.Collector{Endpoint: c.endpoint}))
+	all, err := traces.New(o.config(c.endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +176,7 @@ func TestPartial(t *testing.T) {
 	c := collect(t, nil)
 	c.rejects = 3
 	o := &told{now: time.Now()}
-	all, err := traces.New(o.config(traces.Collector{Endpoint: c.endpoint}))
+	all, err := traces.New(o.config(c.endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +198,7 @@ func TestLate(t *testing.T) {
 		return nil
 	})
 	o := &told{now: time.Now()}
-	all, err := traces.New(o.config(traces.Collector{Endpoint: c.endpoint}))
+	all, err := traces.New(o.config(c.endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,17 +213,23 @@ func TestLate(t *testing.T) {
 func TestReload(t *testing.T) {
 	t.Parallel()
 	c := collect(t, nil)
-	var key atomic.Value
-	key.Store("one")
-	o := &told{now: time.Now()}
-	all, err := traces.New(o.config(traces.Collector{Endpoint: c.endpoint, Headers: func() (map[string]string, error) {
-		if key.Load() == "" {
-			return nil, context.Canceled
+	file := filepath.Join(t.TempDir(), "key")
+	write := func(key string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		return map[string]string{"x-api-key": key.Load().(string)}, nil //nolint:errcheck // it is one
-	}}))
+	}
+	write("one")
+	o := &told{now: time.Now()}
+	config := o.config(c.endpoint)
+	config.Settings.Otlp.Headers = map[string]*gatewayv1.Secret{"x-api-key": {File: file}}
+	all, err := traces.New(config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := all.Files(); !slices.Equal(got, []string{file}) {
+		t.Errorf("the files are %q", got)
 	}
 	reload := func(want bool, fails bool) {
 		t.Helper()
@@ -233,9 +242,9 @@ func TestReload(t *testing.T) {
 		t.Errorf("shown %q", got)
 	}
 	reload(false, false)
-	key.Store("two")
+	write("two")
 	reload(true, false)
-	key.Store("")
+	write("")
 	reload(false, true)
 	tell(all, 1)
 	all.Close()
@@ -252,7 +261,7 @@ func TestPlaintext(t *testing.T) {
 		"10.0.0.1:4317": false, "collector:4317": false, "0.0.0.0:4317": false, "[::]:4317": false, "127.0.0.1": false, "": false,
 		"localhost.example:4317": false, "127.0.0.1.example:4317": false,
 	} {
-		all, err := traces.New((&told{}).config(traces.Collector{Endpoint: endpoint}))
+		all, err := traces.New((&told{}).config(endpoint))
 		if (err == nil) != good {
 			t.Errorf("%s: %v", endpoint, err)
 		}
@@ -266,15 +275,18 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	nowhere := filepath.Join(t.TempDir(), "none")
 	for name, change := range map[string]func(*traces.Config){
+		"no settings":    func(c *traces.Config) { c.Settings = nil },
 		"no logger":      func(c *traces.Config) { c.Logger = nil },
 		"no clock":       func(c *traces.Config) { c.Now = nil },
-		"too large":      func(c *traces.Config) { c.Sample = 1.1 },
-		"negative":       func(c *traces.Config) { c.Sample = -.1 },
-		"no authorities": func(c *traces.Config) { c.TLS = &traces.TLS{CA: nowhere} },
-		"no certificate": func(c *traces.Config) { c.TLS = &traces.TLS{Cert: nowhere, Key: nowhere} },
-		"no headers":     func(c *traces.Config) { c.Headers = func() (map[string]string, error) { return nil, context.Canceled } },
+		"no authorities": func(c *traces.Config) { c.Settings.Otlp.Tls = &gatewayv1.CollectorTLS{Ca: nowhere} },
+		"no certificate": func(c *traces.Config) {
+			c.Settings.Otlp.Tls = &gatewayv1.CollectorTLS{Certificate: &gatewayv1.KeyPair{Cert: nowhere, Key: nowhere}}
+		},
+		"no header": func(c *traces.Config) {
+			c.Settings.Otlp.Headers = map[string]*gatewayv1.Secret{"x-api-key": {File: nowhere}}
+		},
 	} {
-		config := (&told{}).config(traces.Collector{Endpoint: "127.0.0.1:1"})
+		config := (&told{}).config("127.0.0.1:1")
 		change(&config)
 		if all, err := traces.New(config); err == nil {
 			all.Close()
@@ -287,8 +299,8 @@ func TestNewRefuses(t *testing.T) {
 func TestDraw(t *testing.T) {
 	t.Parallel()
 	for share, bounds := range map[float64][2]int{0: {0, 0}, 0.25: {2100, 2900}, 1: {10_000, 10_000}} {
-		config := (&told{}).config(traces.Collector{Endpoint: "127.0.0.1:1"})
-		config.Sample = share
+		config := (&told{}).config("127.0.0.1:1")
+		config.Settings.Sample = proto.Float64(share)
 		all, err := traces.New(config)
 		if err != nil {
 			t.Fatal(err)

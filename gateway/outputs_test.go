@@ -14,9 +14,11 @@ import (
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/intentgate/intentgate/gateway/telemetry"
 	"github.com/intentgate/intentgate/gateway/telemetry/traces"
+	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // outputs are all places where a gateway tells of turns: the log as JSON and as text, at the level of debugging, the audit trail, the
@@ -54,7 +56,10 @@ func listenIn(t *testing.T, asked []telemetry.UserData, change func(*setup)) *ou
 	t.Cleanup(server.Stop)
 	debug := &slog.HandlerOptions{Level: slog.LevelDebug}
 	o.traces = must(traces.New(traces.Config{
-		Collector: traces.Collector{Endpoint: listener.Addr().String()}, Sample: 1, LinkInbound: true, Logger: slog.New(slog.NewTextHandler(o, debug)), Now: time.Now,
+		Settings: &gatewayv1.Traces{
+			Otlp: &gatewayv1.Otlp{Endpoint: listener.Addr().String()}, Sample: proto.Float64(1), LinkInbound: true,
+		},
+		Logger: slog.New(slog.NewTextHandler(o, debug)), Now: time.Now,
 	}))(t)
 	o.fixture = start(t, func(s *setup) {
 		s.logs = []slog.Handler{slog.NewJSONHandler(o, debug), slog.NewTextHandler(o, debug)}

@@ -291,7 +291,7 @@ type answer struct {
 
 func (f *fixture) send(request *http.Request) answer {
 	f.t.Helper()
-	response, err := f.client.Do(request)
+	response, err := f.client.Do(request) //nolint:gosec // of the gateway that this test has started
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -128,8 +128,8 @@ func (g *generation) services(context.Context) error {
 			g.clients[service.GetName()] = g.config.Observe(g.clients[service.GetName()])
 		}
 		g.describers[service.GetName()] = client.Descriptors
-		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load, State: func() connectivity.State {
-			state, _ := client.State() //nolint:contextcheck // it is asked at a scrape
+		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load, State: func() connectivity.State { //nolint:contextcheck // it is asked at a scrape
+			state, _ := client.State()
 			return state
 		}})
 		g.states = append(g.states, admin.Service{

@@ -51,7 +51,7 @@ func (t *Telemetry) Observe(from Sources) error {
 		m.gauge("intentgate.certificate.not_after.timestamp", "s",
 			"When a certificate, the first root of a trust profile's chain or its dates end, as Unix time.", func(tell tell) {
 				for end := range from.Ends {
-					tell(unix(end.NotAfter), "kind", end.Kind, "name", end.Name)
+					tell(float64(end.NotAfter.Unix()), "kind", end.Kind, "name", end.Name)
 				}
 			})
 	}

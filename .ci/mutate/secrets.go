@@ -48,6 +48,11 @@ var secrets = []mutation{
 		red:   []check{{secretRoom, `TestVerify/header_too_long`}},
 	},
 	{
+		name:  "secret: not told where it stands in the wrong place",
+		edits: []edit{{"gateway/config/problem.go", `== "intentgate.gateway.v1.Secret"`, `== ""`}},
+		red:   []check{{"gateway/config", `TestVerdicts`}},
+	},
+	{
 		name:  "secret: one spelling",
 		edits: []edit{{source, `base64.StdEncoding.Strict()`, `base64.StdEncoding`}},
 		red:   []check{{secretRoom, `TestVerify/bits_beyond_the_end`}},

@@ -62,7 +62,7 @@ func (r *report) message(node *yaml.Node, path string, into protoreflect.Message
 // list decodes a sequence. What cannot be decoded leaves an empty element, so that indices stay those of the file.
 func (r *report) list(node *yaml.Node, path string, field protoreflect.FieldDescriptor, into protoreflect.List) {
 	if node.Kind != yaml.SequenceNode {
-		r.undecodable(node, path, "%s; want a list: [a, b], or a line with - for each element", saw(node))
+		r.undecodable(node, path, "%s; want a list: [a, b], or a line with - for each element", sawOf(field, node))
 		return
 	}
 	for i, element := range node.Content {

@@ -14,7 +14,7 @@ import (
 // leaves an empty one.
 func (r *report) mapping(node *yaml.Node, path string, field protoreflect.FieldDescriptor, into protoreflect.Map) {
 	if node.Kind != yaml.MappingNode {
-		r.undecodable(node, path, "%s; want a mapping: {name: value}, or a line for each name", saw(node))
+		r.undecodable(node, path, "%s; want a mapping: {name: value}, or a line for each name", sawOf(field.MapValue(), node))
 		return
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Problem is one thing that is wrong in a configuration file.
@@ -168,6 +169,14 @@ func saw(node *yaml.Node) string {
 	default:
 		return quote(node.Value)
 	}
+}
+
+// sawOf is saw where values of a field are wanted: text where secrets belong may be one, and is not to be told.
+func sawOf(field protoreflect.FieldDescriptor, node *yaml.Node) string {
+	if node.Kind == yaml.ScalarNode && field.Message() != nil && field.Message().FullName() == "intentgate.gateway.v1.Secret" {
+		return "text"
+	}
+	return saw(node)
 }
 
 // quote quotes text for a problem, cut to a length that leaves the line readable.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ type object struct {
 		}
 		Ports, Endpoints []port
 		SecretName       string `yaml:"secretName"`
+		RenewBefore      string `yaml:"renewBefore"`
 		Target           struct {
 			Kind, Name string
 		} `yaml:"scaleTargetRef"`
@@ -38,8 +40,14 @@ type object struct {
 
 type port struct {
 	Name, Port string
-	Target     string `yaml:"targetPort"`
-	Container  string `yaml:"containerPort"`
+	Target     string                           `yaml:"targetPort"`
+	Container  string                           `yaml:"containerPort"`
+	Relabel    []struct{ Action, Regex string } `yaml:"relabelings"`
+}
+
+// drops reports whether Prometheus puts none of its own labels of that name on what it scrapes there.
+func (p port) drops(label string) bool {
+	return slices.ContainsFunc(p.Relabel, func(r struct{ Action, Regex string }) bool { return r.Action == "labeldrop" && r.Regex == label })
 }
 
 type pod struct {

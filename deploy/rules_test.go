@@ -28,6 +28,8 @@ var slips = map[string]edit{
 	"a metric that is none":          {"name: intentgate_turns_in_work", "name: intentgate_turns_in_flight", "no metric intentgate_turns_in_flight"},
 	"nothing to scrape":              {"    app.kubernetes.io/component: status\n", "    app.kubernetes.io/component: state\n", "ServiceMonitor/intentgate selects no Service"},
 	"a port that nobody scrapes":     {"path: /metrics\n    port: status", "path: /metrics\n    port: metrics", "ServiceMonitor/intentgate asks at the port metrics"},
+	"a label of two":                 {"action: labeldrop", "action: labelkeep", "label service exported_service"},
+	"renewed too late":               {"renewBefore: 720h", "renewBefore: 84h", "Certificate/intentgate-client is renewed when alerts fire"},
 	"another port":                   {`listen: ":8443"`, `listen: ":8444"`, "listens on :8444"},
 	"another port of its status":     {`listen: ":9900"`, `listen: ":9901"`, "listens on :9901"},
 	"a mount of another name":        {"mountPath: /etc/intentgate/client", "mountPath: /etc/intentgate/clients", "client/ca.crt"},
@@ -115,7 +117,15 @@ func (r *ruler) judge(t *testing.T, all objects, issued bool) (findings []string
 		say(i < 0, "ServiceMonitor/%s selects no Service", monitor.Metadata.Name)
 		for _, e := range monitor.Spec.Endpoints {
 			say(open[e.Port] == "", "ServiceMonitor/%s asks at the port %s", monitor.Metadata.Name, e.Port)
+			for _, label := range []string{"namespace", "service", "pod", "container", "endpoint", "job", "instance"} { // Prometheus' operator's
+				ours := regexp.MustCompile(`(?m)^intentgate_.*[{,]` + label + `="`).MatchString(r.metrics)
+				say(ours && !e.drops(label), "ServiceMonitor/%s makes the metrics' label %s exported_%s", monitor.Metadata.Name, label, label)
+			}
 		}
+	}
+	for _, c := range all.of("Certificate") {
+		before, err := time.ParseDuration(c.Spec.RenewBefore)
+		say(c.Spec.RenewBefore != "" && (err != nil || before < 15*24*time.Hour), "Certificate/%s is renewed when alerts fire", c.Metadata.Name)
 	}
 	for _, v := range template.Spec.Volumes {
 		made := v.Secret.Name == "" || slices.ContainsFunc(all.of("Certificate"), func(c *object) bool { return c.Spec.SecretName == v.Secret.Name })

@@ -305,3 +305,25 @@ func TestConfigurationAwaitsServices(t *testing.T) { // not parallel, so that no
 		})
 	}
 }
+
+// TestConfigMap has the configuration come as Kubernetes mounts it, and change as it does: by a link beside the file.
+func TestConfigMap(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	s := startService(t, dir, "127.0.0.1:0")
+	settings := edited(t, edit{"127.0.0.1:1\n", s.addr + "\n"})
+	publish := byLink(t, dir)
+	publish(t, map[string][]byte{configFile: []byte(settings)})
+	g := serveFolder(t, dir)
+	g.log.await(t, 1, entry{"msg": "Service reachable"})
+	client := g.dialogflow(t)
+	if status := g.post(t, client, "/dialogflow/moved", esTurn("too early")).StatusCode; status != http.StatusNotFound {
+		t.Fatalf("before: %d", status)
+	}
+	publish(t, map[string][]byte{configFile: []byte("none")})
+	g.log.await(t, 1, entry{"msg": "Kept what is in force because the new files are no good", "name": "config"})
+	wantES(t, g.post(t, client, esPath, esTurn("still")), "heard still")
+	publish(t, map[string][]byte{configFile: []byte(strings.Replace(settings, "path: "+esPath+"\n", "path: /dialogflow/moved\n", 1))})
+	g.log.await(t, 1, reloaded)
+	wantES(t, g.post(t, client, "/dialogflow/moved", esTurn("moved")), "heard moved")
+}

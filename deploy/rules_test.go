@@ -158,7 +158,7 @@ func (r *ruler) judge(t *testing.T, all objects, issued bool) (findings []string
 
 // need is the rule of docs/operations.md for GOMEMLIMIT, in MiB.
 func need(l *gatewayv1.Limits) int {
-	return int((64<<20 + uint64(l.GetConnections())*(45<<10) + 2*l.GetHeldBytes() + uint64(l.GetTurns())*(64<<10)) * 4 / 3 >> 20) //nolint:gosec // a test's numbers
+	return int((64<<20 + uint64(l.GetConnections())*(50<<10) + 2*l.GetHeldBytes() + uint64(l.GetTurns())*(64<<10)) * 4 / 3 >> 20)
 }
 
 func mebibytes(t *testing.T, quantity string) int {

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
@@ -24,7 +26,7 @@ func (t *turn) inWords(asked *dialogflow.Turn, to destination, failure *Error) (
 			return body, nil
 		}
 		if err != nil {
-			t.event.Dropped = append(t.event.Dropped, "status: the reply cannot be written")
+			t.event.Dropped = append(t.event.Dropped, "status: "+unsent(err))
 		}
 	}
 	return t.fallback(asked, to, failure)
@@ -67,11 +69,19 @@ func (t *turn) instead(asked *dialogflow.Turn, to destination, answer fallback.A
 	body, err := t.write(asked, to, answer.Reply)
 	switch {
 	case err != nil:
-		t.event.Dropped = append(t.event.Dropped, "fallback: the reply cannot be written")
+		t.event.Dropped = append(t.event.Dropped, "fallback: "+unsent(err))
 	case string(body) == "{}": // all of it was left out: the failure is not to look like an answer
 	default:
 		t.event.Answered, t.event.Cause = telemetry.ByFallback, failure.fallbackCause().String()
 		return body, failure
 	}
 	return nil, failure
+}
+
+// unsent says why a reply could not be written, without what it says.
+func unsent(err error) string {
+	if large, ok := errors.AsType[*dialogflow.TooLargeError](err); ok {
+		return large.Error()
+	}
+	return "the reply cannot be written"
 }

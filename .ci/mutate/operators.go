@@ -33,6 +33,11 @@ var operators = []mutation{
 		red:   []check{{adminRoom, `TestAdminProfiles`}},
 	},
 	{
+		name:  "config: printed texts load again",
+		edits: []edit{{"gateway/config/print.go", `if text == mergeKey {`, `if false {`}},
+		red:   []check{{"gateway/config", `TestPrint/texts`}},
+	},
+	{
 		name:  "status: TLS 1.2 at least",
 		edits: []edit{{adminRoom + "/status.go", `tls.VersionTLS12`, `tls.VersionTLS10`}},
 		red:   []check{{e2e, `TestStatusByTLS`}},

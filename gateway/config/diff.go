@@ -173,7 +173,7 @@ func flow(node *yaml.Node) string {
 	var line func(node yaml.Node) *yaml.Node
 	line = func(node yaml.Node) *yaml.Node {
 		node.Style = yaml.FlowStyle
-		if node.Kind == yaml.ScalarNode && strings.Contains(node.Value, "\n") {
+		if node.Kind == yaml.ScalarNode && (node.Value == mergeKey || strings.Contains(node.Value, "\n")) {
 			node.Style = yaml.DoubleQuotedStyle
 		}
 		node.Content = slices.Clone(node.Content)

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
 )
 
 // FuzzLoad: no bytes make the reader panic; they are a configuration that holds its schema's rules, or problems with a
-// position and one line of text each.
+// position and one line of text each. What is accepted loads again as it is printed.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -37,6 +38,13 @@ func FuzzLoad(f *testing.F) {
 		if err == nil {
 			if err := protovalidate.Validate(loaded); err != nil {
 				t.Errorf("accepted against the schema's rules: %v", err)
+			}
+			text, err := Print(loaded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := (loading{now: time.Now()}).parse("printed.yaml", folder, text); err != nil || !proto.Equal(again, loaded) {
+				t.Errorf("printed, it is another one: %v\n%s", err, text)
 			}
 			return
 		}

@@ -54,7 +54,7 @@ func mappingOf(message protoreflect.Message) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		node.Content = append(node.Content, keyNode(string(field.Name())), value)
+		node.Content = append(node.Content, textNode(string(field.Name())), value)
 	}
 	return node, nil
 }
@@ -83,7 +83,7 @@ func nodeOf(field protoreflect.FieldDescriptor, value protoreflect.Value) (*yaml
 			if err != nil {
 				return nil, err
 			}
-			mapping.Content = append(mapping.Content, keyNode(name), element)
+			mapping.Content = append(mapping.Content, textNode(name), element)
 		}
 		return mapping, nil
 	default:
@@ -102,11 +102,21 @@ func singleOf(field protoreflect.FieldDescriptor, value protoreflect.Value) (*ya
 			plain = message.AsDuration().String()
 		case *timestamppb.Timestamp:
 			plain = message.AsTime().Format(time.RFC3339)
-		case *structpb.Struct:
-			plain = message.AsMap()
+		case *structpb.Struct, *structpb.ListValue: // each has one field
+			only := field.Message().Fields().Get(0)
+			return nodeOf(only, value.Message().Get(only))
+		case *structpb.Value:
+			kind := value.Message().WhichOneof(field.Message().Oneofs().Get(0))
+			if kind != nil && kind.Enum() == nil {
+				return singleOf(kind, value.Message().Get(kind))
+			}
+			plain = nil
 		default:
 			return mappingOf(value.Message())
 		}
+	}
+	if text, ok := plain.(string); ok {
+		return textNode(text), nil
 	}
 	node := &yaml.Node{}
 	err := node.Encode(plain)
@@ -129,8 +139,14 @@ func enumWord(value protoreflect.EnumValueDescriptor) string {
 	return strings.TrimPrefix(string(value.Name()), strings.ToUpper(string(value.Parent().Name()))+"_")
 }
 
-func keyNode(name string) *yaml.Node {
-	node := &yaml.Node{}
-	node.SetString(name)
+// mergeKey is quoted where it is text: the library would say by a tag what else it means.
+const mergeKey = "<<"
+
+// textNode returns text.
+func textNode(text string) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
+	if text == mergeKey {
+		node.Style = yaml.DoubleQuotedStyle
+	}
 	return node
 }

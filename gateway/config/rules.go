@@ -77,7 +77,7 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"telemetry.log.session_key.env":              "the name of an environment variable, such as SESSION_KEY",
 	"telemetry.traces.otlp":                      "where spans are sent to, such as {endpoint: \"collector.internal:4317\", tls: {}}",
 	"telemetry.traces.otlp.endpoint":             "a host and port such as collector.internal:4317",
-	"telemetry.traces.otlp.headers":              "at most 16, by names of a-z, 0-9 and -, such as x-api-key",
+	"telemetry.traces.otlp.headers":              "at most 16",
 	"telemetry.traces.otlp.headers[]":            "a name of a-z, 0-9 and -, such as x-api-key",
 	"telemetry.traces.otlp.headers[].env":        "the name of an environment variable, such as OTLP_KEY",
 	"telemetry.traces.otlp.tls.certificate.cert": "the PEM file of the gateway's client certificate",

@@ -12,8 +12,13 @@ const (
 var privacy = []mutation{
 	{
 		name:  "privacy: nothing is told that is not asked for",
-		edits: []edit{{private, `if text != "" && e.Tells(kind) {`, `if text != "" {`}},
+		edits: []edit{{private, `if text != "" && len(e.told) < mostTold && e.Tells(kind) {`, `if text != "" && len(e.told) < mostTold {`}},
 		red:   []check{{gatewayRoom, `TestCanariesInRequests`}, {gatewayRoom, `TestCanariesThatAreAskedFor`}},
+	},
+	{
+		name:  "privacy: a line has an end",
+		edits: []edit{{private, ` && len(e.told) < mostTold`, ``}},
+		red:   []check{{telemetryRoom, `TestMuchUserData`}},
 	},
 	{
 		name:  "privacy: a session is hashed",

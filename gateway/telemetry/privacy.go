@@ -83,10 +83,13 @@ func (e *TurnEvent) Tells(kind UserData) bool {
 	return slices.Contains(e.telemetry.privacy.Load().tells, string(kind))
 }
 
-// Tell notes what is users' data, under a name of its kind; it is dropped unless the kind is asked for. What a sensitive field
-// holds is never to come here.
+// mostTold is how much of a turn's users' data is told, each cut: a body has room for a hundred thousand parameters.
+const mostTold = 100
+
+// Tell notes what is users' data, under a name of its kind; it is dropped unless the kind is asked for, and where there is much of it
+// already. What a sensitive field holds is never to come here.
 func (e *TurnEvent) Tell(kind UserData, name, text string) {
-	if text != "" && e.Tells(kind) {
+	if text != "" && len(e.told) < mostTold && e.Tells(kind) {
 		e.told = append(e.told, told{kind, name, text})
 	}
 }

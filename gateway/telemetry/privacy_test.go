@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,21 @@ func TestUserData(t *testing.T) {
 		if got, err := json.Marshal(line); err != nil || string(got) != want {
 			t.Errorf("%s: %v, got %s, want %s", asked, err, got, want)
 		}
+	}
+}
+
+// TestMuchUserData has a line stay short, whatever a turn holds.
+func TestMuchUserData(t *testing.T) {
+	var log bytes.Buffer
+	meters := newTelemetry(t, &log)
+	meters.SetPrivacy([]string{string(telemetry.Parameters)}, nil)
+	event := meters.StartTurn(start)
+	for i := range 1000 {
+		event.Tell(telemetry.Parameters, strconv.Itoa(i), strings.Repeat("x", 1000))
+	}
+	event.Finish(t.Context())
+	if size := log.Len(); size < 20_000 || size > 40_000 {
+		t.Errorf("a line of %d bytes", size)
 	}
 }
 

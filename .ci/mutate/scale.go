@@ -64,6 +64,11 @@ var scale = []mutation{
 		red:   []check{{backendRoom, `TestBootstrap/no_TLS,_an_authority`}},
 	},
 	{
+		name:  "xds: a ring that nobody has called is connected",
+		edits: []edit{{"gateway/backend/state.go", `_ = conn.ask(ctx)`, `_ = conn`}},
+		red:   []check{{backendRoom, `TestXDSAffinity`}},
+	},
+	{
 		name:  "xds: the gateway's tries",
 		edits: []edit{{"gateway/backend/options.go", "grpc.WithDisableRetry(),\n", ""}},
 		red:   []check{{backendRoom, `TestXDSDoesNotDecide`}},

@@ -33,13 +33,18 @@ func (c *connection) state(ctx context.Context) (state connectivity.State, detai
 	if state != connectivity.TransientFailure {
 		return state, ""
 	}
+	if err := c.ask(ctx); err != nil {
+		return state, cut(status.Convert(err).Message())
+	}
+	return c.GetState(), ""
+}
+
+// ask calls the health service.
+func (c *connection) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	_, err := grpc_health_v1.NewHealthClient(c).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-	if err == nil {
-		return c.GetState(), ""
-	}
-	return state, cut(status.Convert(err).Message())
+	return err
 }
 
 // watch tells of changes until ctx ends. Connecting and idle are neither reachable nor unreachable: what was last
@@ -52,6 +57,9 @@ func (c *Client) watch(ctx context.Context, conn *connection) {
 		}
 		if state == connectivity.Idle {
 			conn.Connect()
+			if c.xds && conn.GetState() == connectivity.Idle { // still: a control plane's ring of hashes connects to nobody before there is a call
+				_ = conn.ask(ctx) // how it fares is the next state
+			}
 		}
 		if state == connectivity.Ready || state == connectivity.TransientFailure {
 			c.tell(ctx, state, detail)

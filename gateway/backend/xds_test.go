@@ -80,6 +80,13 @@ func TestXDSAffinity(t *testing.T) {
 		PolicySpecifier: &routev3.RouteAction_HashPolicy_Header_{Header: &routev3.RouteAction_HashPolicy_Header{HeaderName: "intentgate-session-hash"}},
 	}}
 	m.say(t, locality{0, 1, m.at(0, 1, 2)})
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // a ring that nobody has called yet
+		if state, detail := m.State(); state == connectivity.Ready {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("without a call it is %s %s: a required service would never be ready", state, detail)
+		}
+	}
 	m.await(t, "all three", only(0, 1, 2))
 	home := homes(t, m.Client, m.instances)
 	if again := homes(t, m.Client, m.instances); !maps.Equal(home, again) {

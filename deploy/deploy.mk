@@ -23,9 +23,9 @@ check-deploy: ## Check what deploy/ has for Kubernetes and systemd, and the work
 .PHONY: check-release
 check-release: ## Check .goreleaser.yaml, and that two builds of what is committed are one, byte by byte.
 	GORELEASER='$(GORELEASER)' $(GO) test -count=1 -run TestGoReleaser ./deploy
-	@dir=$$(mktemp -d); trap 'rm -rf '$$dir EXIT; \
+	@dir=$$(mktemp -d); trap 'rm -rf '$$dir EXIT; commit=$$(git rev-parse HEAD); \
 	for one in here there/below; do \
-	  mkdir -p $$dir/$$one; git archive HEAD | tar -x -C $$dir/$$one; \
+	  mkdir -p $$dir/$$one; git archive $$commit | tar -x -C $$dir/$$one; \
 	  (cd $$dir/$$one; CGO_ENABLED=0 GOCACHE=$$dir/$$one/.cache $(GO) build -trimpath -ldflags='-s -w -buildid=' -o intentgate ./gateway/cmd/intentgate); \
 	done; \
 	sha256sum $$dir/here/intentgate $$dir/there/below/intentgate; cmp $$dir/here/intentgate $$dir/there/below/intentgate

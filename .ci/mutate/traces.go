@@ -41,6 +41,11 @@ var tracing = []mutation{
 		red:   []check{{tracesRoom, `TestStalled`}},
 	},
 	{
+		name:  "traces: another connection leaves a batch its own",
+		edits: []edit{{exporter, `if e.using != e.to {`, `if true {`}},
+		red:   []check{{tracesRoom, `TestReloadWhileItHangs`}},
+	},
+	{
 		name:  "traces: a share of them",
 		edits: []edit{{tracesFile, `>>1 < t.below`, `>>1 <= t.below`}, {tracesFile, `math.Ldexp(config.Settings.GetSample(), 63)`, `math.Ldexp(1, 63)`}},
 		red:   []check{{tracesRoom, `TestDraw`}, {e2e, `TestTracesUnsampled`}},

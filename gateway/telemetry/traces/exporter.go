@@ -28,8 +28,8 @@ type exporter struct {
 	cut     context.CancelFunc
 	closed  chan struct{}
 
-	sending sync.Mutex
-	to      *destination
+	mu        sync.Mutex
+	to, using *destination // the one in force, and the one that takes a batch now; nil: none does
 
 	telling sync.Mutex
 	told    time.Time // zero: never
@@ -64,9 +64,9 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.done, cancel)() //nolint:contextcheck // it is the other end
-	e.sending.Lock()
-	refused, err := e.to.send(ctx, spans)
-	e.sending.Unlock()
+	to := e.use()
+	refused, err := to.send(ctx, spans)
+	e.used(to)
 	e.pending.Add(-int64(len(spans)))
 	if err != nil {
 		e.dropped(refused, err)
@@ -74,18 +74,36 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	return nil
 }
 
+// use returns where a batch is to go.
+func (e *exporter) use() *destination {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.using = e.to
+	return e.to
+}
+
+// used says that the batch is through.
+func (e *exporter) used(to *destination) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.using = nil; e.to != to {
+		_ = to.conn.Close() // another one is in force, and waited for nobody
+	}
+}
+
 // Shutdown ends the connection.
 func (e *exporter) Shutdown(context.Context) error {
 	defer close(e.closed)
-	e.sending.Lock()
-	defer e.sending.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.to.conn.Close()
 }
 
-// reload connects anew if the files of the collector say something else.
+// reload connects anew if the files of the collector say something else. It does not wait for a batch, which may take long: who reads
+// files holds up the end of the gateway.
 func (e *exporter) reload() (changed bool, err error) {
-	e.sending.Lock()
-	defer e.sending.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.done.Err() != nil {
 		return false, nil
 	}
@@ -93,7 +111,9 @@ func (e *exporter) reload() (changed bool, err error) {
 	if err != nil || to == nil {
 		return false, err
 	}
-	_ = e.to.conn.Close() // which nobody uses now
+	if e.using != e.to {
+		_ = e.to.conn.Close() // nobody uses it
+	}
 	e.to = to
 	return true, nil
 }

@@ -253,6 +253,52 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A reload does not wait for a collector that hangs, and the batch that does is not lost.
+func TestReloadWhileItHangs(t *testing.T) {
+	t.Parallel()
+	file, taking, release := filepath.Join(t.TempDir(), "key"), make(chan struct{}), make(chan struct{})
+	var tried atomic.Int32
+	c := collect(t, func(context.Context) error {
+		if tried.Add(1) == 1 {
+			close(taking)
+			<-release
+		}
+		return nil
+	})
+	o := &told{now: time.Now()}
+	config := o.config(c.endpoint)
+	config.Settings.Otlp.Headers = map[string]*gatewayv1.Secret{"x-api-key": {File: file}}
+	write := func(key string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one")
+	all, err := traces.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell(all, 1)
+	<-taking
+	start := time.Now()
+	for _, key := range []string{"two", "three"} {
+		write(key)
+		if changed, err := all.Reload(); err != nil || !changed {
+			t.Errorf("changed: %v, %v", changed, err)
+		}
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it waited %s", took)
+	}
+	close(release)
+	tell(all, 1)
+	all.Close()
+	if one, three := <-c.keys, <-c.keys; one != "one" || three != "three" || c.spans.Load() != 8 || o.all() != 0 {
+		t.Errorf("shown %q and %q, %d spans taken, %d dropped:\n%s", one, three, c.spans.Load(), o.all(), o.log.String())
+	}
+}
+
 // Nothing leaves the machine in the clear.
 func TestPlaintext(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,11 @@ var operators = []mutation{
 		red:   []check{{adminRoom, `TestAdminGuard`}},
 	},
 	{
+		name:  "admin: a panic ends one call",
+		edits: []edit{{adminRoom + "/rpc.go", `, grpc.UnaryInterceptor(recovering(logger))`, ``}},
+		red:   []check{{adminRoom, `TestAdminPanics`}},
+	},
+	{
 		name:  "admin: what lasts ends at a stop",
 		edits: []edit{{adminRoom + "/server.go", `	defer time.AfterFunc(grace/2, s.cut).Stop()`, `	defer time.AfterFunc(grace*2, s.cut).Stop()`}},
 		red:   []check{{adminRoom, `TestAdminProfiles`}},

@@ -44,7 +44,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	if err := gatewayv1.RegisterAdminServiceHandlerServer(ctx, rest, implementation); err != nil {
 		return nil, fmt.Errorf("register the admin service: %w", err)
 	}
-	rpc, end, err := newRPC(implementation, config.Health)
+	rpc, end, err := newRPC(implementation, config.Health, config.Logger)
 	if err != nil {
 		return nil, err
 	}

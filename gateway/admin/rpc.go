@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"google.golang.org/grpc"
@@ -12,13 +13,14 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
+	"github.com/intentgate/intentgate/gateway/edge"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
 // newRPC serves gRPC: AdminService, gRPC's own services for operators, such as channelz, health and reflection. What it holds is
 // given back by end.
-func newRPC(implementation gatewayv1.AdminServiceServer, health *Health) (_ http.Handler, end func(), err error) {
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxBody))
+func newRPC(implementation gatewayv1.AdminServiceServer, health *Health, logger *slog.Logger) (_ http.Handler, end func(), err error) {
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxBody), grpc.UnaryInterceptor(recovering(logger)))
 	gatewayv1.RegisterAdminServiceServer(server, implementation)
 	cleanUp, err := admin.Register(server)
 	if err != nil {
@@ -31,6 +33,19 @@ func newRPC(implementation gatewayv1.AdminServiceServer, health *Health) (_ http
 		server.Stop()
 		cleanUp()
 	}, nil
+}
+
+// recovering has a panic end its call alone, as net/http does: who looks at a gateway is not to end it.
+func recovering(logger *slog.Logger) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (_ any, err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				logger.LogAttrs(ctx, slog.LevelError, "Handler panicked", append(edge.Panic(v), slog.String("method", info.FullMethod))...)
+				err = status.Error(codes.Internal, "it panicked; the log has the stack")
+			}
+		}()
+		return handler(ctx, request)
+	}
 }
 
 // rpcHealth tells by gRPC what /readyz tells.

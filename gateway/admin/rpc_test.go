@@ -31,6 +31,24 @@ func dial(t *testing.T, server *admin.Server, options ...grpc.DialOption) *grpc.
 	return conn
 }
 
+// TestAdminPanics has a panic end one call, and not the gateway.
+func TestAdminPanics(t *testing.T) {
+	config := adminConfig("127.0.0.1:0")
+	config.Settings = func() ([]byte, error) { panic("a fault") }
+	server, err := admin.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, server)
+	client := gatewayv1.NewAdminServiceClient(dial(t, server))
+	if _, err := client.GetConfig(t.Context(), &gatewayv1.GetConfigRequest{}); status.Code(err) != codes.Internal || strings.Contains(err.Error(), "a fault") {
+		t.Errorf("a panic is %v", err)
+	}
+	if _, err := client.ListRoutes(t.Context(), &gatewayv1.ListRoutesRequest{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAdminByGRPC calls everything that is served by gRPC.
 func TestAdminByGRPC(t *testing.T) {
 	config, reloaded := adminConfig("127.0.0.1:0"), 0

@@ -38,6 +38,11 @@ var operators = []mutation{
 		red:   []check{{adminRoom, `TestAdminProfiles`}},
 	},
 	{
+		name:  "config: the order of services counts",
+		edits: []edit{{"gateway/config/diff.go", ` || path == "services"`, ``}},
+		red:   []check{{"gateway/config", `TestDiff/order_of_services`}},
+	},
+	{
 		name:  "config: printed texts load again",
 		edits: []edit{{"gateway/config/print.go", `if text == mergeKey {`, `if false {`}},
 		red:   []check{{"gateway/config", `TestPrint/texts`}},

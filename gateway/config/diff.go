@@ -99,7 +99,7 @@ func (c *changes) each(path string, before, after []pair, at func(key string) st
 			c.compare(at(is.key), nil, is.value)
 		}
 	}
-	if ordered(path) && !slices.Equal(common[0], common[1]) {
+	if (ordered(path) || path == "services") && !slices.Equal(common[0], common[1]) { // of two services the first one has what both claim
 		c.add(path, "in the order "+strings.Join(common[0], ", "), "in the order "+strings.Join(common[1], ", "))
 	}
 }

@@ -113,6 +113,29 @@ func TestDiff(t *testing.T) {
 			"  - name: dialogflow\n      dates: {enforce: true}\n    - name: dev\n      like: dialogflow\n      roots: {ssl_com: dev-ssl-root.pem, gts: dev-gts-root.pem}\n",
 			"  - name: dev\n      like: dialogflow\n      roots: {ssl_com: dev-ssl-root.pem, gts: dev-gts-root.pem}\n    - name: dialogflow\n      dates: {enforce: true}\n", nil,
 		},
+		"order of services": {`  - name: orders
+    target: unix:orders.sock
+    tls: {ca: internal-ca.pem, cert: gateway.pem, key: gateway.key, server_name: orders.internal}
+    required: true
+    affinity: SESSION
+    retries: {tries: 2, try_timeout: 1500ms}
+    concurrency: {min: 4, max: 64, queue: 0}
+  - name: faq
+    target: faq.internal:8443
+    tls: {ca: internal-ca.pem, cert: gateway.pem, key: gateway.key}
+    intents: {descriptor_set: faq.binpb, allow: {intents: ["faq.*"]}}
+`, `  - name: faq
+    target: faq.internal:8443
+    tls: {ca: internal-ca.pem, cert: gateway.pem, key: gateway.key}
+    intents: {descriptor_set: faq.binpb, allow: {intents: ["faq.*"]}}
+  - name: orders
+    target: unix:orders.sock
+    tls: {ca: internal-ca.pem, cert: gateway.pem, key: gateway.key, server_name: orders.internal}
+    required: true
+    affinity: SESSION
+    retries: {tries: 2, try_timeout: 1500ms}
+    concurrency: {min: 4, max: 64, queue: 0}
+`, []string{"services: in the order orders, faq, stock → in the order faq, orders, stock"}},
 		"order of routes": {`  - match: {platform: ES, action: "faq.*"}
     service: faq
     after_slot_filling: true

@@ -97,9 +97,9 @@ func newConfigDiffCommand() *cobra.Command {
 		Use:   "diff FILE FILE | diff --config FILE --admin ADDRESS",
 		Short: "Tell what is other in another configuration, and whether that needs a restart",
 		Long: `Tell what is other in another configuration: key by key, defaults filled in. Order and comments do
-not count, but for the order of routes and fallbacks, of which the first match wins. It says what
-cannot change while a gateway runs: a file with such a change is refused until the gateway is
-started anew.
+not count, but for the order of routes and fallbacks, of which the first match wins, and of services,
+of which the first one has what several claim. It says what cannot change while a gateway runs: a
+file with such a change is refused until the gateway is started anew.
 
 Two files are compared as they are written. With --admin a file is compared with what is in force in
 a gateway that runs on this machine, by its admin listener.

@@ -178,7 +178,7 @@ var requests = []mutation{
 	},
 	{
 		name:  "configuration: the order of routes is told",
-		edits: []edit{{configDiff, `if ordered(path) && `, `if false && `}},
+		edits: []edit{{configDiff, `first := ordered(path) || `, `first := `}},
 		red:   []check{{configRoom, `TestDiff/order_of_routes`}},
 	},
 	{

@@ -99,7 +99,8 @@ func (c *changes) each(path string, before, after []pair, at func(key string) st
 			c.compare(at(is.key), nil, is.value)
 		}
 	}
-	if (ordered(path) || path == "services") && !slices.Equal(common[0], common[1]) { // of two services the first one has what both claim
+	first := ordered(path) || path == "services" // of which the first one has what several claim
+	if first && !slices.Equal(common[0], common[1]) {
 		c.add(path, "in the order "+strings.Join(common[0], ", "), "in the order "+strings.Join(common[1], ", "))
 	}
 }

@@ -54,7 +54,9 @@ type Config struct {
 	// Likewise for the turns of an intent or a platform, ES and CX: the first match in the file that has an answer.
 	Fallbacks []*TurnFallback `protobuf:"bytes,9,rep,name=fallbacks,proto3" json:"fallbacks,omitempty"`
 	// What is told of turns, beside the metrics.
-	Telemetry     *Telemetry `protobuf:"bytes,10,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
+	Telemetry *Telemetry `protobuf:"bytes,10,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
+	// Signed tokens that say to services for whom the gateway calls. Absent: calls carry none.
+	CallerTokens  *CallerTokens `protobuf:"bytes,11,opt,name=caller_tokens,json=callerTokens,proto3" json:"caller_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +161,97 @@ func (x *Config) GetTelemetry() *Telemetry {
 	return nil
 }
 
+func (x *Config) GetCallerTokens() *CallerTokens {
+	if x != nil {
+		return x.CallerTokens
+	}
+	return nil
+}
+
+// CallerTokens are the tokens that calls of services carry in `intentgate-token`: services verify them offline, and may pass them on.
+type CallerTokens struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who signs, as services are to expect it, such as `https://gateway.internal`.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// For whom the tokens are: the trust domain of the services, such as `shop.internal`.
+	TrustDomain string `protobuf:"bytes,2,opt,name=trust_domain,json=trustDomain,proto3" json:"trust_domain,omitempty"`
+	// PEM files of EC P-256 private keys. The first one signs, all are published: add a new key at the end, and move it to the front when
+	// services have it. All replicas have the same. Absent: a key is made at start, which will do for one replica only.
+	Keys []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
+	// How long a token is used for calls of the same service for the same project; default 1m.
+	Reuse *durationpb.Duration `protobuf:"bytes,4,opt,name=reuse,proto3" json:"reuse,omitempty"`
+	// Which calls have a token of their own, bound to the turn and the caller: `SIDE_EFFECTS`, those of methods that are neither
+	// NO_SIDE_EFFECTS nor IDEMPOTENT, the default; `ALWAYS`, all, which services need that pass callers on, and those behind a mesh; `NEVER`.
+	PerTurn       string `protobuf:"bytes,5,opt,name=per_turn,json=perTurn,proto3" json:"per_turn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallerTokens) Reset() {
+	*x = CallerTokens{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallerTokens) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallerTokens) ProtoMessage() {}
+
+func (x *CallerTokens) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallerTokens.ProtoReflect.Descriptor instead.
+func (*CallerTokens) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CallerTokens) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *CallerTokens) GetTrustDomain() string {
+	if x != nil {
+		return x.TrustDomain
+	}
+	return ""
+}
+
+func (x *CallerTokens) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *CallerTokens) GetReuse() *durationpb.Duration {
+	if x != nil {
+		return x.Reuse
+	}
+	return nil
+}
+
+func (x *CallerTokens) GetPerTurn() string {
+	if x != nil {
+		return x.PerTurn
+	}
+	return ""
+}
+
 // Telemetry says what is told of turns, beside the metrics, which the status listener serves.
 type Telemetry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -172,7 +265,7 @@ type Telemetry struct {
 
 func (x *Telemetry) Reset() {
 	*x = Telemetry{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -184,7 +277,7 @@ func (x *Telemetry) String() string {
 func (*Telemetry) ProtoMessage() {}
 
 func (x *Telemetry) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[1]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -197,7 +290,7 @@ func (x *Telemetry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Telemetry.ProtoReflect.Descriptor instead.
 func (*Telemetry) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Telemetry) GetLog() *Log {
@@ -229,7 +322,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -241,7 +334,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[2]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -254,7 +347,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Log) GetUserData() []string {
@@ -288,7 +381,7 @@ type Traces struct {
 
 func (x *Traces) Reset() {
 	*x = Traces{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -300,7 +393,7 @@ func (x *Traces) String() string {
 func (*Traces) ProtoMessage() {}
 
 func (x *Traces) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[3]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -313,7 +406,7 @@ func (x *Traces) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Traces.ProtoReflect.Descriptor instead.
 func (*Traces) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Traces) GetOtlp() *Otlp {
@@ -359,7 +452,7 @@ type Otlp struct {
 
 func (x *Otlp) Reset() {
 	*x = Otlp{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +464,7 @@ func (x *Otlp) String() string {
 func (*Otlp) ProtoMessage() {}
 
 func (x *Otlp) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[4]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +477,7 @@ func (x *Otlp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Otlp.ProtoReflect.Descriptor instead.
 func (*Otlp) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Otlp) GetEndpoint() string {
@@ -423,7 +516,7 @@ type CollectorTLS struct {
 
 func (x *CollectorTLS) Reset() {
 	*x = CollectorTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +528,7 @@ func (x *CollectorTLS) String() string {
 func (*CollectorTLS) ProtoMessage() {}
 
 func (x *CollectorTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[5]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +541,7 @@ func (x *CollectorTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectorTLS.ProtoReflect.Descriptor instead.
 func (*CollectorTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CollectorTLS) GetCa() string {
@@ -485,7 +578,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +590,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[6]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +603,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Secret) GetFile() string {
@@ -556,7 +649,7 @@ type Fallback struct {
 
 func (x *Fallback) Reset() {
 	*x = Fallback{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +661,7 @@ func (x *Fallback) String() string {
 func (*Fallback) ProtoMessage() {}
 
 func (x *Fallback) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[7]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +674,7 @@ func (x *Fallback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fallback.ProtoReflect.Descriptor instead.
 func (*Fallback) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Fallback) GetText() map[string]string {
@@ -646,7 +739,7 @@ type TurnFallback struct {
 
 func (x *TurnFallback) Reset() {
 	*x = TurnFallback{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +751,7 @@ func (x *TurnFallback) String() string {
 func (*TurnFallback) ProtoMessage() {}
 
 func (x *TurnFallback) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[8]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +764,7 @@ func (x *TurnFallback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TurnFallback.ProtoReflect.Descriptor instead.
 func (*TurnFallback) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TurnFallback) GetMatch() *Match {
@@ -713,7 +806,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +818,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[9]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +831,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Edge) GetListen() string {
@@ -803,7 +896,7 @@ type KeyPair struct {
 
 func (x *KeyPair) Reset() {
 	*x = KeyPair{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +908,7 @@ func (x *KeyPair) String() string {
 func (*KeyPair) ProtoMessage() {}
 
 func (x *KeyPair) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[10]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +921,7 @@ func (x *KeyPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyPair.ProtoReflect.Descriptor instead.
 func (*KeyPair) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *KeyPair) GetCert() string {
@@ -874,7 +967,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +979,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +992,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Profile) GetName() string {
@@ -971,7 +1064,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1076,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1089,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Issuer) GetCommonName() string {
@@ -1030,7 +1123,7 @@ type Dates struct {
 
 func (x *Dates) Reset() {
 	*x = Dates{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1135,7 @@ func (x *Dates) String() string {
 func (*Dates) ProtoMessage() {}
 
 func (x *Dates) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1148,7 @@ func (x *Dates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dates.ProtoReflect.Descriptor instead.
 func (*Dates) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Dates) GetFrom() *timestamppb.Timestamp {
@@ -1096,7 +1189,7 @@ type Roots struct {
 
 func (x *Roots) Reset() {
 	*x = Roots{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +1201,7 @@ func (x *Roots) String() string {
 func (*Roots) ProtoMessage() {}
 
 func (x *Roots) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +1214,7 @@ func (x *Roots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roots.ProtoReflect.Descriptor instead.
 func (*Roots) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Roots) GetFile() string {
@@ -1169,7 +1262,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1274,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1287,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Subject) GetCommonName() string {
@@ -1258,7 +1351,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1363,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1376,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Limits) GetHeaderBytes() uint32 {
@@ -1402,7 +1495,7 @@ type Webhook struct {
 
 func (x *Webhook) Reset() {
 	*x = Webhook{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1507,7 @@ func (x *Webhook) String() string {
 func (*Webhook) ProtoMessage() {}
 
 func (x *Webhook) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1520,7 @@ func (x *Webhook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
 func (*Webhook) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Webhook) GetPath() string {
@@ -1541,7 +1634,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1646,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1659,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Credential) GetName() string {
@@ -1617,7 +1710,7 @@ type Basic struct {
 
 func (x *Basic) Reset() {
 	*x = Basic{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1629,7 +1722,7 @@ func (x *Basic) String() string {
 func (*Basic) ProtoMessage() {}
 
 func (x *Basic) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1642,7 +1735,7 @@ func (x *Basic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Basic.ProtoReflect.Descriptor instead.
 func (*Basic) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Basic) GetUsername() string {
@@ -1672,7 +1765,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1684,7 +1777,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1697,7 +1790,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Header) GetName() string {
@@ -1734,7 +1827,7 @@ type IdToken struct {
 
 func (x *IdToken) Reset() {
 	*x = IdToken{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1746,7 +1839,7 @@ func (x *IdToken) String() string {
 func (*IdToken) ProtoMessage() {}
 
 func (x *IdToken) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1759,7 +1852,7 @@ func (x *IdToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdToken.ProtoReflect.Descriptor instead.
 func (*IdToken) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *IdToken) GetAudiences() []string {
@@ -1812,7 +1905,7 @@ type IdTokenKeys struct {
 
 func (x *IdTokenKeys) Reset() {
 	*x = IdTokenKeys{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +1917,7 @@ func (x *IdTokenKeys) String() string {
 func (*IdTokenKeys) ProtoMessage() {}
 
 func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +1930,7 @@ func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdTokenKeys.ProtoReflect.Descriptor instead.
 func (*IdTokenKeys) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *IdTokenKeys) GetUrl() string {
@@ -1874,7 +1967,7 @@ type Project struct {
 
 func (x *Project) Reset() {
 	*x = Project{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1886,7 +1979,7 @@ func (x *Project) String() string {
 func (*Project) ProtoMessage() {}
 
 func (x *Project) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1899,7 +1992,7 @@ func (x *Project) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Project.ProtoReflect.Descriptor instead.
 func (*Project) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Project) GetId() string {
@@ -1945,7 +2038,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2050,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2063,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Service) GetName() string {
@@ -2051,7 +2144,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2156,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2169,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Retries) GetTries() uint32 {
@@ -2110,7 +2203,7 @@ type Concurrency struct {
 
 func (x *Concurrency) Reset() {
 	*x = Concurrency{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2215,7 @@ func (x *Concurrency) String() string {
 func (*Concurrency) ProtoMessage() {}
 
 func (x *Concurrency) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2228,7 @@ func (x *Concurrency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Concurrency.ProtoReflect.Descriptor instead.
 func (*Concurrency) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Concurrency) GetMin() uint32 {
@@ -2179,7 +2272,7 @@ type Intents struct {
 
 func (x *Intents) Reset() {
 	*x = Intents{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2284,7 @@ func (x *Intents) String() string {
 func (*Intents) ProtoMessage() {}
 
 func (x *Intents) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2297,7 @@ func (x *Intents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intents.ProtoReflect.Descriptor instead.
 func (*Intents) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Intents) GetDescriptorSet() string {
@@ -2256,7 +2349,7 @@ type Reprompt struct {
 
 func (x *Reprompt) Reset() {
 	*x = Reprompt{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2361,7 @@ func (x *Reprompt) String() string {
 func (*Reprompt) ProtoMessage() {}
 
 func (x *Reprompt) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2374,7 @@ func (x *Reprompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reprompt.ProtoReflect.Descriptor instead.
 func (*Reprompt) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Reprompt) GetField() string {
@@ -2310,7 +2403,7 @@ type Reflection struct {
 
 func (x *Reflection) Reset() {
 	*x = Reflection{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2415,7 @@ func (x *Reflection) String() string {
 func (*Reflection) ProtoMessage() {}
 
 func (x *Reflection) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2428,7 @@ func (x *Reflection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reflection.ProtoReflect.Descriptor instead.
 func (*Reflection) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Reflection) GetRefresh() *durationpb.Duration {
@@ -2367,7 +2460,7 @@ type Allow struct {
 
 func (x *Allow) Reset() {
 	*x = Allow{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2472,7 @@ func (x *Allow) String() string {
 func (*Allow) ProtoMessage() {}
 
 func (x *Allow) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2485,7 @@ func (x *Allow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Allow.ProtoReflect.Descriptor instead.
 func (*Allow) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Allow) GetIntents() []string {
@@ -2460,7 +2553,7 @@ type MethodBinding struct {
 
 func (x *MethodBinding) Reset() {
 	*x = MethodBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2565,7 @@ func (x *MethodBinding) String() string {
 func (*MethodBinding) ProtoMessage() {}
 
 func (x *MethodBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2578,7 @@ func (x *MethodBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodBinding.ProtoReflect.Descriptor instead.
 func (*MethodBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MethodBinding) GetMethod() string {
@@ -2550,7 +2643,7 @@ type FieldBinding struct {
 
 func (x *FieldBinding) Reset() {
 	*x = FieldBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2655,7 @@ func (x *FieldBinding) String() string {
 func (*FieldBinding) ProtoMessage() {}
 
 func (x *FieldBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2668,7 @@ func (x *FieldBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldBinding.ProtoReflect.Descriptor instead.
 func (*FieldBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *FieldBinding) GetField() string {
@@ -2609,7 +2702,7 @@ type ServiceTLS struct {
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2621,7 +2714,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2634,7 +2727,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -2686,7 +2779,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2698,7 +2791,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2711,7 +2804,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -2782,7 +2875,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2794,7 +2887,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2807,7 +2900,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Match) GetPlatform() string {
@@ -2880,7 +2973,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2892,7 +2985,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2905,7 +2998,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Status) GetListen() string {
@@ -2933,7 +3026,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2945,7 +3038,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2958,7 +3051,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Admin) GetListen() string {
@@ -2972,7 +3065,7 @@ var File_intentgate_gateway_v1_config_proto protoreflect.FileDescriptor
 
 const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xf6\x04\n" +
+	"\"intentgate/gateway/v1/config.proto\x12\x15intentgate.gateway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fintentgate/v1/annotations.proto\"\xc0\x05\n" +
 	"\x06Config\x127\n" +
 	"\x04edge\x18\x01 \x01(\v2\x1b.intentgate.gateway.v1.EdgeB\x06\xbaH\x03\xc8\x01\x01R\x04edge\x12D\n" +
 	"\bwebhooks\x18\x02 \x03(\v2\x1e.intentgate.gateway.v1.WebhookB\b\xbaH\x05\x92\x01\x02\b\x01R\bwebhooks\x12D\n" +
@@ -2984,7 +3077,16 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\bfallback\x18\b \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\bfallback\x12A\n" +
 	"\tfallbacks\x18\t \x03(\v2#.intentgate.gateway.v1.TurnFallbackR\tfallbacks\x12>\n" +
 	"\ttelemetry\x18\n" +
-	" \x01(\v2 .intentgate.gateway.v1.TelemetryR\ttelemetry\"p\n" +
+	" \x01(\v2 .intentgate.gateway.v1.TelemetryR\ttelemetry\x12H\n" +
+	"\rcaller_tokens\x18\v \x01(\v2#.intentgate.gateway.v1.CallerTokensR\fcallerTokens\"\xfc\x01\n" +
+	"\fCallerTokens\x12\x1f\n" +
+	"\x06issuer\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06issuer\x12*\n" +
+	"\ftrust_domain\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\vtrustDomain\x12\x1e\n" +
+	"\x04keys\x18\x03 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\x10\b\x18\x01R\x04keys\x12>\n" +
+	"\x05reuse\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c*\x00R\x05reuse\x12?\n" +
+	"\bper_turn\x18\x05 \x01(\tB$\xbaH!r\x1fR\x00R\fSIDE_EFFECTSR\x06ALWAYSR\x05NEVERR\aperTurn\"p\n" +
 	"\tTelemetry\x12,\n" +
 	"\x03log\x18\x01 \x01(\v2\x1a.intentgate.gateway.v1.LogR\x03log\x125\n" +
 	"\x06traces\x18\x02 \x01(\v2\x1d.intentgate.gateway.v1.TracesR\x06traces\"\xa2\x01\n" +
@@ -3247,132 +3349,135 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: intentgate.gateway.v1.Config
-	(*Telemetry)(nil),             // 1: intentgate.gateway.v1.Telemetry
-	(*Log)(nil),                   // 2: intentgate.gateway.v1.Log
-	(*Traces)(nil),                // 3: intentgate.gateway.v1.Traces
-	(*Otlp)(nil),                  // 4: intentgate.gateway.v1.Otlp
-	(*CollectorTLS)(nil),          // 5: intentgate.gateway.v1.CollectorTLS
-	(*Secret)(nil),                // 6: intentgate.gateway.v1.Secret
-	(*Fallback)(nil),              // 7: intentgate.gateway.v1.Fallback
-	(*TurnFallback)(nil),          // 8: intentgate.gateway.v1.TurnFallback
-	(*Edge)(nil),                  // 9: intentgate.gateway.v1.Edge
-	(*KeyPair)(nil),               // 10: intentgate.gateway.v1.KeyPair
-	(*Profile)(nil),               // 11: intentgate.gateway.v1.Profile
-	(*Issuer)(nil),                // 12: intentgate.gateway.v1.Issuer
-	(*Dates)(nil),                 // 13: intentgate.gateway.v1.Dates
-	(*Roots)(nil),                 // 14: intentgate.gateway.v1.Roots
-	(*Subject)(nil),               // 15: intentgate.gateway.v1.Subject
-	(*Limits)(nil),                // 16: intentgate.gateway.v1.Limits
-	(*Webhook)(nil),               // 17: intentgate.gateway.v1.Webhook
-	(*Credential)(nil),            // 18: intentgate.gateway.v1.Credential
-	(*Basic)(nil),                 // 19: intentgate.gateway.v1.Basic
-	(*Header)(nil),                // 20: intentgate.gateway.v1.Header
-	(*IdToken)(nil),               // 21: intentgate.gateway.v1.IdToken
-	(*IdTokenKeys)(nil),           // 22: intentgate.gateway.v1.IdTokenKeys
-	(*Project)(nil),               // 23: intentgate.gateway.v1.Project
-	(*Service)(nil),               // 24: intentgate.gateway.v1.Service
-	(*Retries)(nil),               // 25: intentgate.gateway.v1.Retries
-	(*Concurrency)(nil),           // 26: intentgate.gateway.v1.Concurrency
-	(*Intents)(nil),               // 27: intentgate.gateway.v1.Intents
-	(*Reprompt)(nil),              // 28: intentgate.gateway.v1.Reprompt
-	(*Reflection)(nil),            // 29: intentgate.gateway.v1.Reflection
-	(*Allow)(nil),                 // 30: intentgate.gateway.v1.Allow
-	(*MethodBinding)(nil),         // 31: intentgate.gateway.v1.MethodBinding
-	(*FieldBinding)(nil),          // 32: intentgate.gateway.v1.FieldBinding
-	(*ServiceTLS)(nil),            // 33: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),                 // 34: intentgate.gateway.v1.Route
-	(*Match)(nil),                 // 35: intentgate.gateway.v1.Match
-	(*Status)(nil),                // 36: intentgate.gateway.v1.Status
-	(*Admin)(nil),                 // 37: intentgate.gateway.v1.Admin
-	nil,                           // 38: intentgate.gateway.v1.Otlp.HeadersEntry
-	nil,                           // 39: intentgate.gateway.v1.Fallback.TextEntry
-	nil,                           // 40: intentgate.gateway.v1.Fallback.CausesEntry
-	nil,                           // 41: intentgate.gateway.v1.Reprompt.TextEntry
-	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 43: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
-	(*v1.ParameterOptions)(nil),   // 45: intentgate.v1.ParameterOptions
+	(*CallerTokens)(nil),          // 1: intentgate.gateway.v1.CallerTokens
+	(*Telemetry)(nil),             // 2: intentgate.gateway.v1.Telemetry
+	(*Log)(nil),                   // 3: intentgate.gateway.v1.Log
+	(*Traces)(nil),                // 4: intentgate.gateway.v1.Traces
+	(*Otlp)(nil),                  // 5: intentgate.gateway.v1.Otlp
+	(*CollectorTLS)(nil),          // 6: intentgate.gateway.v1.CollectorTLS
+	(*Secret)(nil),                // 7: intentgate.gateway.v1.Secret
+	(*Fallback)(nil),              // 8: intentgate.gateway.v1.Fallback
+	(*TurnFallback)(nil),          // 9: intentgate.gateway.v1.TurnFallback
+	(*Edge)(nil),                  // 10: intentgate.gateway.v1.Edge
+	(*KeyPair)(nil),               // 11: intentgate.gateway.v1.KeyPair
+	(*Profile)(nil),               // 12: intentgate.gateway.v1.Profile
+	(*Issuer)(nil),                // 13: intentgate.gateway.v1.Issuer
+	(*Dates)(nil),                 // 14: intentgate.gateway.v1.Dates
+	(*Roots)(nil),                 // 15: intentgate.gateway.v1.Roots
+	(*Subject)(nil),               // 16: intentgate.gateway.v1.Subject
+	(*Limits)(nil),                // 17: intentgate.gateway.v1.Limits
+	(*Webhook)(nil),               // 18: intentgate.gateway.v1.Webhook
+	(*Credential)(nil),            // 19: intentgate.gateway.v1.Credential
+	(*Basic)(nil),                 // 20: intentgate.gateway.v1.Basic
+	(*Header)(nil),                // 21: intentgate.gateway.v1.Header
+	(*IdToken)(nil),               // 22: intentgate.gateway.v1.IdToken
+	(*IdTokenKeys)(nil),           // 23: intentgate.gateway.v1.IdTokenKeys
+	(*Project)(nil),               // 24: intentgate.gateway.v1.Project
+	(*Service)(nil),               // 25: intentgate.gateway.v1.Service
+	(*Retries)(nil),               // 26: intentgate.gateway.v1.Retries
+	(*Concurrency)(nil),           // 27: intentgate.gateway.v1.Concurrency
+	(*Intents)(nil),               // 28: intentgate.gateway.v1.Intents
+	(*Reprompt)(nil),              // 29: intentgate.gateway.v1.Reprompt
+	(*Reflection)(nil),            // 30: intentgate.gateway.v1.Reflection
+	(*Allow)(nil),                 // 31: intentgate.gateway.v1.Allow
+	(*MethodBinding)(nil),         // 32: intentgate.gateway.v1.MethodBinding
+	(*FieldBinding)(nil),          // 33: intentgate.gateway.v1.FieldBinding
+	(*ServiceTLS)(nil),            // 34: intentgate.gateway.v1.ServiceTLS
+	(*Route)(nil),                 // 35: intentgate.gateway.v1.Route
+	(*Match)(nil),                 // 36: intentgate.gateway.v1.Match
+	(*Status)(nil),                // 37: intentgate.gateway.v1.Status
+	(*Admin)(nil),                 // 38: intentgate.gateway.v1.Admin
+	nil,                           // 39: intentgate.gateway.v1.Otlp.HeadersEntry
+	nil,                           // 40: intentgate.gateway.v1.Fallback.TextEntry
+	nil,                           // 41: intentgate.gateway.v1.Fallback.CausesEntry
+	nil,                           // 42: intentgate.gateway.v1.Reprompt.TextEntry
+	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 44: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
+	(*v1.ParameterOptions)(nil),   // 46: intentgate.v1.ParameterOptions
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
-	9,  // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
-	17, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
-	24, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	34, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	36, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	37, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
-	22, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
-	7,  // 7: intentgate.gateway.v1.Config.fallback:type_name -> intentgate.gateway.v1.Fallback
-	8,  // 8: intentgate.gateway.v1.Config.fallbacks:type_name -> intentgate.gateway.v1.TurnFallback
-	1,  // 9: intentgate.gateway.v1.Config.telemetry:type_name -> intentgate.gateway.v1.Telemetry
-	2,  // 10: intentgate.gateway.v1.Telemetry.log:type_name -> intentgate.gateway.v1.Log
-	3,  // 11: intentgate.gateway.v1.Telemetry.traces:type_name -> intentgate.gateway.v1.Traces
-	6,  // 12: intentgate.gateway.v1.Log.session_key:type_name -> intentgate.gateway.v1.Secret
-	4,  // 13: intentgate.gateway.v1.Traces.otlp:type_name -> intentgate.gateway.v1.Otlp
-	42, // 14: intentgate.gateway.v1.Traces.slow:type_name -> google.protobuf.Duration
-	5,  // 15: intentgate.gateway.v1.Otlp.tls:type_name -> intentgate.gateway.v1.CollectorTLS
-	38, // 16: intentgate.gateway.v1.Otlp.headers:type_name -> intentgate.gateway.v1.Otlp.HeadersEntry
-	10, // 17: intentgate.gateway.v1.CollectorTLS.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	39, // 18: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
-	43, // 19: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
-	40, // 20: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
-	35, // 21: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
-	7,  // 22: intentgate.gateway.v1.TurnFallback.fallback:type_name -> intentgate.gateway.v1.Fallback
-	10, // 23: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	11, // 24: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
-	16, // 25: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	42, // 26: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
-	42, // 27: intentgate.gateway.v1.Edge.drain_delay:type_name -> google.protobuf.Duration
-	14, // 28: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
-	15, // 29: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
-	12, // 30: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
-	13, // 31: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
-	44, // 32: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
-	44, // 33: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
-	42, // 34: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	42, // 35: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	42, // 36: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	42, // 37: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	42, // 38: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	42, // 39: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
-	23, // 40: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
-	21, // 41: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
-	18, // 42: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
-	7,  // 43: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
-	19, // 44: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
-	20, // 45: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
-	6,  // 46: intentgate.gateway.v1.Basic.passwords:type_name -> intentgate.gateway.v1.Secret
-	6,  // 47: intentgate.gateway.v1.Header.values:type_name -> intentgate.gateway.v1.Secret
-	42, // 48: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	42, // 49: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	33, // 50: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	27, // 51: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
-	7,  // 52: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
-	25, // 53: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
-	26, // 54: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
-	42, // 55: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
-	29, // 56: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
-	30, // 57: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
-	31, // 58: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
-	28, // 59: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
-	41, // 60: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
-	42, // 61: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
-	32, // 62: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
-	42, // 63: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
-	45, // 64: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
-	35, // 65: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	7,  // 66: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
-	42, // 67: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
-	10, // 68: intentgate.gateway.v1.Status.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	6,  // 69: intentgate.gateway.v1.Otlp.HeadersEntry.value:type_name -> intentgate.gateway.v1.Secret
-	7,  // 70: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	10, // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
+	18, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
+	25, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
+	35, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	37, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	38, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	23, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
+	8,  // 7: intentgate.gateway.v1.Config.fallback:type_name -> intentgate.gateway.v1.Fallback
+	9,  // 8: intentgate.gateway.v1.Config.fallbacks:type_name -> intentgate.gateway.v1.TurnFallback
+	2,  // 9: intentgate.gateway.v1.Config.telemetry:type_name -> intentgate.gateway.v1.Telemetry
+	1,  // 10: intentgate.gateway.v1.Config.caller_tokens:type_name -> intentgate.gateway.v1.CallerTokens
+	43, // 11: intentgate.gateway.v1.CallerTokens.reuse:type_name -> google.protobuf.Duration
+	3,  // 12: intentgate.gateway.v1.Telemetry.log:type_name -> intentgate.gateway.v1.Log
+	4,  // 13: intentgate.gateway.v1.Telemetry.traces:type_name -> intentgate.gateway.v1.Traces
+	7,  // 14: intentgate.gateway.v1.Log.session_key:type_name -> intentgate.gateway.v1.Secret
+	5,  // 15: intentgate.gateway.v1.Traces.otlp:type_name -> intentgate.gateway.v1.Otlp
+	43, // 16: intentgate.gateway.v1.Traces.slow:type_name -> google.protobuf.Duration
+	6,  // 17: intentgate.gateway.v1.Otlp.tls:type_name -> intentgate.gateway.v1.CollectorTLS
+	39, // 18: intentgate.gateway.v1.Otlp.headers:type_name -> intentgate.gateway.v1.Otlp.HeadersEntry
+	11, // 19: intentgate.gateway.v1.CollectorTLS.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	40, // 20: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
+	44, // 21: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
+	41, // 22: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
+	36, // 23: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
+	8,  // 24: intentgate.gateway.v1.TurnFallback.fallback:type_name -> intentgate.gateway.v1.Fallback
+	11, // 25: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	12, // 26: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
+	17, // 27: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
+	43, // 28: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	43, // 29: intentgate.gateway.v1.Edge.drain_delay:type_name -> google.protobuf.Duration
+	15, // 30: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
+	16, // 31: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
+	13, // 32: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
+	14, // 33: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
+	45, // 34: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
+	45, // 35: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
+	43, // 36: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	43, // 37: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	43, // 38: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	43, // 39: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	43, // 40: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	43, // 41: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	24, // 42: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
+	22, // 43: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
+	19, // 44: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
+	8,  // 45: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
+	20, // 46: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
+	21, // 47: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
+	7,  // 48: intentgate.gateway.v1.Basic.passwords:type_name -> intentgate.gateway.v1.Secret
+	7,  // 49: intentgate.gateway.v1.Header.values:type_name -> intentgate.gateway.v1.Secret
+	43, // 50: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	43, // 51: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	34, // 52: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	28, // 53: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
+	8,  // 54: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
+	26, // 55: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
+	27, // 56: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
+	43, // 57: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
+	30, // 58: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
+	31, // 59: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
+	32, // 60: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
+	29, // 61: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
+	42, // 62: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
+	43, // 63: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
+	33, // 64: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
+	43, // 65: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
+	46, // 66: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
+	36, // 67: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	8,  // 68: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
+	43, // 69: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
+	11, // 70: intentgate.gateway.v1.Status.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	7,  // 71: intentgate.gateway.v1.Otlp.HeadersEntry.value:type_name -> intentgate.gateway.v1.Secret
+	8,  // 72: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
+	73, // [73:73] is the sub-list for method output_type
+	73, // [73:73] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -3380,16 +3485,16 @@ func file_intentgate_gateway_v1_config_proto_init() {
 	if File_intentgate_gateway_v1_config_proto != nil {
 		return
 	}
-	file_intentgate_gateway_v1_config_proto_msgTypes[3].OneofWrappers = []any{}
-	file_intentgate_gateway_v1_config_proto_msgTypes[17].OneofWrappers = []any{}
-	file_intentgate_gateway_v1_config_proto_msgTypes[26].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   42,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

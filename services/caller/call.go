@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 
+	"google.golang.org/grpc/metadata"
+
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
@@ -18,6 +20,8 @@ type Call struct {
 	Ref *intentgatev1.CallRef
 	// RequestID is the idempotency key, equal in each try of one call; empty in a direct call.
 	RequestID string
+
+	received metadata.MD // what Forward passes on
 }
 
 // Peer is a program that proved its identity with a client certificate.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
@@ -62,6 +63,8 @@ func TestOutgoingRefuses(t *testing.T) {
 	}
 }
 
+var info = &grpc.UnaryServerInfo{FullMethod: "/shop.orders.v1.OrderService/TrackOrder"}
+
 // TestUnprovenPeers gives the policy connections whose peer proved nothing, which no server of ours makes.
 func TestUnprovenPeers(t *testing.T) {
 	leaf := mtlstest.NewCA(t).Identity("dns:gateway.internal").Certificate().Leaf
@@ -74,7 +77,7 @@ func TestUnprovenPeers(t *testing.T) {
 		"presented, unproven": peer.NewContext(t.Context(), &peer.Peer{AuthInfo: presented}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := policy.UnaryInterceptor()(ctx, nil, nil, func(context.Context, any) (any, error) {
+			_, err := policy.UnaryInterceptor()(ctx, nil, info, func(context.Context, any) (any, error) {
 				t.Error("a handler ran")
 				return nil, nil
 			})
@@ -108,7 +111,7 @@ func TestTooLarge(t *testing.T) {
 			t.Fatal(err)
 		}
 		md.Set(key, strings.Repeat("\x00", limit+1))
-		_, err = policy.UnaryInterceptor()(proven(t, "dns:gateway.internal", md), nil, nil, nil)
+		_, err = policy.UnaryInterceptor()(proven(t, "dns:gateway.internal", md), nil, info, nil)
 		var refusal *caller.Refusal
 		if status.Code(err) != codes.InvalidArgument || !errors.As(err, &refusal) || refusal.Reason != caller.ReasonTooLarge {
 			t.Errorf("%s: error %v", key, err)
@@ -119,7 +122,7 @@ func TestTooLarge(t *testing.T) {
 // TestRefusalSpeaksTwice checks that the log learns what the peer does not.
 func TestRefusalSpeaksTwice(t *testing.T) {
 	policy := caller.Policy{Allowed: parse(t, []string{"dns:reports.internal"})}
-	_, err := policy.UnaryInterceptor()(proven(t, "dns:stranger.internal", nil), nil, nil, nil)
+	_, err := policy.UnaryInterceptor()(proven(t, "dns:stranger.internal", nil), nil, info, nil)
 	for _, want := range []string{"not_allowed", "dns:stranger.internal", "dns:reports.internal"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not say %q", err, want)

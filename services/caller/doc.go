@@ -7,7 +7,9 @@
 // service that passes a caller on, uses [NewOutgoingContext].
 //
 // Metadata is believed because of who sent it and for no other reason: only a peer that is listed as asserting may send
-// the keys of this package. testdata/vectors.json holds the contract as data, for the libraries of other languages.
+// the keys of this package. With [Tokens] a caller counts only with a token besides in which the gateway has signed for whom it calls,
+// which is what lets a service pass a caller on with [Forward]. [Methods] say who may call what. testdata/vectors.json and tokens.json
+// hold the contract as data, for the libraries of other languages.
 package caller
 
 // The keys of the metadata that carry a caller. gRPC transports the values of keys ending in -bin as bytes.
@@ -20,6 +22,8 @@ const (
 	MetadataCall = Prefix + "call-bin"
 	// MetadataRequestID holds the text of CallRef.request_id once more, for those who read no protobuf.
 	MetadataRequestID = Prefix + "request-id"
+	// MetadataToken holds the JWT in which the gateway signs for whom it calls.
+	MetadataToken = Prefix + "token"
 	// MetadataTraceParent is the W3C trace context's.
 	MetadataTraceParent = "traceparent"
 )

@@ -27,12 +27,16 @@ type Policy struct {
 	// Asserting peers may besides say for which Dialogflow agent they call: the gateway, and services that pass a
 	// caller on. They need not stand in Allowed.
 	Asserting []mtls.SAN
+	// Tokens, where it is not nil, has callers count only with a token of the gateway's. Health and reflection need none.
+	Tokens *Tokens
+	// Methods, where it is not nil, says who may call what. Health and reflection obey Allowed and Asserting alone.
+	Methods Methods
 }
 
 // UnaryInterceptor judges each unary call.
 func (p Policy) UnaryInterceptor() grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		call, err := p.judge(ctx)
+	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		call, err := p.judge(ctx, info.FullMethod)
 		if err != nil {
 			return nil, err
 		}
@@ -42,8 +46,8 @@ func (p Policy) UnaryInterceptor() grpc.UnaryServerInterceptor {
 
 // StreamInterceptor judges each stream once, when it opens.
 func (p Policy) StreamInterceptor() grpc.StreamServerInterceptor {
-	return func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		call, err := p.judge(stream.Context())
+	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		call, err := p.judge(stream.Context(), info.FullMethod)
 		if err != nil {
 			return err
 		}
@@ -59,18 +63,25 @@ type judgedStream struct {
 
 func (s *judgedStream) Context() context.Context { return s.ctx }
 
-func (p Policy) judge(ctx context.Context) (*Call, error) {
+// judge judges a call of a full method, such as /shop.orders.v1.OrderService/TrackOrder.
+func (p Policy) judge(ctx context.Context, method string) (*Call, error) {
 	cert, refusal := peerCertificate(ctx)
 	if refusal != nil {
 		return nil, refusal
 	}
 	sans := slices.Collect(mtls.SANs(cert))
 	md, _ := metadata.FromIncomingContext(ctx)
-	call := &Call{}
+	call, asserting := &Call{}, matches(p.Asserting, cert)
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
 	switch {
-	case matches(p.Asserting, cert):
+	case asserting || p.Tokens.forwards(cert, md):
 		if call, refusal = decode(md); refusal != nil {
 			return nil, refusal
+		}
+		if p.Tokens != nil && !open(service) {
+			if refusal = p.Tokens.judge(ctx, presented{md: md, cert: cert, asserting: asserting, service: service, call: call}); refusal != nil {
+				return nil, refusal
+			}
 		}
 	case !matches(p.Allowed, cert):
 		return nil, &Refusal{
@@ -89,8 +100,22 @@ func (p Policy) judge(ctx context.Context) (*Call, error) {
 			}
 		}
 	}
-	call.Peer = Peer{Certificate: cert, SANs: sans}
+	call.Peer, call.received = Peer{Certificate: cert, SANs: sans}, md
+	if p.Methods != nil && !open(service) {
+		if refusal := p.Methods.judge(strings.TrimPrefix(method, "/"), call); refusal != nil {
+			return nil, refusal
+		}
+	}
 	return call, nil
+}
+
+// open tells of the services that every server has, which whoever may call at all may ask.
+func open(service string) bool {
+	switch service {
+	case "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection":
+		return true
+	}
+	return false
 }
 
 // peerCertificate returns the certificate that the handshake verified. One that was only presented is nobody's.

@@ -35,6 +35,10 @@ type Config struct {
 	// Asserting are the callers that are believed when they say on whose behalf they call: the gateway. Written
 	// like Allowed, which need not repeat them.
 	Asserting []string
+	// Tokens, where it is not nil, has callers count only with a token that the gateway has signed.
+	Tokens *Tokens
+	// Methods say who may call which method, and for whom; nil: whoever may call may call all.
+	Methods caller.Methods
 	// Register registers the service's handlers.
 	Register func(grpc.ServiceRegistrar)
 	// Flags are flags of the service's own, such as that of its store, for Main and Run; nil: there are none.
@@ -55,6 +59,21 @@ type Config struct {
 	Now func() time.Time
 }
 
+// Tokens say whose signatures are believed.
+type Tokens struct {
+	// Keys is where the gateway's public keys are: a file, or a URL with https://. They are read again as they change.
+	Keys string
+	// CA is the file of the authorities by which that URL's server is judged; empty means those of the callers, TLS.CA.
+	CA string
+	// TrustDomain is whom tokens are for, as the gateway's configuration says.
+	TrustDomain string
+	// Issuer, where it is not empty, is who must have issued them.
+	Issuer string
+	// Forwarders may pass a caller on, each with the gRPC service that the gateway calls it by:
+	// `dns:orders.internal=shop.orders.v1.OrderService`.
+	Forwarders []string
+}
+
 // check returns the rules about callers, or an error that names every gap at once. It fills in the defaults.
 func (c *Config) check() (caller.Policy, error) {
 	var problems []error
@@ -72,7 +91,7 @@ func (c *Config) check() (caller.Policy, error) {
 	need(c.Logger != nil, "Logger is missing")
 	need(c.Drain >= 0, "Drain is negative")
 	need(c.MaxConnectionAge >= 0, "MaxConnectionAge is negative")
-	need(len(c.Allowed)+len(c.Asserting) > 0,
+	need(len(c.Allowed)+len(c.Asserting) > 0 || c.Tokens != nil && len(c.Tokens.Forwarders) > 0,
 		"Allowed and Asserting are both empty: nobody could call; name the gateway's certificate in Asserting (--assert), such as dns:gateway.internal")
 
 	var policy caller.Policy
@@ -83,6 +102,19 @@ func (c *Config) check() (caller.Policy, error) {
 	if policy.Asserting, err = mtls.ParseSANs(c.Asserting); err != nil {
 		problems = append(problems, fmt.Errorf("bad entry in Asserting: %w", err))
 	}
+	if c.Tokens != nil {
+		need(c.Tokens.Keys != "", "Tokens.Keys is missing: want the file or the URL of the gateway's public keys (--jwks)")
+		need(c.Tokens.TrustDomain != "", "Tokens.TrustDomain is missing: want that of the gateway's caller_tokens, such as shop.internal (--trust-domain)")
+		policy.Tokens = &caller.Tokens{} // its verifier is made when the keys are read
+		for _, text := range c.Tokens.Forwarders {
+			forwarder, err := caller.ParseForwarder(text)
+			if err != nil {
+				problems = append(problems, err)
+			}
+			policy.Tokens.Forwarders = append(policy.Tokens.Forwarders, forwarder)
+		}
+	}
+	policy.Methods = c.Methods
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
 	}

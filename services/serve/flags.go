@@ -5,8 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/intentgate/intentgate/services/caller"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/serve/probe"
 )
@@ -31,6 +35,15 @@ Flags:
   --ca FILE             the authorities that issue the callers' certificates
   --assert NAME         a caller that may say for whom it calls: the gateway; may be given more than once
   --allow NAME          a caller that calls for itself: another program of yours; may be given more than once
+  --jwks SOURCE         ask for the gateway's signature with each caller, and verify it by the keys of this file or https URL,
+                        which the gateway's caller_tokens make; --trust-domain says whom they are for
+  --jwks-ca FILE        the authorities by which that URL's server is judged (default those of --ca)
+  --trust-domain NAME   the trust_domain of the gateway's caller_tokens
+  --issuer NAME         their issuer (default any)
+  --forward NAME=SERVICE
+                        a service that may pass on callers, and the gRPC service that the gateway calls it by, such as
+                        dns:orders.internal=shop.orders.v1.OrderService; may be given more than once
+  --policy FILE         which methods may be called by whom, and for whom; what it does not name nobody may call
   --log-format FORMAT   text or json (default text)
   --descriptors FILE    write the descriptors of the service's methods there, and exit: with them the gateway knows the
                         service's intents (intents.descriptor_set in intentgate.yaml)
@@ -54,6 +67,20 @@ func parse(args []string, config *Config) (logFormat, descriptors string, err er
 	flags.StringVar(&config.TLS.CA, "ca", config.TLS.CA, "")
 	flags.Func("assert", "", appendTo(&config.Asserting))
 	flags.Func("allow", "", appendTo(&config.Allowed))
+	tokens := config.tokens()
+	flags.StringVar(&tokens.Keys, "jwks", tokens.Keys, "")
+	flags.StringVar(&tokens.CA, "jwks-ca", tokens.CA, "")
+	flags.StringVar(&tokens.TrustDomain, "trust-domain", tokens.TrustDomain, "")
+	flags.StringVar(&tokens.Issuer, "issuer", tokens.Issuer, "")
+	flags.Func("forward", "", func(text string) error {
+		tokens.Forwarders = append(tokens.Forwarders, text)
+		_, err := caller.ParseForwarder(text)
+		return err
+	})
+	flags.Func("policy", "", func(file string) (err error) {
+		config.Methods, err = readMethods(file)
+		return err
+	})
 	flags.StringVar(&logFormat, "log-format", "text", "")
 	flags.StringVar(&descriptors, "descriptors", "", "")
 	beside := flags.Bool("probe", false, "")
@@ -71,10 +98,37 @@ func parse(args []string, config *Config) (logFormat, descriptors string, err er
 	case logFormat != "text" && logFormat != "json":
 		return "", "", &UsageError{fmt.Sprintf("--log-format is %q: want text or json", logFormat)}
 	}
+	if !reflect.ValueOf(tokens).IsZero() {
+		config.Tokens = &tokens
+	}
 	if *beside && config.Register != nil {
 		config.Register = probe.Beside(config.Register)
 	}
 	return logFormat, descriptors, nil
+}
+
+// tokens are those of the configuration.
+func (c *Config) tokens() Tokens {
+	if c.Tokens == nil {
+		return Tokens{}
+	}
+	tokens := *c.Tokens
+	tokens.Forwarders = slices.Clone(tokens.Forwarders)
+	return tokens
+}
+
+// readMethods reads a policy, unless it is larger than any that is used.
+func readMethods(path string) (_ caller.Methods, err error) {
+	file, err := os.Open(path) //nolint:gosec // whoever starts the service names it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	document, err := io.ReadAll(io.LimitReader(file, caller.MaxMethods+1))
+	if err != nil {
+		return nil, err
+	}
+	return caller.ParseMethods(document)
 }
 
 // appendTo returns a flag's function that adds the name of a caller to a list.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/intentgate/intentgate/services/caller"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -32,6 +34,7 @@ const (
 type Server struct {
 	config   Config
 	identity *mtls.Identity
+	tokens   []func(context.Context) error // what keeps the keys of tokens fresh
 	listener net.Listener
 	grpc     *grpc.Server
 	health   *health.Server
@@ -51,6 +54,11 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	}
 	s := &Server{config: config, identity: identity, health: health.NewServer()}
 
+	if config.Tokens != nil {
+		if policy.Tokens.Verifier, err = s.verifier(); err != nil {
+			return nil, fmt.Errorf("configuration of service %q: %w", config.Name, err)
+		}
+	}
 	unary, stream := split(s.chain(policy)) //nolint:contextcheck // interceptors have the context of each call
 	options := []grpc.ServerOption{
 		grpc.Creds(identity.ServerCredentials()),
@@ -71,7 +79,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		options = append(options, grpc.StatsHandler(config.StatsHandler))
 	}
 	s.grpc = grpc.NewServer(options...)
-	if err := s.register(); err != nil {
+	if err := s.register(policy); err != nil {
 		return nil, err
 	}
 	var listen net.ListenConfig
@@ -82,11 +90,21 @@ func New(ctx context.Context, config Config) (*Server, error) {
 }
 
 // register registers the service's handlers, and health and reflection for them.
-func (s *Server) register() error {
+func (s *Server) register(policy caller.Policy) error {
 	s.config.Register(s.grpc)
-	names := slices.Sorted(maps.Keys(s.grpc.GetServiceInfo()))
+	registered := map[string][]string{}
+	for name, info := range s.grpc.GetServiceInfo() {
+		registered[name] = nil
+		for _, method := range info.Methods {
+			registered[name] = append(registered[name], method.Name)
+		}
+	}
+	names := slices.Sorted(maps.Keys(registered))
 	if len(names) == 0 {
 		return fmt.Errorf("service %q: Register registered nothing: there is nothing to serve", s.config.Name)
+	}
+	if err := policy.Methods.Check(slices.Concat(policy.Allowed, policy.Asserting), registered); err != nil {
+		return fmt.Errorf("service %q: %w", s.config.Name, err)
 	}
 	for _, name := range names { // "" is there from the start
 		s.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
@@ -104,10 +122,18 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 func (s *Server) Serve(ctx context.Context) error {
 	// Certificates are looked after while the calls in flight end, too.
 	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
-	defer unwatch()
+	var keeping sync.WaitGroup
+	defer func() { unwatch(); keeping.Wait() }()
 	watched, served := make(chan error, 1), make(chan error, 1)
 	go func() { watched <- s.identity.Watch(watching) }()
 	go func() { served <- s.grpc.Serve(s.listener) }()
+	for _, keep := range s.tokens {
+		keeping.Go(func() {
+			if err := keep(watching); err != nil {
+				s.config.Logger.ErrorContext(ctx, "Keys of callers' tokens are read anew no more", "error", err)
+			}
+		})
+	}
 	s.config.Logger.InfoContext(ctx, "Listening", "address", s.Addr().String())
 
 	var err error

@@ -3,15 +3,18 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/callertoken"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/joins"
 	"github.com/intentgate/intentgate/gateway/telemetry"
@@ -32,9 +35,9 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 		}
 	}
 	ref := &intentgatev1.CallRef{Session: asked.Session.Name, TurnId: asked.ID, RequestId: t.requestID(asked, who, &call)}
-	out, err := caller.NewOutgoingContext(ctx, caller.Outgoing{Caller: who, Ref: ref, Trace: t.event.CallTrace()})
-	if err != nil {
-		return nil, tooLong(err) // certificates are bounded when they are judged
+	out, failure := t.outgoing(ctx, who, ref, &call, to.name)
+	if failure != nil {
+		return nil, failure
 	}
 	t.event.Method, t.event.RequestID = call.Method, ref.GetRequestId()
 	if t.event.BudgetLeft = t.budget(ctx); t.event.BudgetLeft < leastCall {
@@ -62,6 +65,27 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 		}
 	}
 	return t.hear(ctx, asked, who, made, result, from)
+}
+
+// outgoing returns a context with the metadata of a call, signed where that is asked for.
+func (t *turn) outgoing(ctx context.Context, who *intentgatev1.Caller, ref *intentgatev1.CallRef, call *binding.Call, service string) (context.Context, *Error) {
+	md, err := caller.Outgoing{Caller: who, Ref: ref, Trace: t.event.CallTrace()}.Metadata()
+	if err != nil {
+		return nil, tooLong(err) // certificates are bounded when they are judged
+	}
+	if t.Sign != nil {
+		token, err := t.Sign(service, &callertoken.Call{
+			Caller: who, CallerBin: md[caller.MetadataCaller][0], Ref: ref, Method: call.Method, Idempotent: call.Idempotent,
+		})
+		switch {
+		case errors.Is(err, callertoken.ErrTooLong):
+			return nil, tooLong(err)
+		case err != nil:
+			return nil, unsigned(err)
+		}
+		md[caller.MetadataToken] = []string{token}
+	}
+	return metadata.NewOutgoingContext(ctx, md), nil
 }
 
 // by is who asks, and how that is known.

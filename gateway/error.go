@@ -167,6 +167,11 @@ func tooLong(err error) *Error {
 	}
 }
 
+// unsigned is a call for which no token can be made.
+func unsigned(err error) *Error {
+	return &Error{Code: codes.Internal, Reason: "internal", Public: sentence(codes.Internal), Detail: err.Error(), cause: err}
+}
+
 // overloaded is a turn that finds no place. Whose project has too much of it hears so: others are served.
 func overloaded(reason admission.Reason) *Error {
 	if reason == admission.Share || reason == admission.Rate {

@@ -15,6 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/callertoken"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/fallback"
@@ -61,13 +62,15 @@ type Service interface {
 	Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 }
 
-// Config names what a Handler is made of. All of it is needed, but for TimeZone, Fallbacks, Draining, Admission and Traces; Tokens only where the webhook
+// Config names what a Handler is made of. All of it is needed, but for Sign, TimeZone, Fallbacks, Draining, Admission and Traces; Tokens only where the webhook
 // asks for one, and Intents where services claim any.
 type Config struct {
-	Webhook   Webhook
-	Tokens    *idtoken.Verifier
-	Router    *router.Router
-	Services  map[string]Service // by name: at least those that the routes name, and those of Intents
+	Webhook  Webhook
+	Tokens   *idtoken.Verifier
+	Router   *router.Router
+	Services map[string]Service // by name: at least those that the routes name, and those of Intents
+	// Sign returns the token that a call of a service carries, whose Workload it fills in; nil: calls carry none.
+	Sign      func(service string, call *callertoken.Call) (string, error)
 	Intents   *intents.Catalog   // what services claim; nil: nothing
 	Fallbacks *fallback.Set      // what is answered where services do not; nil: HTTP statuses
 	Joins     *joins.Calls       // the process's, whatever its configuration

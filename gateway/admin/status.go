@@ -10,7 +10,7 @@ import (
 	"net/http"
 )
 
-// StatusConfig is what the status listener needs; all but Certificate.
+// StatusConfig is what the status listener needs; all but Certificate and JWKS.
 type StatusConfig struct {
 	Listen  string // a TCP address such as `:9900`; port 0 chooses a free one
 	Health  *Health
@@ -18,6 +18,9 @@ type StatusConfig struct {
 	Logger  *slog.Logger
 	// Certificate is shown to each client, as it is then; nil: plain HTTP is served.
 	Certificate func() *tls.Certificate
+	// JWKS are the public keys of callers' tokens, as they are then; nil: there are none. They are served over TLS only, since whoever
+	// could change them on their way could sign.
+	JWKS func() []byte
 }
 
 // NewStatus opens the status listener. Serve it for longer than the edge, so that readiness says "draining" while turns
@@ -37,6 +40,17 @@ func NewStatus(ctx context.Context, config StatusConfig) (*Server, error) {
 	})
 	router.Handle("GET /readyz", config.Health)
 	router.Handle("GET /metrics", config.Metrics)
+	if config.Certificate != nil && config.JWKS != nil {
+		router.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, r *http.Request) {
+			keys := config.JWKS()
+			if keys == nil {
+				http.NotFound(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "application/jwk-set+json")
+			_, _ = w.Write(keys) // an error: the caller has gone
+		})
+	}
 	server := newServer(ctx, listener, router, config.Logger)
 	if config.Certificate != nil {
 		server.http.TLSConfig = &tls.Config{

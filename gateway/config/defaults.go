@@ -46,6 +46,10 @@ func FillDefaults(config *gatewayv1.Config) {
 			service.Concurrency.Queue = proto.Uint32(100)
 		}
 	}
+	if tokens := config.GetCallerTokens(); tokens != nil {
+		fillDuration(&tokens.Reuse, time.Minute)
+		fill(&tokens.PerTurn, "SIDE_EFFECTS")
+	}
 	if traces := config.GetTelemetry().GetTraces(); traces != nil {
 		if traces.Sample == nil {
 			traces.Sample = proto.Float64(0.01)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/intentgate/intentgate/gateway/callertoken"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
 )
@@ -36,6 +37,14 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 	if keys := config.GetIdTokenKeys(); keys != nil {
 		r.there("id_token_keys.file", &keys.File, folder)
 		r.roots("id_token_keys.ca", &keys.Ca, folder)
+	}
+	for i := range config.GetCallerTokens().GetKeys() {
+		path, at := &config.CallerTokens.Keys[i], fmt.Sprintf("caller_tokens.keys[%d]", i)
+		if r.there(at, path, folder) {
+			if _, err := callertoken.ReadKey(*path); err != nil {
+				r.field(at, "%s", err.Error())
+			}
+		}
 	}
 	for i, service := range config.GetServices() {
 		service.Target = absoluteSocket(folder, service.GetTarget())

@@ -72,6 +72,12 @@ var wants = map[string]string{ //nolint:gosec // words about credentials
 	"status.certificate.key":                    "the PEM file of the private key",
 	"admin.listen":                              "a loopback address such as 127.0.0.1:9901",
 
+	"caller_tokens.issuer":       "who signs, such as https://gateway.internal",
+	"caller_tokens.trust_domain": "whom tokens are for, such as shop.internal",
+	"caller_tokens.keys":         "at most 8, each once",
+	"caller_tokens.reuse":        "more than 0s, at most 1h",
+	"caller_tokens.per_turn":     "SIDE_EFFECTS, ALWAYS or NEVER",
+
 	"telemetry.log.user_data":                    "each once",
 	"telemetry.log.user_data[]":                  "utterances, parameters, status_texts or violations",
 	"telemetry.log.session_key.env":              "the name of an environment variable, such as SESSION_KEY",

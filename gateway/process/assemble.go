@@ -116,7 +116,7 @@ func (p *Process) operators(ctx context.Context, settings *gatewayv1.Config) (er
 		return err
 	}
 	if status := settings.GetStatus(); status != nil {
-		c := admin.StatusConfig{Listen: status.GetListen(), Health: p.health, Metrics: p.telemetry.Metrics(), Logger: p.logger}
+		c := admin.StatusConfig{Listen: status.GetListen(), Health: p.health, Metrics: p.telemetry.Metrics(), JWKS: p.jwks, Logger: p.logger}
 		scheme := "http://"
 		if status.GetCertificate() != nil {
 			c.Certificate, scheme = func() *tls.Certificate { return p.current.Load().statusCertificate.Certificate() }, "https://"

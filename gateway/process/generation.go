@@ -20,6 +20,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/backend"
+	"github.com/intentgate/intentgate/gateway/callertoken"
 	"github.com/intentgate/intentgate/gateway/config"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/expiry"
@@ -62,7 +63,9 @@ type generation struct {
 	states      []admin.Service
 	loads       []telemetry.Service
 	profiles    *authn.Trust
-	traces      *traces.Traces // nil where the settings have none
+	traces      *traces.Traces                    // nil where the settings have none
+	signer      *callertoken.Signer               // likewise
+	workloads   map[string]func() (string, error) // the gateway's names in its certificates, by service
 	own         []ownCertificate
 	// statusCertificate is the status listener's; nil where it serves plain HTTP.
 	statusCertificate *mtls.KeyPair
@@ -72,7 +75,7 @@ type generation struct {
 // generate makes what the settings describe, and begins to connect to the services. Where it fails nothing is left of it.
 func (p *Process) generate(ctx context.Context, settings *gatewayv1.Config) (*generation, error) {
 	g := &generation{Process: p, settings: settings, loaded: p.now()}
-	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.privacy, g.tracing, g.webhooks, g.operators} {
+	for _, step := range []func(context.Context) error{g.routes, g.intents, g.services, g.trust, g.idTokens, g.secrets, g.privacy, g.tracing, g.callerTokens, g.webhooks, g.operators} {
 		if err := step(ctx); err != nil {
 			g.end()
 			return nil, err
@@ -110,7 +113,7 @@ func (g *generation) routes(context.Context) (err error) {
 // services begins to connect to each service. One that is not there is tried again and holds up nothing.
 func (g *generation) services(context.Context) error {
 	g.clients = map[string]gateway.Service{}
-	g.describers = map[string]func(context.Context) ([]byte, error){}
+	g.describers, g.workloads = map[string]func(context.Context) ([]byte, error){}, map[string]func() (string, error){}
 	var problems []error
 	for _, service := range g.settings.GetServices() {
 		var client *backend.Client
@@ -128,6 +131,7 @@ func (g *generation) services(context.Context) error {
 			g.clients[service.GetName()] = g.config.Observe(g.clients[service.GetName()])
 		}
 		g.describers[service.GetName()] = client.Descriptors
+		g.workloads[service.GetName()] = func() (string, error) { return workload(identity.Certificate().Leaf) }
 		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load, State: func() connectivity.State { //nolint:contextcheck // it is asked at a scrape
 			state, _ := client.State()
 			return state
@@ -187,10 +191,14 @@ func (g *generation) webhooks(context.Context) error {
 	if err != nil {
 		return err // the loader would have told
 	}
+	var sign func(service string, call *callertoken.Call) (string, error)
+	if g.signer != nil {
+		sign = g.sign
+	}
 	paths := mux.New(http.MethodPost, gateway.Unrouted(g.telemetry))
 	for i, webhook := range g.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
-			Webhook: webhookOf(webhook, g.credentials[i]), Tokens: g.tokens, Router: g.router, Services: g.clients,
+			Webhook: webhookOf(webhook, g.credentials[i]), Tokens: g.tokens, Router: g.router, Services: g.clients, Sign: sign,
 			Intents: g.catalog, Fallbacks: fallbacks, Joins: g.joins, Draining: g.draining, TimeZone: webhook.GetTimeZone(), Admission: g.admission, BodyLimit: int64(settings.GetLimits().GetBodyBytes()), Telemetry: g.telemetry, Traces: g.traces, Now: g.now,
 		})
 		if err != nil {

@@ -26,6 +26,7 @@ certificate, reads the webhook, calls the intent service over gRPC with mutual T
 its own and the caller in the metadata, and answers inside Dialogflow's time limit.`,
 		Example: `  intentgate demo                          # everything on this machine
   intentgate profiles                      # whose certificates are trusted
+  intentgate jwks                          # by which keys services verify callers' tokens
   intentgate certs --out dev-certs         # a development PKI
   intentgate doctor https://HOST/PATH      # why does the handshake fail
   intentgate check                         # what is wrong with intentgate.yaml, or will be
@@ -57,7 +58,7 @@ its own and the caller in the metadata, and answers inside Dialogflow's time lim
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, command.CommandPath())
 	})
-	command.AddCommand(newServeCommand(), newCheckCommand(), newConfigCommand(), newIntentsCommand(), newProfilesCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newConformanceCommand(), newDemoCommand(), newVersionCommand())
+	command.AddCommand(newServeCommand(), newCheckCommand(), newConfigCommand(), newIntentsCommand(), newProfilesCommand(), newJWKSCommand(), newCertsCommand(), newDoctorCommand(), newSimulateCommand(), newTestCommand(), newConformanceCommand(), newDemoCommand(), newVersionCommand())
 	return command
 }
 

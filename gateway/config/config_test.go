@@ -51,6 +51,10 @@ func fixtures(t *testing.T) string {
 		if name == "any.pem" {
 			folderOfRoots(t, filepath.Join(folder, "roots"), pem)
 		}
+		_, key, _ := bytes.Cut(pem, []byte("-----END CERTIFICATE-----\n"))
+		if err := os.WriteFile(filepath.Join(folder, strings.Replace(name, ".pem", "-token.key", 1)), key, 0o600); err != nil {
+			t.Fatal(err)
+		}
 		names := []string{name}
 		if name == "any.pem" {
 			names = append(names, "edge.pem", "edge.key", "dev-ssl-root.pem", "dev-gts-root.pem", "shop-agents-ca.pem", "internal-ca.pem", "gateway.pem", "gateway.key",

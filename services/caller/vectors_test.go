@@ -29,8 +29,8 @@ type vectors struct {
 
 type entry struct {
 	Key    string `json:"key"`
-	Text   string `json:"text"`
-	Base64 []byte `json:"base64"`
+	Text   string `json:"text,omitempty"`
+	Base64 []byte `json:"base64,omitempty"`
 }
 
 func (e entry) value() string {

@@ -59,6 +59,7 @@ func TestDocumentedConfigurations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	write(t, filepath.Join(dir, "dev-certs/tokens.key"), tokenKey(t))
 	texts := documents(t)
 	whole := sections(yamlBlocks(texts["docs/connect.md"])[0])
 	seen := 0

@@ -64,7 +64,7 @@ var hop = []mutation{
 	},
 	{
 		name:  "service: who may say for whom",
-		edits: []edit{{policy, `case matches(p.Asserting, cert):`, `case matches(p.Asserting, cert) || matches(p.Allowed, cert):`}},
+		edits: []edit{{policy, `call, asserting := &Call{}, matches(p.Asserting, cert)`, `call, asserting := &Call{}, matches(p.Asserting, cert) || matches(p.Allowed, cert)`}},
 		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
 	},
 	{

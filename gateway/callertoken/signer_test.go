@@ -25,7 +25,7 @@ import (
 var start = time.Unix(1_795_000_000, 0)
 
 // keyFile writes a new key.
-func keyFile(t testing.TB, path string) {
+func keyFile(t *testing.T, path string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,29 +40,29 @@ func keyFile(t testing.TB, path string) {
 	}
 }
 
-func newSigner(t testing.TB, now func() time.Time, per callertoken.PerTurn, files ...string) *callertoken.Signer {
-	t.Helper()
+func newSigner(tb testing.TB, now func() time.Time, per callertoken.PerTurn, files ...string) *callertoken.Signer {
+	tb.Helper()
 	s, err := callertoken.New(callertoken.Config{
 		Issuer: "https://gateway.internal", TrustDomain: "shop.internal", Keys: files, Reuse: time.Minute, Longest: 5 * time.Second, PerTurn: per, Now: now,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
 
-func call(number string, proof intentgatev1.Caller_Proof) *callertoken.Call {
+func call(proof intentgatev1.Caller_Proof) *callertoken.Call {
 	return &callertoken.Call{
 		Caller: &intentgatev1.Caller{
-			Platform: intentgatev1.Platform_PLATFORM_ES, ProjectNumber: &intentgatev1.Caller_Value{Value: number, Proof: proof},
+			Platform: intentgatev1.Platform_PLATFORM_ES, ProjectNumber: &intentgatev1.Caller_Value{Value: "7", Proof: proof},
 		},
-		CallerBin: "caller " + number, Ref: &intentgatev1.CallRef{Session: "a session", RequestId: "1.x"},
+		CallerBin: "caller 7", Ref: &intentgatev1.CallRef{Session: "a session", RequestId: "1.x"},
 		Workload: "dns:gateway.internal", Method: "/shop.orders.v1.OrderService/TrackOrder",
 	}
 }
 
 // verify reads a token as a service does that has these keys.
-func verify(t testing.TB, jwks []byte, raw string, now time.Time) (*token.Claims, *token.Refusal) {
+func verify(t *testing.T, jwks []byte, raw string, now time.Time) (*token.Claims, *token.Refusal) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "jwks.json")
 	if err := os.WriteFile(file, jwks, 0o600); err != nil {
@@ -80,11 +80,11 @@ func verify(t testing.TB, jwks []byte, raw string, now time.Time) (*token.Claims
 	return v.Verify(t.Context(), raw)
 }
 
-func mustToken(t testing.TB, s *callertoken.Signer, c *callertoken.Call) string {
-	t.Helper()
+func mustToken(tb testing.TB, s *callertoken.Signer, c *callertoken.Call) string {
+	tb.Helper()
 	raw, err := s.Token(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }
@@ -108,7 +108,7 @@ func TestClaims(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSigner(t, now, row.per)
-			c := call("7", row.proof)
+			c := call(row.proof)
 			c.Idempotent = row.again
 			if row.id != "" {
 				c.Caller.ProjectNumber, c.Caller.ProjectId = nil, &intentgatev1.Caller_Value{Value: row.id, Proof: intentgatev1.Caller_PROOF_ID_TOKEN}
@@ -134,7 +134,7 @@ func TestClaims(t *testing.T) {
 // TestHeader: a token says alg, typ and kid, and nothing else.
 func TestHeader(t *testing.T) {
 	s := newSigner(t, time.Now, callertoken.Always)
-	first, _, _ := strings.Cut(mustToken(t, s, call("7", 0)), ".")
+	first, _, _ := strings.Cut(mustToken(t, s, call(0)), ".")
 	text, err := base64.RawURLEncoding.DecodeString(first)
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestReuse(t *testing.T) {
 		"another service": func(c *callertoken.Call) { c.Method = "/shop.faq.v1.FaqService/Ask" },
 		"another name":    func(c *callertoken.Call) { c.Workload = "dns:other.internal" },
 	} {
-		c := call("7", intentgatev1.Caller_PROOF_ID_TOKEN)
+		c := call(intentgatev1.Caller_PROOF_ID_TOKEN)
 		change(c)
 		raw := mustToken(t, s, c)
 		for other, its := range made {
@@ -171,7 +171,7 @@ func TestReuse(t *testing.T) {
 		}
 		made[name] = raw
 	}
-	one := call("7", intentgatev1.Caller_PROOF_ID_TOKEN)
+	one := call(intentgatev1.Caller_PROOF_ID_TOKEN)
 	one.Method, one.Ref = "/shop.orders.v1.OrderService/CancelOrder", &intentgatev1.CallRef{RequestId: "1.y"}
 	now = start.Add(59 * time.Second)
 	if mustToken(t, s, one) != made["one"] {
@@ -191,7 +191,7 @@ func TestRotation(t *testing.T) {
 	now := func() time.Time { return start }
 	s := newSigner(t, now, callertoken.Never, first)
 	known := s.JWKS()
-	c := call("7", intentgatev1.Caller_PROOF_ID_TOKEN)
+	c := call(intentgatev1.Caller_PROOF_ID_TOKEN)
 	before := mustToken(t, s, c)
 	if changed, err := s.Reload(); changed || err != nil {
 		t.Errorf("the same file is another one: %t, %v", changed, err)
@@ -282,7 +282,7 @@ func TestKeyFiles(t *testing.T) {
 }
 
 func TestTooLong(t *testing.T) {
-	c := call("7", 0)
+	c := call(0)
 	c.Ref.Session = strings.Repeat("x", 4096)
 	if _, err := newSigner(t, time.Now, callertoken.Always).Token(c); err != callertoken.ErrTooLong { //nolint:errorlint // it is the very error
 		t.Errorf("error %v", err)
@@ -292,7 +292,7 @@ func TestTooLong(t *testing.T) {
 func BenchmarkToken(b *testing.B) {
 	for name, per := range map[string]callertoken.PerTurn{"per turn": callertoken.Always, "reused": callertoken.Never} {
 		b.Run(name, func(b *testing.B) {
-			s, c := newSigner(b, time.Now, per), call("7", intentgatev1.Caller_PROOF_ID_TOKEN)
+			s, c := newSigner(b, time.Now, per), call(intentgatev1.Caller_PROOF_ID_TOKEN)
 			b.ReportAllocs()
 			for b.Loop() {
 				mustToken(b, s, c)
@@ -302,7 +302,7 @@ func BenchmarkToken(b *testing.B) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	s, c := newSigner(b, time.Now, callertoken.Always), call("7", intentgatev1.Caller_PROOF_ID_TOKEN)
+	s, c := newSigner(b, time.Now, callertoken.Always), call(intentgatev1.Caller_PROOF_ID_TOKEN)
 	file := filepath.Join(b.TempDir(), "jwks.json")
 	if err := os.WriteFile(file, s.JWKS(), 0o600); err != nil {
 		b.Fatal(err)
@@ -320,6 +320,7 @@ func BenchmarkVerify(b *testing.B) {
 		raws = append(raws, mustToken(b, s, c))
 	}
 	verify := func(b *testing.B, raw string) {
+		b.Helper()
 		if _, refusal := v.Verify(b.Context(), raw); refusal != nil {
 			b.Fatal(refusal.Saw)
 		}

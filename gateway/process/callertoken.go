@@ -26,8 +26,8 @@ func (g *generation) callerTokens(context.Context) (err error) {
 	if g.signer, err = CallerTokens(g.settings, before, g.now); err != nil {
 		return fmt.Errorf("caller_tokens: %w", err)
 	}
-	for service, name := range g.workloads {
-		if _, err := name(); err != nil {
+	for service, identity := range g.identities {
+		if _, err := workload(identity().Leaf); err != nil {
 			return fmt.Errorf("services.%s.tls: %w", service, err)
 		}
 	}
@@ -68,7 +68,7 @@ func longestCall(settings *gatewayv1.Config) (longest time.Duration) {
 
 // sign returns the token of a call.
 func (g *generation) sign(service string, call *callertoken.Call) (_ string, err error) {
-	if call.Workload, err = g.workloads[service](); err != nil {
+	if call.Workload, err = workload(g.identities[service]().Leaf); err != nil {
 		return "", err
 	}
 	return g.signer.Token(call)

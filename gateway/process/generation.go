@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -63,9 +64,9 @@ type generation struct {
 	states      []admin.Service
 	loads       []telemetry.Service
 	profiles    *authn.Trust
-	traces      *traces.Traces                    // nil where the settings have none
-	signer      *callertoken.Signer               // likewise
-	workloads   map[string]func() (string, error) // the gateway's names in its certificates, by service
+	traces      *traces.Traces                     // nil where the settings have none
+	signer      *callertoken.Signer                // likewise
+	identities  map[string]func() *tls.Certificate // the gateway's, by service
 	own         []ownCertificate
 	// statusCertificate is the status listener's; nil where it serves plain HTTP.
 	statusCertificate *mtls.KeyPair
@@ -113,7 +114,7 @@ func (g *generation) routes(context.Context) (err error) {
 // services begins to connect to each service. One that is not there is tried again and holds up nothing.
 func (g *generation) services(context.Context) error {
 	g.clients = map[string]gateway.Service{}
-	g.describers, g.workloads = map[string]func(context.Context) ([]byte, error){}, map[string]func() (string, error){}
+	g.describers, g.identities = map[string]func(context.Context) ([]byte, error){}, map[string]func() *tls.Certificate{}
 	var problems []error
 	for _, service := range g.settings.GetServices() {
 		var client *backend.Client
@@ -131,7 +132,7 @@ func (g *generation) services(context.Context) error {
 			g.clients[service.GetName()] = g.config.Observe(g.clients[service.GetName()])
 		}
 		g.describers[service.GetName()] = client.Descriptors
-		g.workloads[service.GetName()] = func() (string, error) { return workload(identity.Certificate().Leaf) }
+		g.identities[service.GetName()] = identity.Certificate
 		g.loads = append(g.loads, telemetry.Service{Name: service.GetName(), Load: client.Load, State: func() connectivity.State { //nolint:contextcheck // it is asked at a scrape
 			state, _ := client.State()
 			return state

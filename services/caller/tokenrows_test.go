@@ -28,12 +28,12 @@ const (
 	orders  = "shop.orders.v1.OrderService"
 	track   = "/" + orders + "/TrackOrder"
 	gateway = "dns:gateway.internal"
-	passer  = "dns:checkout.internal"
+	passer  = "dns:checkout.internal" //nolint:gosec // a name
 	passes  = passer + "=shop.checkout.v1.CheckoutService"
 )
 
 // vectorKey is a key that is the same each time.
-func vectorKey(t testing.TB, name string) *ecdsa.PrivateKey {
+func vectorKey(t *testing.T, name string) *ecdsa.PrivateKey {
 	t.Helper()
 	scalar := sha256.Sum256([]byte(name))
 	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar[:])
@@ -43,7 +43,7 @@ func vectorKey(t testing.TB, name string) *ecdsa.PrivateKey {
 	return key
 }
 
-func vectorJWK(t testing.TB, key *ecdsa.PrivateKey) jose.JSONWebKey {
+func vectorJWK(t *testing.T, key *ecdsa.PrivateKey) jose.JSONWebKey {
 	t.Helper()
 	jwk := jose.JSONWebKey{Key: &key.PublicKey, Algorithm: "ES256", Use: "sig"}
 	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
@@ -57,7 +57,7 @@ func vectorJWK(t testing.TB, key *ecdsa.PrivateKey) jose.JSONWebKey {
 var b64 = base64.RawURLEncoding.EncodeToString
 
 // signature is by ES256 and no chance.
-func signature(t testing.TB, key *ecdsa.PrivateKey, input string) []byte {
+func signature(t *testing.T, key *ecdsa.PrivateKey, input string) []byte {
 	t.Helper()
 	digest := sha256.Sum256([]byte(input))
 	der, err := key.Sign(nil, digest[:], crypto.SHA256)
@@ -82,7 +82,7 @@ type forge struct {
 	after   func(token string) string
 }
 
-func (f forge) token(t testing.TB, kid string) string {
+func (f forge) token(t *testing.T, kid string) string {
 	t.Helper()
 	if f.header == "" {
 		f.header = `{"alg":"ES256","kid":"KID","typ":"txntoken+jwt"}`
@@ -122,7 +122,7 @@ type tokenRow struct {
 }
 
 // tokenRows makes the rows.
-func tokenRows(t testing.TB) []tokenRow { //nolint:funlen,maintidx // a table
+func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 	t.Helper()
 	key, other := vectorKey(t, "the gateway's"), vectorKey(t, "a stranger's")
 	kid, strange := vectorJWK(t, key).KeyID, vectorJWK(t, other).KeyID

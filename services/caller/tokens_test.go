@@ -53,7 +53,7 @@ var about = []string{
 	"policy_files: `text` is read as a policy where the services and methods of `registered` are there and `peers` are those of all lists; `good` says whether the service starts.",
 }
 
-func readTokens(t testing.TB) tokenVectors {
+func readTokens(t *testing.T) tokenVectors {
 	t.Helper()
 	data, err := os.ReadFile("testdata/tokens.json")
 	if err != nil {
@@ -95,7 +95,7 @@ func TestTokenVectorsAreMade(t *testing.T) {
 }
 
 // connected is the context of a call from a peer with these names.
-func connected(t testing.TB, sans []string, md metadata.MD) context.Context {
+func connected(t *testing.T, sans []string, md metadata.MD) context.Context {
 	t.Helper()
 	cert := &x509.Certificate{}
 	for _, san := range sans {
@@ -155,7 +155,7 @@ func play(t *testing.T, policy caller.Policy, ctx context.Context, method, code,
 	}
 }
 
-func verifier(t testing.TB, set jose.JSONWebKeySet, config token.Config) *token.Verifier {
+func verifier(t *testing.T, set jose.JSONWebKeySet, config token.Config) *token.Verifier {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "jwks.json")
 	text, err := json.Marshal(set)

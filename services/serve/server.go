@@ -55,7 +55,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	s := &Server{config: config, identity: identity, health: health.NewServer()}
 
 	if config.Tokens != nil {
-		if policy.Tokens.Verifier, err = s.verifier(); err != nil {
+		if policy.Tokens.Verifier, err = s.verifier(); err != nil { //nolint:contextcheck // a file is read at once
 			return nil, fmt.Errorf("configuration of service %q: %w", config.Name, err)
 		}
 	}

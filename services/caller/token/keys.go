@@ -171,7 +171,7 @@ func (k *Keys) fetch(ctx context.Context) (_ []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := client.Do(request)
+	response, err := client.Do(request) //nolint:bodyclose // bounded does
 	if err != nil {
 		return nil, err
 	}

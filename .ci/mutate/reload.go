@@ -35,7 +35,7 @@ var reloads = []mutation{
 	{
 		name:  "reload: services have told their intents first",
 		edits: []edit{{replaceFile, ` && (service.Intents == nil || !service.Intents().Loaded.IsZero())`, ``}},
-		red:   []check{{e2e, `TestConfigurationChangesUnderLoad`}},
+		red:   []check{{processRoom, `TestCallable`}},
 	},
 	{
 		name:  "reload: intents of a service that is down",

@@ -365,17 +365,25 @@ func TestCallerLeaves(t *testing.T) {
 
 // A panic is answered as any failure of the gateway's own, in words where the turn is known, and leaves its stack.
 func TestPanic(t *testing.T) {
+	const words = `{"webhooks": [{"path": "/turns", "platform": "ES", "fallback": {"causes": {"internal": {"text": {"en": "Oh dear."}}}}}]}`
+	panics := func(context.Context) ([]byte, error) { panic("secret") }
 	for name, c := range map[string]struct {
 		fallbacks string
+		call      func(context.Context) ([]byte, error)
+		draining  func() bool // asked before the call is made
 		status    int
 		answer    string
 	}{
-		"words":  {`{"webhooks": [{"path": "/turns", "platform": "ES", "fallback": {"causes": {"internal": {"text": {"en": "Oh dear."}}}}}]}`, 200, "Oh dear."},
-		"status": {"", 500, "the intent service failed"},
+		"words":             {words, panics, nil, 200, "Oh dear."},
+		"status":            {"", panics, nil, 500, "the intent service failed"},
+		"words, no call":    {words, nil, func() bool { panic("secret") }, 200, "Oh dear."},
+		"a status, no call": {"", nil, func() bool { panic("secret") }, 500, "the intent service failed"},
 	} {
 		f := start(t, func(s *setup) {
-			s.fallbacks = c.fallbacks
-			s.answer = func(context.Context) ([]byte, error) { panic("secret") }
+			s.fallbacks, s.answer = c.fallbacks, c.call
+			if c.draining != nil {
+				s.draining, s.continueFor = c.draining, time.Minute
+			}
 		})
 		for range 2 { // the connection stays
 			got := f.send(f.request(t.Context(), recorded(t, "es-order-track")))

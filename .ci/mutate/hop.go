@@ -32,7 +32,7 @@ var hop = []mutation{
 		edits: []edit{
 			{handler, `ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), `, forwarding + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(context.WithoutCancel(r.Context()), md), `},
 			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\"\n\t\"strings\""},
-			{outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
+			{"gateway/ask.go", `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
 		},
 		red: []check{{e2e, `TestSpoofing/HTTP/1.1|TestSpoofing/HTTP/2.0`}},
 	},
@@ -42,7 +42,7 @@ var hop = []mutation{
 			{connection, `StripReserved(r.Header)`, ``},
 			{handler, `ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), `, only + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(context.WithoutCancel(r.Context()), md), `},
 			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\""},
-			{outgoing, `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
+			{"gateway/ask.go", `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
 		},
 		red: []check{{e2e, `TestSpoofing/HTTP/1.1|TestSpoofing/HTTP/2.0`}},
 	},

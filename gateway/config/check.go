@@ -24,6 +24,7 @@ const longestES = 5 * time.Second
 // checks adds what no single field's rule can say. Defaults are filled in.
 func (r *report) checks(config *gatewayv1.Config) {
 	r.listeners(config)
+	r.front(config)
 	r.idTokenKeys(config.GetIdTokenKeys())
 	r.limits()
 	for i, profile := range config.GetEdge().GetClients() {
@@ -41,6 +42,9 @@ func (r *report) checks(config *gatewayv1.Config) {
 	unique(r, config.GetWebhooks(), "webhooks[%d].path", (*gatewayv1.Webhook).GetPath)
 	for i, service := range config.GetServices() {
 		r.target(fmt.Sprintf("services[%d]", i), service)
+		if tls := service.GetTls(); tls != nil {
+			r.serviceTLS(fmt.Sprintf("services[%d].tls", i), tls)
+		}
 		r.bounds(fmt.Sprintf("services[%d]", i), service)
 		r.intents(fmt.Sprintf("services[%d].intents", i), service.GetIntents())
 	}
@@ -78,7 +82,7 @@ func (r *report) target(at string, service *gatewayv1.Service) {
 		r.field(at+".target", "%s", err.Error())
 		return
 	}
-	if tls := service.GetTls(); tls != nil {
+	if tls := service.GetTls(); tls != nil && tls.GetSpiffe() == nil {
 		if fill(&tls.ServerName, host); tls.GetServerName() == "" {
 			r.field(at+".tls.server_name",
 				"missing, and the target %s names no host; give the DNS name in the service's certificate", quote(service.GetTarget()))

@@ -227,12 +227,16 @@ func TestEveryKey(t *testing.T) {
 			t.Errorf("%s: wrong in %s", name, protojson.Format(loaded))
 		}
 	}
-	// Whatever the schema grows is decoded: the file must be extended with it. Keys come from one source only.
-	file, err := config.Load(filepath.Join(folder, "keys_file.good.yaml"), now)
-	if err != nil {
-		t.Fatal(err)
+	// Whatever the schema grows is decoded: a file must be extended with it. Some keys exclude others.
+	messages := []protoreflect.Message{loaded.ProtoReflect()}
+	for _, name := range []string{"keys_file.good.yaml", "acme_spiffe.good.yaml", "socket.good.yaml"} {
+		other, err := config.Load(filepath.Join(folder, name), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages = append(messages, other.ProtoReflect())
 	}
-	missing(t, loaded.ProtoReflect(), file.ProtoReflect())
+	missing(t, messages...)
 }
 
 // missing fails for each field of the schema that no message of its type has in the configurations.

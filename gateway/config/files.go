@@ -21,6 +21,13 @@ func (r *report) files(config *gatewayv1.Config, folder string, now time.Time) {
 	if pair := config.GetEdge().GetCertificate(); pair != nil {
 		r.pair("edge.certificate", &pair.Cert, &pair.Key, folder, now)
 	}
+	if edge := config.GetEdge(); edge != nil {
+		edge.Listen = absoluteSocket(folder, edge.GetListen())
+	}
+	if acme := config.GetEdge().GetAcme(); acme != nil {
+		r.roots("edge.acme.ca", &acme.Ca, folder)
+		acme.Folder = absolute(folder, acme.GetFolder())
+	}
 	if pair := config.GetStatus().GetCertificate(); pair != nil {
 		r.pair("status.certificate", &pair.Cert, &pair.Key, folder, now)
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"strconv"
+	"strings"
 
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
@@ -39,6 +40,9 @@ func (r *report) listeners(config *gatewayv1.Config) {
 	} {
 		if !r.has(path) {
 			continue // where it is needed, the schema's rules tell
+		}
+		if socket, ok := strings.CutPrefix(listen, unixPrefix); ok && path == "edge.listen" && socket != "" {
+			continue
 		}
 		if problem := tcpProblem(listen); problem != "" {
 			r.field(path, "%s: %s; want %s", quote(listen), problem, wants[path])

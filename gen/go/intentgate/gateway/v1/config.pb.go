@@ -784,9 +784,10 @@ func (x *TurnFallback) GetFallback() *Fallback {
 // Edge is the public listener.
 type Edge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The TCP address to listen on, such as `:8443`; port 0 chooses a free one.
+	// The TCP address to listen on, such as `:8443`; port 0 chooses a free one. Or `unix:/run/intentgate/edge.sock`, for a proxy on this
+	// machine.
 	Listen string `protobuf:"bytes,1,opt,name=listen,proto3" json:"listen,omitempty"`
-	// The server's certificate: the leaf with its full chain. Dialogflow ES trusts only public CAs.
+	// The server's certificate: the leaf with its full chain. Dialogflow ES trusts only public CAs. One of certificate and acme.
 	Certificate *KeyPair `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// The trust profiles: whose client certificates are accepted.
 	Clients []*Profile `protobuf:"bytes,3,rep,name=clients,proto3" json:"clients,omitempty"`
@@ -799,7 +800,13 @@ type Edge struct {
 	Drain *durationpb.Duration `protobuf:"bytes,6,opt,name=drain,proto3" json:"drain,omitempty"`
 	// The time from SIGTERM, when readiness ends, until no connection is accepted any more: whoever sends connections here has to
 	// notice first. Default 5s.
-	DrainDelay    *durationpb.Duration `protobuf:"bytes,7,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
+	DrainDelay *durationpb.Duration `protobuf:"bytes,7,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
+	// A CA that issues the server's certificate, instead of certificate.
+	Acme *Acme `protobuf:"bytes,8,opt,name=acme,proto3" json:"acme,omitempty"`
+	// Load balancers that end Dialogflow's TLS in front of the edge.
+	Proxies []*Proxy `protobuf:"bytes,9,rep,name=proxies,proto3" json:"proxies,omitempty"`
+	// From whom connections begin with the PROXY protocol. Absent: from nobody.
+	ProxyProtocol *ProxyProtocol `protobuf:"bytes,10,opt,name=proxy_protocol,json=proxyProtocol,proto3" json:"proxy_protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -883,6 +890,240 @@ func (x *Edge) GetDrainDelay() *durationpb.Duration {
 	return nil
 }
 
+func (x *Edge) GetAcme() *Acme {
+	if x != nil {
+		return x.Acme
+	}
+	return nil
+}
+
+func (x *Edge) GetProxies() []*Proxy {
+	if x != nil {
+		return x.Proxies
+	}
+	return nil
+}
+
+func (x *Edge) GetProxyProtocol() *ProxyProtocol {
+	if x != nil {
+		return x.ProxyProtocol
+	}
+	return nil
+}
+
+// Acme is a CA that issues the server's certificate by ACME (RFC 8555), over the edge's own port (TLS-ALPN-01, RFC 8737).
+type Acme struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The names that the certificate is for.
+	Domains []string `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
+	// The URL of the CA's directory, with https; default: Let's Encrypt's.
+	Directory string `protobuf:"bytes,2,opt,name=directory,proto3" json:"directory,omitempty"`
+	// A PEM file of the CAs that the directory's server is trusted by. Absent: the system's.
+	Ca string `protobuf:"bytes,3,opt,name=ca,proto3" json:"ca,omitempty"`
+	// A folder that keeps the account's key and the certificates. Replicas do not share it: each has a certificate of its own.
+	Folder string `protobuf:"bytes,4,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Where the CA writes to.
+	Email string `protobuf:"bytes,5,opt,name=email,proto3" json:"email,omitempty"`
+	// Must be true: whoever runs the gateway has read and accepts the CA's terms of service.
+	AcceptTerms   bool `protobuf:"varint,6,opt,name=accept_terms,json=acceptTerms,proto3" json:"accept_terms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Acme) Reset() {
+	*x = Acme{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Acme) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Acme) ProtoMessage() {}
+
+func (x *Acme) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Acme.ProtoReflect.Descriptor instead.
+func (*Acme) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Acme) GetDomains() []string {
+	if x != nil {
+		return x.Domains
+	}
+	return nil
+}
+
+func (x *Acme) GetDirectory() string {
+	if x != nil {
+		return x.Directory
+	}
+	return ""
+}
+
+func (x *Acme) GetCa() string {
+	if x != nil {
+		return x.Ca
+	}
+	return ""
+}
+
+func (x *Acme) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *Acme) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *Acme) GetAcceptTerms() bool {
+	if x != nil {
+		return x.AcceptTerms
+	}
+	return false
+}
+
+// Proxy is a load balancer in front of the edge that ends Dialogflow's TLS and hands on the client certificate in a header. It is
+// believed only where it proves itself: by a client certificate of its own, or by the unix socket that it connects to.
+type Proxy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name in logs and in the caller's identity (`forwarded_by`).
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The trust profile out of edge.clients that its own certificate is accepted by; no webhook takes that one. Absent: all connections
+	// of edge.listen are its, which must be a unix socket.
+	Profile string `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	// In what it hands the certificate on: `GOOGLE`, the X-Client-Cert-* headers of Google Cloud's load balancer; `XFCC`, Envoy's
+	// X-Forwarded-Client-Cert, of which the last element counts; `CLIENT_CERT`, Client-Cert and Client-Cert-Chain of RFC 9440.
+	Header string `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"`
+	// Believe the proxy that it has verified the chain, where its header does not hand it on; the leaf is judged in any case.
+	TrustChainVerified bool `protobuf:"varint,4,opt,name=trust_chain_verified,json=trustChainVerified,proto3" json:"trust_chain_verified,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *Proxy) Reset() {
+	*x = Proxy{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Proxy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Proxy) ProtoMessage() {}
+
+func (x *Proxy) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Proxy.ProtoReflect.Descriptor instead.
+func (*Proxy) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Proxy) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Proxy) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *Proxy) GetHeader() string {
+	if x != nil {
+		return x.Header
+	}
+	return ""
+}
+
+func (x *Proxy) GetTrustChainVerified() bool {
+	if x != nil {
+		return x.TrustChainVerified
+	}
+	return false
+}
+
+// ProxyProtocol says from whom connections begin with the PROXY protocol, version 2, which names the client's address.
+type ProxyProtocol struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The peers' networks, such as `10.0.0.0/8`. Their connections must begin with it, others' must not.
+	Peers         []string `protobuf:"bytes,1,rep,name=peers,proto3" json:"peers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProxyProtocol) Reset() {
+	*x = ProxyProtocol{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProxyProtocol) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProxyProtocol) ProtoMessage() {}
+
+func (x *ProxyProtocol) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProxyProtocol.ProtoReflect.Descriptor instead.
+func (*ProxyProtocol) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ProxyProtocol) GetPeers() []string {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
 // KeyPair is a certificate with its private key.
 type KeyPair struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -896,7 +1137,7 @@ type KeyPair struct {
 
 func (x *KeyPair) Reset() {
 	*x = KeyPair{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +1149,7 @@ func (x *KeyPair) String() string {
 func (*KeyPair) ProtoMessage() {}
 
 func (x *KeyPair) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[11]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +1162,7 @@ func (x *KeyPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyPair.ProtoReflect.Descriptor instead.
 func (*KeyPair) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *KeyPair) GetCert() string {
@@ -967,7 +1208,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1220,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[12]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1233,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Profile) GetName() string {
@@ -1064,7 +1305,7 @@ type Issuer struct {
 
 func (x *Issuer) Reset() {
 	*x = Issuer{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1317,7 @@ func (x *Issuer) String() string {
 func (*Issuer) ProtoMessage() {}
 
 func (x *Issuer) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[13]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1330,7 @@ func (x *Issuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Issuer.ProtoReflect.Descriptor instead.
 func (*Issuer) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Issuer) GetCommonName() string {
@@ -1123,7 +1364,7 @@ type Dates struct {
 
 func (x *Dates) Reset() {
 	*x = Dates{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1376,7 @@ func (x *Dates) String() string {
 func (*Dates) ProtoMessage() {}
 
 func (x *Dates) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[14]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1389,7 @@ func (x *Dates) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dates.ProtoReflect.Descriptor instead.
 func (*Dates) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Dates) GetFrom() *timestamppb.Timestamp {
@@ -1189,7 +1430,7 @@ type Roots struct {
 
 func (x *Roots) Reset() {
 	*x = Roots{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1442,7 @@ func (x *Roots) String() string {
 func (*Roots) ProtoMessage() {}
 
 func (x *Roots) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[15]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1455,7 @@ func (x *Roots) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roots.ProtoReflect.Descriptor instead.
 func (*Roots) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Roots) GetFile() string {
@@ -1262,7 +1503,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1515,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[16]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1528,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Subject) GetCommonName() string {
@@ -1351,7 +1592,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1604,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[17]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1617,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Limits) GetHeaderBytes() uint32 {
@@ -1495,7 +1736,7 @@ type Webhook struct {
 
 func (x *Webhook) Reset() {
 	*x = Webhook{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1748,7 @@ func (x *Webhook) String() string {
 func (*Webhook) ProtoMessage() {}
 
 func (x *Webhook) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[18]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1761,7 @@ func (x *Webhook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
 func (*Webhook) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Webhook) GetPath() string {
@@ -1634,7 +1875,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1646,7 +1887,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[19]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1659,7 +1900,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Credential) GetName() string {
@@ -1710,7 +1951,7 @@ type Basic struct {
 
 func (x *Basic) Reset() {
 	*x = Basic{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1722,7 +1963,7 @@ func (x *Basic) String() string {
 func (*Basic) ProtoMessage() {}
 
 func (x *Basic) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[20]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1735,7 +1976,7 @@ func (x *Basic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Basic.ProtoReflect.Descriptor instead.
 func (*Basic) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Basic) GetUsername() string {
@@ -1765,7 +2006,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +2018,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[21]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +2031,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{21}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Header) GetName() string {
@@ -1827,7 +2068,7 @@ type IdToken struct {
 
 func (x *IdToken) Reset() {
 	*x = IdToken{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +2080,7 @@ func (x *IdToken) String() string {
 func (*IdToken) ProtoMessage() {}
 
 func (x *IdToken) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[22]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2093,7 @@ func (x *IdToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdToken.ProtoReflect.Descriptor instead.
 func (*IdToken) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{22}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *IdToken) GetAudiences() []string {
@@ -1905,7 +2146,7 @@ type IdTokenKeys struct {
 
 func (x *IdTokenKeys) Reset() {
 	*x = IdTokenKeys{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1917,7 +2158,7 @@ func (x *IdTokenKeys) String() string {
 func (*IdTokenKeys) ProtoMessage() {}
 
 func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[23]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1930,7 +2171,7 @@ func (x *IdTokenKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdTokenKeys.ProtoReflect.Descriptor instead.
 func (*IdTokenKeys) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{23}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *IdTokenKeys) GetUrl() string {
@@ -1967,7 +2208,7 @@ type Project struct {
 
 func (x *Project) Reset() {
 	*x = Project{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2220,7 @@ func (x *Project) String() string {
 func (*Project) ProtoMessage() {}
 
 func (x *Project) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[24]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2233,7 @@ func (x *Project) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Project.ProtoReflect.Descriptor instead.
 func (*Project) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{24}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Project) GetId() string {
@@ -2038,7 +2279,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +2291,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[25]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +2304,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{25}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Service) GetName() string {
@@ -2144,7 +2385,7 @@ type Retries struct {
 
 func (x *Retries) Reset() {
 	*x = Retries{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2397,7 @@ func (x *Retries) String() string {
 func (*Retries) ProtoMessage() {}
 
 func (x *Retries) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[26]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2410,7 @@ func (x *Retries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retries.ProtoReflect.Descriptor instead.
 func (*Retries) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{26}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Retries) GetTries() uint32 {
@@ -2203,7 +2444,7 @@ type Concurrency struct {
 
 func (x *Concurrency) Reset() {
 	*x = Concurrency{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2215,7 +2456,7 @@ func (x *Concurrency) String() string {
 func (*Concurrency) ProtoMessage() {}
 
 func (x *Concurrency) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[27]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2228,7 +2469,7 @@ func (x *Concurrency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Concurrency.ProtoReflect.Descriptor instead.
 func (*Concurrency) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{27}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Concurrency) GetMin() uint32 {
@@ -2272,7 +2513,7 @@ type Intents struct {
 
 func (x *Intents) Reset() {
 	*x = Intents{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2525,7 @@ func (x *Intents) String() string {
 func (*Intents) ProtoMessage() {}
 
 func (x *Intents) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[28]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2538,7 @@ func (x *Intents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intents.ProtoReflect.Descriptor instead.
 func (*Intents) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{28}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Intents) GetDescriptorSet() string {
@@ -2349,7 +2590,7 @@ type Reprompt struct {
 
 func (x *Reprompt) Reset() {
 	*x = Reprompt{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2361,7 +2602,7 @@ func (x *Reprompt) String() string {
 func (*Reprompt) ProtoMessage() {}
 
 func (x *Reprompt) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[29]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2374,7 +2615,7 @@ func (x *Reprompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reprompt.ProtoReflect.Descriptor instead.
 func (*Reprompt) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{29}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Reprompt) GetField() string {
@@ -2403,7 +2644,7 @@ type Reflection struct {
 
 func (x *Reflection) Reset() {
 	*x = Reflection{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2415,7 +2656,7 @@ func (x *Reflection) String() string {
 func (*Reflection) ProtoMessage() {}
 
 func (x *Reflection) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[30]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2428,7 +2669,7 @@ func (x *Reflection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reflection.ProtoReflect.Descriptor instead.
 func (*Reflection) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{30}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Reflection) GetRefresh() *durationpb.Duration {
@@ -2460,7 +2701,7 @@ type Allow struct {
 
 func (x *Allow) Reset() {
 	*x = Allow{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2713,7 @@ func (x *Allow) String() string {
 func (*Allow) ProtoMessage() {}
 
 func (x *Allow) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[31]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2726,7 @@ func (x *Allow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Allow.ProtoReflect.Descriptor instead.
 func (*Allow) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{31}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Allow) GetIntents() []string {
@@ -2553,7 +2794,7 @@ type MethodBinding struct {
 
 func (x *MethodBinding) Reset() {
 	*x = MethodBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +2806,7 @@ func (x *MethodBinding) String() string {
 func (*MethodBinding) ProtoMessage() {}
 
 func (x *MethodBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[32]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +2819,7 @@ func (x *MethodBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MethodBinding.ProtoReflect.Descriptor instead.
 func (*MethodBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{32}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MethodBinding) GetMethod() string {
@@ -2643,7 +2884,7 @@ type FieldBinding struct {
 
 func (x *FieldBinding) Reset() {
 	*x = FieldBinding{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2896,7 @@ func (x *FieldBinding) String() string {
 func (*FieldBinding) ProtoMessage() {}
 
 func (x *FieldBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[33]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2909,7 @@ func (x *FieldBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldBinding.ProtoReflect.Descriptor instead.
 func (*FieldBinding) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{33}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *FieldBinding) GetField() string {
@@ -2685,7 +2926,7 @@ func (x *FieldBinding) GetOptions() *v1.ParameterOptions {
 	return nil
 }
 
-// ServiceTLS is the mutual TLS 1.3 with an intent service.
+// ServiceTLS is the mutual TLS 1.3 with an intent service: by files, or by SPIFFE.
 type ServiceTLS struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A PEM file of the CAs that the service's certificate must chain to.
@@ -2695,14 +2936,16 @@ type ServiceTLS struct {
 	// A PEM file of its private key.
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
 	// The DNS name that the service's certificate must carry. Default: the host of the target.
-	ServerName    string `protobuf:"bytes,4,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	ServerName string `protobuf:"bytes,4,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	// The SPIFFE Workload API, instead of the files.
+	Spiffe        *Spiffe `protobuf:"bytes,5,opt,name=spiffe,proto3" json:"spiffe,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServiceTLS) Reset() {
 	*x = ServiceTLS{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +2957,7 @@ func (x *ServiceTLS) String() string {
 func (*ServiceTLS) ProtoMessage() {}
 
 func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[34]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +2970,7 @@ func (x *ServiceTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceTLS.ProtoReflect.Descriptor instead.
 func (*ServiceTLS) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{34}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ServiceTLS) GetCa() string {
@@ -2758,6 +3001,68 @@ func (x *ServiceTLS) GetServerName() string {
 	return ""
 }
 
+func (x *ServiceTLS) GetSpiffe() *Spiffe {
+	if x != nil {
+		return x.Spiffe
+	}
+	return nil
+}
+
+// Spiffe has the SPIFFE Workload API issue the gateway's certificate, and tell whom to trust.
+type Spiffe struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Workload API, such as `unix:///run/spire/agent/api.sock`. Default: as the environment variable SPIFFE_ENDPOINT_SOCKET says.
+	WorkloadApi string `protobuf:"bytes,1,opt,name=workload_api,json=workloadApi,proto3" json:"workload_api,omitempty"`
+	// The service's SPIFFE ID, such as `spiffe://shop.internal/orders`: its certificate is checked against that trust domain's bundle.
+	ServerId      string `protobuf:"bytes,2,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Spiffe) Reset() {
+	*x = Spiffe{}
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Spiffe) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Spiffe) ProtoMessage() {}
+
+func (x *Spiffe) ProtoReflect() protoreflect.Message {
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Spiffe.ProtoReflect.Descriptor instead.
+func (*Spiffe) Descriptor() ([]byte, []int) {
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Spiffe) GetWorkloadApi() string {
+	if x != nil {
+		return x.WorkloadApi
+	}
+	return ""
+}
+
+func (x *Spiffe) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
 // Route sends turns to a service.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2779,7 +3084,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2791,7 +3096,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[35]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2804,7 +3109,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{35}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Route) GetMatch() *Match {
@@ -2875,7 +3180,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +3192,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[36]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +3205,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{36}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Match) GetPlatform() string {
@@ -2973,7 +3278,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2985,7 +3290,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[37]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2998,7 +3303,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{37}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Status) GetListen() string {
@@ -3026,7 +3331,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[38]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3038,7 +3343,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[38]
+	mi := &file_intentgate_gateway_v1_config_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3051,7 +3356,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{38}
+	return file_intentgate_gateway_v1_config_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Admin) GetListen() string {
@@ -3137,10 +3442,10 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackR\x05value:\x028\x01\"\x8f\x01\n" +
 	"\fTurnFallback\x12:\n" +
 	"\x05match\x18\x01 \x01(\v2\x1c.intentgate.gateway.v1.MatchB\x06\xbaH\x03\xc8\x01\x01R\x05match\x12C\n" +
-	"\bfallback\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackB\x06\xbaH\x03\xc8\x01\x01R\bfallback\"\x9b\x03\n" +
+	"\bfallback\x18\x02 \x01(\v2\x1f.intentgate.gateway.v1.FallbackB\x06\xbaH\x03\xc8\x01\x01R\bfallback\"\xc9\x04\n" +
 	"\x04Edge\x12\x1f\n" +
-	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listen\x12H\n" +
-	"\vcertificate\x18\x02 \x01(\v2\x1e.intentgate.gateway.v1.KeyPairB\x06\xbaH\x03\xc8\x01\x01R\vcertificate\x12B\n" +
+	"\x06listen\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06listen\x12@\n" +
+	"\vcertificate\x18\x02 \x01(\v2\x1e.intentgate.gateway.v1.KeyPairR\vcertificate\x12B\n" +
 	"\aclients\x18\x03 \x03(\v2\x1e.intentgate.gateway.v1.ProfileB\b\xbaH\x05\x92\x01\x02\b\x01R\aclients\x125\n" +
 	"\x06limits\x18\x04 \x01(\v2\x1d.intentgate.gateway.v1.LimitsR\x06limits\x12\"\n" +
 	"\rsend_ca_names\x18\x05 \x01(\bR\vsendCaNames\x12>\n" +
@@ -3148,7 +3453,26 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\x05drain\x12I\n" +
 	"\vdrain_delay\x18\a \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\n" +
-	"drainDelay\"A\n" +
+	"drainDelay\x12/\n" +
+	"\x04acme\x18\b \x01(\v2\x1b.intentgate.gateway.v1.AcmeR\x04acme\x126\n" +
+	"\aproxies\x18\t \x03(\v2\x1c.intentgate.gateway.v1.ProxyR\aproxies\x12K\n" +
+	"\x0eproxy_protocol\x18\n" +
+	" \x01(\v2$.intentgate.gateway.v1.ProxyProtocolR\rproxyProtocol\"\xb6\x01\n" +
+	"\x04Acme\x12&\n" +
+	"\adomains\x18\x01 \x03(\tB\f\xbaH\t\x92\x01\x06\b\x01\x10\x14\x18\x01R\adomains\x12\x1c\n" +
+	"\tdirectory\x18\x02 \x01(\tR\tdirectory\x12\x0e\n" +
+	"\x02ca\x18\x03 \x01(\tR\x02ca\x12\x1f\n" +
+	"\x06folder\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06folder\x12\x14\n" +
+	"\x05email\x18\x05 \x01(\tR\x05email\x12!\n" +
+	"\faccept_terms\x18\x06 \x01(\bR\vacceptTerms\"\xc0\x01\n" +
+	"\x05Proxy\x121\n" +
+	"\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x04name\x12\x18\n" +
+	"\aprofile\x18\x02 \x01(\tR\aprofile\x128\n" +
+	"\x06header\x18\x03 \x01(\tB \xbaH\x1dr\x1bR\x06GOOGLER\x04XFCCR\vCLIENT_CERTR\x06header\x120\n" +
+	"\x14trust_chain_verified\x18\x04 \x01(\bR\x12trustChainVerified\"1\n" +
+	"\rProxyProtocol\x12 \n" +
+	"\x05peers\x18\x01 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x18\x01R\x05peers\"A\n" +
 	"\aKeyPair\x12\x1b\n" +
 	"\x04cert\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04cert\x12\x19\n" +
 	"\x03key\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03key\"\xd6\x03\n" +
@@ -3305,14 +3629,18 @@ const file_intentgate_gateway_v1_config_proto_rawDesc = "" +
 	"\fcontinue_for\x18\a \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x02\bx2\x02\b\x01R\vcontinueFor\"\x9f\x01\n" +
 	"\fFieldBinding\x12L\n" +
 	"\x05field\x18\x01 \x01(\tB6\xbaH3r12/^(request|response)(\\.[A-Za-z_][A-Za-z0-9_]*)+$R\x05field\x12A\n" +
-	"\aoptions\x18\x02 \x01(\v2\x1f.intentgate.v1.ParameterOptionsB\x06\xbaH\x03\xc8\x01\x01R\aoptions\"~\n" +
+	"\aoptions\x18\x02 \x01(\v2\x1f.intentgate.v1.ParameterOptionsB\x06\xbaH\x03\xc8\x01\x01R\aoptions\"\x9a\x01\n" +
 	"\n" +
-	"ServiceTLS\x12\x17\n" +
-	"\x02ca\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02ca\x12\x1b\n" +
-	"\x04cert\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04cert\x12\x19\n" +
-	"\x03key\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03key\x12\x1f\n" +
+	"ServiceTLS\x12\x0e\n" +
+	"\x02ca\x18\x01 \x01(\tR\x02ca\x12\x12\n" +
+	"\x04cert\x18\x02 \x01(\tR\x04cert\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x1f\n" +
 	"\vserver_name\x18\x04 \x01(\tR\n" +
-	"serverName\"\xba\x02\n" +
+	"serverName\x125\n" +
+	"\x06spiffe\x18\x05 \x01(\v2\x1d.intentgate.gateway.v1.SpiffeR\x06spiffe\"Z\n" +
+	"\x06Spiffe\x12!\n" +
+	"\fworkload_api\x18\x01 \x01(\tR\vworkloadApi\x12-\n" +
+	"\tserver_id\x18\x02 \x01(\tB\x10\xbaH\rr\v:\tspiffe://R\bserverId\"\xba\x02\n" +
 	"\x05Route\x122\n" +
 	"\x05match\x18\x01 \x01(\v2\x1c.intentgate.gateway.v1.MatchR\x05match\x12!\n" +
 	"\aservice\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aservice\x12!\n" +
@@ -3349,7 +3677,7 @@ func file_intentgate_gateway_v1_config_proto_rawDescGZIP() []byte {
 	return file_intentgate_gateway_v1_config_proto_rawDescData
 }
 
-var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_intentgate_gateway_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Config)(nil),                // 0: intentgate.gateway.v1.Config
 	(*CallerTokens)(nil),          // 1: intentgate.gateway.v1.CallerTokens
@@ -3362,122 +3690,130 @@ var file_intentgate_gateway_v1_config_proto_goTypes = []any{
 	(*Fallback)(nil),              // 8: intentgate.gateway.v1.Fallback
 	(*TurnFallback)(nil),          // 9: intentgate.gateway.v1.TurnFallback
 	(*Edge)(nil),                  // 10: intentgate.gateway.v1.Edge
-	(*KeyPair)(nil),               // 11: intentgate.gateway.v1.KeyPair
-	(*Profile)(nil),               // 12: intentgate.gateway.v1.Profile
-	(*Issuer)(nil),                // 13: intentgate.gateway.v1.Issuer
-	(*Dates)(nil),                 // 14: intentgate.gateway.v1.Dates
-	(*Roots)(nil),                 // 15: intentgate.gateway.v1.Roots
-	(*Subject)(nil),               // 16: intentgate.gateway.v1.Subject
-	(*Limits)(nil),                // 17: intentgate.gateway.v1.Limits
-	(*Webhook)(nil),               // 18: intentgate.gateway.v1.Webhook
-	(*Credential)(nil),            // 19: intentgate.gateway.v1.Credential
-	(*Basic)(nil),                 // 20: intentgate.gateway.v1.Basic
-	(*Header)(nil),                // 21: intentgate.gateway.v1.Header
-	(*IdToken)(nil),               // 22: intentgate.gateway.v1.IdToken
-	(*IdTokenKeys)(nil),           // 23: intentgate.gateway.v1.IdTokenKeys
-	(*Project)(nil),               // 24: intentgate.gateway.v1.Project
-	(*Service)(nil),               // 25: intentgate.gateway.v1.Service
-	(*Retries)(nil),               // 26: intentgate.gateway.v1.Retries
-	(*Concurrency)(nil),           // 27: intentgate.gateway.v1.Concurrency
-	(*Intents)(nil),               // 28: intentgate.gateway.v1.Intents
-	(*Reprompt)(nil),              // 29: intentgate.gateway.v1.Reprompt
-	(*Reflection)(nil),            // 30: intentgate.gateway.v1.Reflection
-	(*Allow)(nil),                 // 31: intentgate.gateway.v1.Allow
-	(*MethodBinding)(nil),         // 32: intentgate.gateway.v1.MethodBinding
-	(*FieldBinding)(nil),          // 33: intentgate.gateway.v1.FieldBinding
-	(*ServiceTLS)(nil),            // 34: intentgate.gateway.v1.ServiceTLS
-	(*Route)(nil),                 // 35: intentgate.gateway.v1.Route
-	(*Match)(nil),                 // 36: intentgate.gateway.v1.Match
-	(*Status)(nil),                // 37: intentgate.gateway.v1.Status
-	(*Admin)(nil),                 // 38: intentgate.gateway.v1.Admin
-	nil,                           // 39: intentgate.gateway.v1.Otlp.HeadersEntry
-	nil,                           // 40: intentgate.gateway.v1.Fallback.TextEntry
-	nil,                           // 41: intentgate.gateway.v1.Fallback.CausesEntry
-	nil,                           // 42: intentgate.gateway.v1.Reprompt.TextEntry
-	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
-	(*structpb.Struct)(nil),       // 44: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
-	(*v1.ParameterOptions)(nil),   // 46: intentgate.v1.ParameterOptions
+	(*Acme)(nil),                  // 11: intentgate.gateway.v1.Acme
+	(*Proxy)(nil),                 // 12: intentgate.gateway.v1.Proxy
+	(*ProxyProtocol)(nil),         // 13: intentgate.gateway.v1.ProxyProtocol
+	(*KeyPair)(nil),               // 14: intentgate.gateway.v1.KeyPair
+	(*Profile)(nil),               // 15: intentgate.gateway.v1.Profile
+	(*Issuer)(nil),                // 16: intentgate.gateway.v1.Issuer
+	(*Dates)(nil),                 // 17: intentgate.gateway.v1.Dates
+	(*Roots)(nil),                 // 18: intentgate.gateway.v1.Roots
+	(*Subject)(nil),               // 19: intentgate.gateway.v1.Subject
+	(*Limits)(nil),                // 20: intentgate.gateway.v1.Limits
+	(*Webhook)(nil),               // 21: intentgate.gateway.v1.Webhook
+	(*Credential)(nil),            // 22: intentgate.gateway.v1.Credential
+	(*Basic)(nil),                 // 23: intentgate.gateway.v1.Basic
+	(*Header)(nil),                // 24: intentgate.gateway.v1.Header
+	(*IdToken)(nil),               // 25: intentgate.gateway.v1.IdToken
+	(*IdTokenKeys)(nil),           // 26: intentgate.gateway.v1.IdTokenKeys
+	(*Project)(nil),               // 27: intentgate.gateway.v1.Project
+	(*Service)(nil),               // 28: intentgate.gateway.v1.Service
+	(*Retries)(nil),               // 29: intentgate.gateway.v1.Retries
+	(*Concurrency)(nil),           // 30: intentgate.gateway.v1.Concurrency
+	(*Intents)(nil),               // 31: intentgate.gateway.v1.Intents
+	(*Reprompt)(nil),              // 32: intentgate.gateway.v1.Reprompt
+	(*Reflection)(nil),            // 33: intentgate.gateway.v1.Reflection
+	(*Allow)(nil),                 // 34: intentgate.gateway.v1.Allow
+	(*MethodBinding)(nil),         // 35: intentgate.gateway.v1.MethodBinding
+	(*FieldBinding)(nil),          // 36: intentgate.gateway.v1.FieldBinding
+	(*ServiceTLS)(nil),            // 37: intentgate.gateway.v1.ServiceTLS
+	(*Spiffe)(nil),                // 38: intentgate.gateway.v1.Spiffe
+	(*Route)(nil),                 // 39: intentgate.gateway.v1.Route
+	(*Match)(nil),                 // 40: intentgate.gateway.v1.Match
+	(*Status)(nil),                // 41: intentgate.gateway.v1.Status
+	(*Admin)(nil),                 // 42: intentgate.gateway.v1.Admin
+	nil,                           // 43: intentgate.gateway.v1.Otlp.HeadersEntry
+	nil,                           // 44: intentgate.gateway.v1.Fallback.TextEntry
+	nil,                           // 45: intentgate.gateway.v1.Fallback.CausesEntry
+	nil,                           // 46: intentgate.gateway.v1.Reprompt.TextEntry
+	(*durationpb.Duration)(nil),   // 47: google.protobuf.Duration
+	(*structpb.Struct)(nil),       // 48: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil), // 49: google.protobuf.Timestamp
+	(*v1.ParameterOptions)(nil),   // 50: intentgate.v1.ParameterOptions
 }
 var file_intentgate_gateway_v1_config_proto_depIdxs = []int32{
 	10, // 0: intentgate.gateway.v1.Config.edge:type_name -> intentgate.gateway.v1.Edge
-	18, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
-	25, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
-	35, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
-	37, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
-	38, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
-	23, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
+	21, // 1: intentgate.gateway.v1.Config.webhooks:type_name -> intentgate.gateway.v1.Webhook
+	28, // 2: intentgate.gateway.v1.Config.services:type_name -> intentgate.gateway.v1.Service
+	39, // 3: intentgate.gateway.v1.Config.routes:type_name -> intentgate.gateway.v1.Route
+	41, // 4: intentgate.gateway.v1.Config.status:type_name -> intentgate.gateway.v1.Status
+	42, // 5: intentgate.gateway.v1.Config.admin:type_name -> intentgate.gateway.v1.Admin
+	26, // 6: intentgate.gateway.v1.Config.id_token_keys:type_name -> intentgate.gateway.v1.IdTokenKeys
 	8,  // 7: intentgate.gateway.v1.Config.fallback:type_name -> intentgate.gateway.v1.Fallback
 	9,  // 8: intentgate.gateway.v1.Config.fallbacks:type_name -> intentgate.gateway.v1.TurnFallback
 	2,  // 9: intentgate.gateway.v1.Config.telemetry:type_name -> intentgate.gateway.v1.Telemetry
 	1,  // 10: intentgate.gateway.v1.Config.caller_tokens:type_name -> intentgate.gateway.v1.CallerTokens
-	43, // 11: intentgate.gateway.v1.CallerTokens.reuse:type_name -> google.protobuf.Duration
+	47, // 11: intentgate.gateway.v1.CallerTokens.reuse:type_name -> google.protobuf.Duration
 	3,  // 12: intentgate.gateway.v1.Telemetry.log:type_name -> intentgate.gateway.v1.Log
 	4,  // 13: intentgate.gateway.v1.Telemetry.traces:type_name -> intentgate.gateway.v1.Traces
 	7,  // 14: intentgate.gateway.v1.Log.session_key:type_name -> intentgate.gateway.v1.Secret
 	5,  // 15: intentgate.gateway.v1.Traces.otlp:type_name -> intentgate.gateway.v1.Otlp
-	43, // 16: intentgate.gateway.v1.Traces.slow:type_name -> google.protobuf.Duration
+	47, // 16: intentgate.gateway.v1.Traces.slow:type_name -> google.protobuf.Duration
 	6,  // 17: intentgate.gateway.v1.Otlp.tls:type_name -> intentgate.gateway.v1.CollectorTLS
-	39, // 18: intentgate.gateway.v1.Otlp.headers:type_name -> intentgate.gateway.v1.Otlp.HeadersEntry
-	11, // 19: intentgate.gateway.v1.CollectorTLS.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	40, // 20: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
-	44, // 21: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
-	41, // 22: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
-	36, // 23: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
+	43, // 18: intentgate.gateway.v1.Otlp.headers:type_name -> intentgate.gateway.v1.Otlp.HeadersEntry
+	14, // 19: intentgate.gateway.v1.CollectorTLS.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	44, // 20: intentgate.gateway.v1.Fallback.text:type_name -> intentgate.gateway.v1.Fallback.TextEntry
+	48, // 21: intentgate.gateway.v1.Fallback.session_parameters:type_name -> google.protobuf.Struct
+	45, // 22: intentgate.gateway.v1.Fallback.causes:type_name -> intentgate.gateway.v1.Fallback.CausesEntry
+	40, // 23: intentgate.gateway.v1.TurnFallback.match:type_name -> intentgate.gateway.v1.Match
 	8,  // 24: intentgate.gateway.v1.TurnFallback.fallback:type_name -> intentgate.gateway.v1.Fallback
-	11, // 25: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	12, // 26: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
-	17, // 27: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
-	43, // 28: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
-	43, // 29: intentgate.gateway.v1.Edge.drain_delay:type_name -> google.protobuf.Duration
-	15, // 30: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
-	16, // 31: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
-	13, // 32: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
-	14, // 33: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
-	45, // 34: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
-	45, // 35: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
-	43, // 36: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
-	43, // 37: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
-	43, // 38: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
-	43, // 39: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	43, // 40: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
-	43, // 41: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
-	24, // 42: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
-	22, // 43: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
-	19, // 44: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
-	8,  // 45: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
-	20, // 46: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
-	21, // 47: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
-	7,  // 48: intentgate.gateway.v1.Basic.passwords:type_name -> intentgate.gateway.v1.Secret
-	7,  // 49: intentgate.gateway.v1.Header.values:type_name -> intentgate.gateway.v1.Secret
-	43, // 50: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
-	43, // 51: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
-	34, // 52: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
-	28, // 53: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
-	8,  // 54: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
-	26, // 55: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
-	27, // 56: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
-	43, // 57: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
-	30, // 58: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
-	31, // 59: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
-	32, // 60: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
-	29, // 61: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
-	42, // 62: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
-	43, // 63: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
-	33, // 64: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
-	43, // 65: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
-	46, // 66: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
-	36, // 67: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
-	8,  // 68: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
-	43, // 69: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
-	11, // 70: intentgate.gateway.v1.Status.certificate:type_name -> intentgate.gateway.v1.KeyPair
-	7,  // 71: intentgate.gateway.v1.Otlp.HeadersEntry.value:type_name -> intentgate.gateway.v1.Secret
-	8,  // 72: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
-	73, // [73:73] is the sub-list for method output_type
-	73, // [73:73] is the sub-list for method input_type
-	73, // [73:73] is the sub-list for extension type_name
-	73, // [73:73] is the sub-list for extension extendee
-	0,  // [0:73] is the sub-list for field type_name
+	14, // 25: intentgate.gateway.v1.Edge.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	15, // 26: intentgate.gateway.v1.Edge.clients:type_name -> intentgate.gateway.v1.Profile
+	20, // 27: intentgate.gateway.v1.Edge.limits:type_name -> intentgate.gateway.v1.Limits
+	47, // 28: intentgate.gateway.v1.Edge.drain:type_name -> google.protobuf.Duration
+	47, // 29: intentgate.gateway.v1.Edge.drain_delay:type_name -> google.protobuf.Duration
+	11, // 30: intentgate.gateway.v1.Edge.acme:type_name -> intentgate.gateway.v1.Acme
+	12, // 31: intentgate.gateway.v1.Edge.proxies:type_name -> intentgate.gateway.v1.Proxy
+	13, // 32: intentgate.gateway.v1.Edge.proxy_protocol:type_name -> intentgate.gateway.v1.ProxyProtocol
+	18, // 33: intentgate.gateway.v1.Profile.roots:type_name -> intentgate.gateway.v1.Roots
+	19, // 34: intentgate.gateway.v1.Profile.subject:type_name -> intentgate.gateway.v1.Subject
+	16, // 35: intentgate.gateway.v1.Profile.issuer:type_name -> intentgate.gateway.v1.Issuer
+	17, // 36: intentgate.gateway.v1.Profile.dates:type_name -> intentgate.gateway.v1.Dates
+	49, // 37: intentgate.gateway.v1.Dates.from:type_name -> google.protobuf.Timestamp
+	49, // 38: intentgate.gateway.v1.Dates.until:type_name -> google.protobuf.Timestamp
+	47, // 39: intentgate.gateway.v1.Limits.handshake_timeout:type_name -> google.protobuf.Duration
+	47, // 40: intentgate.gateway.v1.Limits.header_timeout:type_name -> google.protobuf.Duration
+	47, // 41: intentgate.gateway.v1.Limits.read_timeout:type_name -> google.protobuf.Duration
+	47, // 42: intentgate.gateway.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	47, // 43: intentgate.gateway.v1.Webhook.timeout:type_name -> google.protobuf.Duration
+	47, // 44: intentgate.gateway.v1.Webhook.reserve:type_name -> google.protobuf.Duration
+	27, // 45: intentgate.gateway.v1.Webhook.projects:type_name -> intentgate.gateway.v1.Project
+	25, // 46: intentgate.gateway.v1.Webhook.id_token:type_name -> intentgate.gateway.v1.IdToken
+	22, // 47: intentgate.gateway.v1.Webhook.credentials:type_name -> intentgate.gateway.v1.Credential
+	8,  // 48: intentgate.gateway.v1.Webhook.fallback:type_name -> intentgate.gateway.v1.Fallback
+	23, // 49: intentgate.gateway.v1.Credential.basic:type_name -> intentgate.gateway.v1.Basic
+	24, // 50: intentgate.gateway.v1.Credential.header:type_name -> intentgate.gateway.v1.Header
+	7,  // 51: intentgate.gateway.v1.Basic.passwords:type_name -> intentgate.gateway.v1.Secret
+	7,  // 52: intentgate.gateway.v1.Header.values:type_name -> intentgate.gateway.v1.Secret
+	47, // 53: intentgate.gateway.v1.IdToken.skew:type_name -> google.protobuf.Duration
+	47, // 54: intentgate.gateway.v1.IdToken.max_age:type_name -> google.protobuf.Duration
+	37, // 55: intentgate.gateway.v1.Service.tls:type_name -> intentgate.gateway.v1.ServiceTLS
+	31, // 56: intentgate.gateway.v1.Service.intents:type_name -> intentgate.gateway.v1.Intents
+	8,  // 57: intentgate.gateway.v1.Service.fallback:type_name -> intentgate.gateway.v1.Fallback
+	29, // 58: intentgate.gateway.v1.Service.retries:type_name -> intentgate.gateway.v1.Retries
+	30, // 59: intentgate.gateway.v1.Service.concurrency:type_name -> intentgate.gateway.v1.Concurrency
+	47, // 60: intentgate.gateway.v1.Retries.try_timeout:type_name -> google.protobuf.Duration
+	33, // 61: intentgate.gateway.v1.Intents.reflection:type_name -> intentgate.gateway.v1.Reflection
+	34, // 62: intentgate.gateway.v1.Intents.allow:type_name -> intentgate.gateway.v1.Allow
+	35, // 63: intentgate.gateway.v1.Intents.methods:type_name -> intentgate.gateway.v1.MethodBinding
+	32, // 64: intentgate.gateway.v1.Intents.reprompts:type_name -> intentgate.gateway.v1.Reprompt
+	46, // 65: intentgate.gateway.v1.Reprompt.text:type_name -> intentgate.gateway.v1.Reprompt.TextEntry
+	47, // 66: intentgate.gateway.v1.Reflection.refresh:type_name -> google.protobuf.Duration
+	36, // 67: intentgate.gateway.v1.MethodBinding.fields:type_name -> intentgate.gateway.v1.FieldBinding
+	47, // 68: intentgate.gateway.v1.MethodBinding.continue_for:type_name -> google.protobuf.Duration
+	50, // 69: intentgate.gateway.v1.FieldBinding.options:type_name -> intentgate.v1.ParameterOptions
+	38, // 70: intentgate.gateway.v1.ServiceTLS.spiffe:type_name -> intentgate.gateway.v1.Spiffe
+	40, // 71: intentgate.gateway.v1.Route.match:type_name -> intentgate.gateway.v1.Match
+	8,  // 72: intentgate.gateway.v1.Route.fallback:type_name -> intentgate.gateway.v1.Fallback
+	47, // 73: intentgate.gateway.v1.Route.continue_for:type_name -> google.protobuf.Duration
+	14, // 74: intentgate.gateway.v1.Status.certificate:type_name -> intentgate.gateway.v1.KeyPair
+	7,  // 75: intentgate.gateway.v1.Otlp.HeadersEntry.value:type_name -> intentgate.gateway.v1.Secret
+	8,  // 76: intentgate.gateway.v1.Fallback.CausesEntry.value:type_name -> intentgate.gateway.v1.Fallback
+	77, // [77:77] is the sub-list for method output_type
+	77, // [77:77] is the sub-list for method input_type
+	77, // [77:77] is the sub-list for extension type_name
+	77, // [77:77] is the sub-list for extension extendee
+	0,  // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_intentgate_gateway_v1_config_proto_init() }
@@ -3486,15 +3822,15 @@ func file_intentgate_gateway_v1_config_proto_init() {
 		return
 	}
 	file_intentgate_gateway_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
-	file_intentgate_gateway_v1_config_proto_msgTypes[18].OneofWrappers = []any{}
-	file_intentgate_gateway_v1_config_proto_msgTypes[27].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[21].OneofWrappers = []any{}
+	file_intentgate_gateway_v1_config_proto_msgTypes[30].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_intentgate_gateway_v1_config_proto_rawDesc), len(file_intentgate_gateway_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,6 +3,8 @@ package main
 const (
 	instrumentsFile = "gateway/telemetry/instruments.go"
 	observeFile     = "gateway/telemetry/observe.go"
+	logQueueRoom    = "gateway/logqueue"
+	logQueue        = logQueueRoom + "/logqueue.go"
 )
 
 // observed is what alerts and the dashboard rely on: names, labels and values of metrics.
@@ -26,5 +28,15 @@ var observed = []mutation{
 		name:  "metrics: whom nobody waited for failed",
 		edits: []edit{{"gateway/telemetry/turn.go", `, e.Reason == callerLeft:`, `:`}},
 		red:   []check{{e2e, `TestObserved`}},
+	},
+	{
+		name:  "log: what waits is bounded",
+		edits: []edit{{logQueue, `!q.closed && len(q.waiting)+len(line) <= room`, `!q.closed`}},
+		red:   []check{{logQueueRoom, `TestStalledReader`}},
+	},
+	{
+		name:  "log: lines that are not written are counted",
+		edits: []edit{{logQueue, "if b == '\\n' {", "if b == 0 {"}},
+		red:   []check{{logQueueRoom, `TestBrokenWriter`}},
 	},
 }

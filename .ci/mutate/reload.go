@@ -30,7 +30,7 @@ var reloads = []mutation{
 	{
 		name:  "reload: services are connected first",
 		edits: []edit{{replaceFile, `state == connectivity.Ready && (`, `(state == connectivity.Ready || true) && (`}},
-		red:   []check{{e2e, `TestConfigurationAwaitsServices/comes`}},
+		red:   []check{{processRoom, `TestCallable`}},
 	},
 	{
 		name:  "reload: services have told their intents first",

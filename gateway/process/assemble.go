@@ -41,7 +41,7 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 			p.Close()
 		}
 	}()
-	metering := telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: build.Read().Version}
+	metering := telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: build.Read().Version, LogDropped: parts.LogDropped}
 	if p.telemetry, err = telemetry.New(metering); err != nil { //nolint:contextcheck // a counter begins at 0
 		return nil, err
 	}

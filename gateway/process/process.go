@@ -20,13 +20,15 @@ import (
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 )
 
-// Config is what Open needs; all but Adapt, Audit, Observe and Patience.
+// Config is what Open needs; all but Adapt, Audit, LogDropped, Observe and Patience.
 type Config struct {
 	File   string                    // the configuration file
 	Adapt  []func(*gatewayv1.Config) // change what the file says, once it is read
 	Logger *slog.Logger
 	Audit  *slog.Logger // takes decisions on identities; nil: the log does
 	Now    func() time.Time
+	// LogDropped is how many lines of the log have been dropped so far; nil: none ever is.
+	LogDropped func() int64
 	// Observe wraps each service, so that its calls are seen; nil: they are not.
 	Observe func(gateway.Service) gateway.Service
 	// Patience is how long a new configuration waits for its services; 0: 10 seconds.

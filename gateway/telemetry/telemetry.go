@@ -34,6 +34,8 @@ type Config struct {
 	Now   func() time.Time
 	// Version is the gateway's, such as v1.2.3, as the metric target_info tells it.
 	Version string
+	// LogDropped is how many lines of the log have been dropped so far; nil: none ever is.
+	LogDropped func() int64
 }
 
 // Telemetry holds the instruments. It is safe for concurrent use.
@@ -77,6 +79,12 @@ func New(config Config) (*Telemetry, error) {
 	}
 	t.SetPrivacy(nil, nil)
 	t.instruments = newInstruments(&t.meter)
+	if config.LogDropped == nil {
+		config.LogDropped = func() int64 { return 0 }
+	}
+	t.meter.total("intentgate.log.dropped", "{line}", "Lines of the log that nobody read in time.", func(tell tell) {
+		tell(float64(config.LogDropped()))
+	})
 	if err := t.meter.err(); err != nil {
 		return nil, fmt.Errorf("make the instruments: %w", err)
 	}

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/intentgate/intentgate/gateway/build"
+	"github.com/intentgate/intentgate/gateway/logqueue"
 )
 
 // newCommand returns the command line: one sub-command a file.
@@ -76,16 +78,27 @@ func (f *logFlags) register(command *cobra.Command) {
 	complete(command, "log-level", "DEBUG", "INFO", "WARN", "ERROR")
 }
 
-func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
+// logger returns a logger that does not wait for a file or a pipe to take its lines, how many it has dropped, and what writes the last.
+func (f *logFlags) logger(w io.Writer) (logger *slog.Logger, dropped func() int64, finish func(), err error) {
+	dropped, finish = func() int64 { return 0 }, func() {}
+	if file, ok := w.(*os.File); ok {
+		queue := logqueue.New(file, func(dropped int64) {
+			logger.Warn("Log lines dropped", "lines", dropped, "hint", "whatever reads the log does not keep up")
+		})
+		w, dropped = queue, queue.Dropped
+		finish = func() { _ = queue.Close(lastLines) } // should it be stalled, so is what would tell it
+	}
 	options := &slog.HandlerOptions{Level: f.level}
 	switch f.format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		logger = slog.New(slog.NewTextHandler(w, options))
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		logger = slog.New(slog.NewJSONHandler(w, options))
 	default:
-		return nil, fmt.Errorf("--log-format %q is unknown: text or json is wanted", f.format)
+		finish()
+		return nil, nil, nil, fmt.Errorf("--log-format %q is unknown: text or json is wanted", f.format)
 	}
+	return logger, dropped, finish, nil
 }
 
 // complete offers fixed values for a flag in the shell.

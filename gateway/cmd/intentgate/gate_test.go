@@ -142,15 +142,24 @@ func startWith(t *testing.T, change func(*serve.Config), edits ...edit) *gate {
 // serveFolder runs `intentgate serve` with the configuration in a folder. It must end without an error with the test.
 func serveFolder(t *testing.T, dir string, more ...string) *gate {
 	t.Helper()
+	return serveLogging(t, dir, nil, more...)
+}
+
+// serveLogging is serveFolder with a log of its own; nil: the gate's.
+func serveLogging(t *testing.T, dir string, log io.Writer, more ...string) *gate {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	g := &gate{pki: keys(t), dir: dir, log: newJournal(), audit: newJournal(), stop: stop, done: make(chan struct{})}
 	stdout, printed := io.Pipe()
 	args := append([]string{
 		"serve", "--config", filepath.Join(dir, configFile), "--json", "--log-format", "json", "--audit-log", g.trail(t),
 	}, more...)
+	if log == nil {
+		log = g.log
+	}
 	go func() {
 		defer close(g.done)
-		g.err = run(ctx, args, printed, g.log)
+		g.err = run(ctx, args, printed, log)
 		_ = printed.CloseWithError(fmt.Errorf("run returned: %w", g.err)) // nothing is printed after the addresses
 	}()
 	t.Cleanup(func() {

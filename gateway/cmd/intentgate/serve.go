@@ -40,10 +40,11 @@ log to standard error.`,
   intentgate serve --config intentgate.yaml --log-format json --audit-log audit.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			logger, err := logs.logger(command.ErrOrStderr())
+			logger, dropped, finish, err := logs.logger(command.ErrOrStderr())
 			if err != nil {
 				return err
 			}
+			defer finish()
 			auditLog, closeAudit, err := openAudit(audit, command.OutOrStdout(), logger)
 			if err != nil {
 				return err
@@ -52,7 +53,7 @@ log to standard error.`,
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
-			gateway, err := process.Open(command.Context(), process.Config{File: path, Logger: logger, Audit: auditLog, Now: time.Now})
+			gateway, err := process.Open(command.Context(), process.Config{File: path, Logger: logger, Audit: auditLog, Now: time.Now, LogDropped: dropped})
 			if err != nil {
 				return err
 			}
@@ -74,6 +75,9 @@ log to standard error.`,
 	logs.register(command)
 	return command
 }
+
+// lastLines is how long a log that stalls has for what is left when the gateway stops.
+const lastLines = 2 * time.Second
 
 // standardOutput is what a file is called that is none.
 const standardOutput = "-"

@@ -41,6 +41,8 @@ const (
 	HungUp          Reason = "hung_up"
 	Overload        Reason = "overload"
 	HandshakeFailed Reason = "handshake_failed"
+	ProxyHeader     Reason = "proxy_header"
+	ProxyUnlisted   Reason = "proxy_unlisted"
 )
 
 // hints is what each reason means to the person who has to make it go away. Every reason has its row.
@@ -68,6 +70,8 @@ var hints = map[Reason]string{
 	HungUp:              "the client closed the connection during the handshake: a port scan, a health check, or a client that dislikes the gateway's certificate",
 	Overload:            "too many handshakes were going on, or too many of this address: if they are welcome, raise limits.handshakes",
 	HandshakeFailed:     "client and gateway could not agree on a handshake: see the error; `bad record MAC` in TLS 1.3 most often means that an OpenSSL client refused the gateway's certificate",
+	ProxyHeader:         "the peer is listed in edge.proxy_protocol.peers, and its connection does not begin with version 2 of the PROXY protocol: switch it on there, or take the peer off the list",
+	ProxyUnlisted:       "somebody who is not listed in edge.proxy_protocol.peers sent a header of the PROXY protocol: list the load balancer's address, or switch the protocol off there",
 }
 
 // Hint says in a sentence what usually lies behind the reason, and what to do.

@@ -21,6 +21,7 @@ type conn struct {
 
 	server   *Server
 	addr     netip.AddrPort
+	proxy    netip.AddrPort // that said so, of whom; zero: nobody did
 	accepted time.Time
 	shaken   time.Time // the end of the handshake
 	closed   sync.Once

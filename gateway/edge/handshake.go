@@ -125,7 +125,7 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 	state := secured.ConnectionState()
 	c.http2 = state.NegotiatedProtocol == "h2"
 	report := Handshake{
-		Time: c.accepted, Took: c.shaken.Sub(c.accepted), Peer: c.addr, SNI: authn.Printable(c.sni),
+		Time: c.accepted, Took: c.shaken.Sub(c.accepted), Peer: c.addr, Proxy: c.proxy, SNI: authn.Printable(c.sni),
 		Version: state.Version, Resumed: state.DidResume, Verdict: c.verdict.Load(), Err: err,
 	}
 	if err != nil {
@@ -154,6 +154,11 @@ func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) (err
 	timeout := s.config.Limits.HandshakeTimeout
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if s.config.Site().sendsProxy(c.addr.Addr()) {
+		if err := c.unwrap(ctx); err != nil {
+			return err
+		}
+	}
 	leave, hurry, err := s.gate.enter(ctx, network(c.addr.Addr()))
 	if err != nil {
 		return err
@@ -185,13 +190,18 @@ func (s *Server) panicked(ctx context.Context, c *conn, v any) {
 func (c *conn) explain(err error) *authn.Refusal {
 	var record tls.RecordHeaderError
 	var op *net.OpError
+	var refusal *authn.Refusal
 	switch {
 	case errors.Is(err, errPanicked):
 		return &authn.Refusal{Reason: authn.HandshakeFailed, Saw: "a panic", Wanted: "a handshake"}
 	case c.refusal != nil:
 		return c.refusal
+	case errors.As(err, &refusal):
+		return refusal
 	case errors.Is(err, errOverload):
 		return &authn.Refusal{Reason: authn.Overload, Saw: "too many handshakes at a time", Wanted: "fewer"}
+	case errors.As(err, &record) && strayProxy(record.RecordHeader):
+		return &authn.Refusal{Reason: authn.ProxyUnlisted, Saw: "the PROXY protocol", Wanted: "TLS from the first byte on"}
 	case errors.As(err, &record):
 		saw := "bytes that are no TLS"
 		if looksLikeHTTP(record.RecordHeader) {

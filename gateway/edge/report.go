@@ -16,12 +16,21 @@ type Handshake struct {
 	Time    time.Time     // of Accept
 	Took    time.Duration // from Accept on, waiting included
 	Peer    netip.AddrPort
+	Proxy   netip.AddrPort // that said by the PROXY protocol who the peer is; zero: nobody did
 	SNI     string
 	Version uint16 // of TLS; 0 if it did not come that far
 	Resumed bool
 	Verdict *authn.Verdict // who it is; nil where it failed
 	Refusal *authn.Refusal // why it failed; nil where it succeeded
 	Err     error          // what crypto/tls said to that
+}
+
+// By names the proxy, for the log; nothing where there is none.
+func (h *Handshake) By() slog.Attr {
+	if !h.Proxy.IsValid() {
+		return slog.Attr{}
+	}
+	return slog.String("proxy", h.Proxy.String())
 }
 
 // report tells about a handshake, in one log line if it failed.
@@ -42,6 +51,7 @@ func (s *Server) report(ctx context.Context, h Handshake) {
 	}
 	attrs := []slog.Attr{
 		slog.String("peer", h.Peer.String()),
+		h.By(),
 		slog.String("sni", h.SNI),
 		slog.String("reason", string(h.Refusal.Reason)),
 		slog.String("saw", h.Refusal.Saw),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -12,14 +13,15 @@ import (
 )
 
 // Site is what is served by the configuration of a time, and whom. Another one may take its place while the Server runs: each
-// handshake and each request goes by one Site from its beginning to its end. All but SendCANames, DrainDelay
-// and Drain is required.
+// handshake and each request goes by one Site from its beginning to its end. All but ProxyPeers,
+// SendCANames, DrainDelay and Drain is required.
 type Site struct {
 	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain
 	Trust       *authn.Trust
-	SendCANames bool          // tell clients which roots are trusted: a hint, which makes some send nothing at all
-	DrainDelay  time.Duration // how long connections are accepted at a stop; 0: no longer
-	Drain       time.Duration // what turns in flight get then; 0: nothing
+	ProxyPeers  []netip.Prefix // whose connections begin with the PROXY protocol, version 2; nobody else's may
+	SendCANames bool           // tell clients which roots are trusted: a hint, which makes some send nothing at all
+	DrainDelay  time.Duration  // how long connections are accepted at a stop; 0: no longer
+	Drain       time.Duration  // what turns in flight get then; 0: nothing
 	Handler     http.Handler
 
 	users   atomic.Int64 // gone: nobody will ever use it again

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -210,6 +211,13 @@ func (g *generation) webhooks(context.Context) error {
 		}
 	}
 	g.site.Certificate, g.site.Trust, g.site.SendCANames = certificate.Certificate, g.profiles, settings.GetSendCaNames()
+	for _, network := range settings.GetProxyProtocol().GetPeers() {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			return err // the loader would have told
+		}
+		g.site.ProxyPeers = append(g.site.ProxyPeers, prefix)
+	}
 	g.site.DrainDelay, g.site.Drain, g.site.Handler = settings.GetDrainDelay().AsDuration(), settings.GetDrain().AsDuration(), paths
 	return nil
 }

@@ -87,7 +87,8 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 // judged says whether a handshake that failed says anything of an identity: scans, health checks and time-outs do not.
 func judged(reason authn.Reason) bool {
 	switch reason {
-	case authn.NotTLS, authn.ProtocolVersion, authn.ClientRefused, authn.Timeout, authn.HungUp, authn.Overload, authn.HandshakeFailed:
+	case authn.NotTLS, authn.ProtocolVersion, authn.ClientRefused, authn.Timeout, authn.HungUp, authn.Overload, authn.HandshakeFailed,
+		authn.ProxyHeader, authn.ProxyUnlisted:
 		return false
 	default:
 		return true
@@ -115,7 +116,7 @@ func (e *TurnEvent) auditTurn(ctx context.Context) {
 
 // connection tells which connection it is about.
 func connection(h edge.Handshake) []slog.Attr {
-	attrs := []slog.Attr{slog.String("peer", h.Peer.String()), slog.String("sni", h.SNI), slog.Bool("resumed", h.Resumed)}
+	attrs := []slog.Attr{slog.String("peer", h.Peer.String()), h.By(), slog.String("sni", h.SNI), slog.Bool("resumed", h.Resumed)}
 	if h.Version != 0 {
 		attrs = append(attrs, slog.String("tls", tls.VersionName(h.Version)))
 	}

@@ -3,6 +3,7 @@ package io.github.intentgate.service;
 import io.github.intentgate.v1.CallRef;
 import io.github.intentgate.v1.Caller;
 import io.grpc.Context;
+import io.grpc.Metadata;
 import java.util.Objects;
 
 /**
@@ -12,8 +13,9 @@ import java.util.Objects;
  * @param caller the Dialogflow agent that the call is made for; the default instance in a direct call of the peer
  * @param ref the turn that the call belongs to, as the agent states it; the default instance in a direct call
  * @param requestId the idempotency key, equal in each try of one call; empty in a direct call
+ * @param received what the caller came with, for {@link CallerMetadata#forward}; null in a direct call, and where a test made it
  */
-public record Call(Peer peer, Caller caller, CallRef ref, String requestId) {
+public record Call(Peer peer, Caller caller, CallRef ref, String requestId, Received received) {
   private static final Context.Key<Call> KEY = Context.key("intentgate-call");
 
   /** Makes sure that all is there. */
@@ -22,6 +24,29 @@ public record Call(Peer peer, Caller caller, CallRef ref, String requestId) {
     Objects.requireNonNull(caller, "caller");
     Objects.requireNonNull(ref, "ref");
     Objects.requireNonNull(requestId, "requestId");
+  }
+
+  /** Makes a call that came with nothing, for tests. */
+  public Call(Peer peer, Caller caller, CallRef ref, String requestId) {
+    this(peer, caller, ref, requestId, null);
+  }
+
+  /** Metadata as it came, with a token perhaps: it is for nobody to read, and no log has it. */
+  public static final class Received {
+    private final Metadata metadata;
+
+    Received(Metadata metadata) {
+      this.metadata = metadata;
+    }
+
+    Metadata metadata() {
+      return metadata;
+    }
+
+    @Override
+    public String toString() {
+      return "Received";
+    }
   }
 
   /** Returns a call that a peer makes for itself. */

@@ -19,6 +19,7 @@ public final class CallerMetadata {
   static final Metadata.Key<byte[]> CALLER = Metadata.Key.of(PREFIX + "caller-bin", Metadata.BINARY_BYTE_MARSHALLER);
   static final Metadata.Key<byte[]> CALL = Metadata.Key.of(PREFIX + "call-bin", Metadata.BINARY_BYTE_MARSHALLER);
   static final Metadata.Key<String> REQUEST_ID = Metadata.Key.of(PREFIX + "request-id", Metadata.ASCII_STRING_MARSHALLER);
+  static final Metadata.Key<String> TOKEN = Metadata.Key.of(PREFIX + "token", Metadata.ASCII_STRING_MARSHALLER);
   private static final Metadata.Key<String> TRACE_PARENT = Metadata.Key.of("traceparent", Metadata.ASCII_STRING_MARSHALLER);
 
   // In bytes; real ones are a tenth of that.
@@ -56,6 +57,35 @@ public final class CallerMetadata {
     HexFormat hex = HexFormat.of();
     metadata.put(TRACE_PARENT, "00-" + hex.formatHex(trace, 0, 16) + "-" + hex.formatHex(trace, 16, 24) + "-00");
     return metadata;
+  }
+
+  /**
+   * Returns the metadata of calls of another service on behalf of the same caller: the caller, the call reference, the request id, the
+   * token and the trace of a call, as they came, and nothing else. The other service has to list this one as a forwarder, or as asserting
+   * where it asks for no tokens; {@code MetadataUtils.newAttachHeadersInterceptor} attaches it.
+   *
+   * @throws IllegalArgumentException for a direct call, which is on nobody's behalf: call the next service as yourself
+   */
+  public static Metadata forward(Call call) {
+    if (call.direct()) {
+      throw new IllegalArgumentException("forward: the call is made for no caller; call the next service as yourself");
+    } else if (call.received() == null) { // by a test
+      return outgoing(call.caller(), call.ref());
+    }
+    Metadata metadata = new Metadata();
+    copy(CALLER, call, metadata);
+    copy(CALL, call, metadata);
+    copy(REQUEST_ID, call, metadata);
+    copy(TOKEN, call, metadata);
+    copy(TRACE_PARENT, call, metadata);
+    return metadata;
+  }
+
+  private static <T> void copy(Metadata.Key<T> key, Call call, Metadata metadata) {
+    Iterable<T> values = call.received().metadata().getAll(key);
+    if (values != null) {
+      metadata.put(key, values.iterator().next());
+    }
   }
 
   private static byte[] bounded(Metadata.Key<?> key, byte[] value, int limit) {

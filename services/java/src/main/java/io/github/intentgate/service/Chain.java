@@ -63,12 +63,12 @@ final class Chain extends ServerTransportFilter implements ServerInterceptor {
         throw new NotAccepted(Status.Code.UNAUTHENTICATED, "no_certificate", "a connection without a verified certificate",
             "a TLS connection with a verified client certificate");
       }
-      Call accepted = policy.judge(peer, headers);
+      Call accepted = policy.judge(peer, call.getMethodDescriptor().getFullMethodName(), headers);
       line.accepted(accepted);
       return new Guard<>(Contexts.interceptCall(accepted.in(Context.current()), answer, headers, next), answer);
     } catch (NotAccepted refusal) {
       line.refused(refusal);
-      answer.close(refusal.status(), new Metadata());
+      answer.close(refusal.status(), refusal.trailers());
     } catch (Throwable error) { // of a method that streams, which runs at once
       answer.fail(error);
     }

@@ -44,6 +44,15 @@ public final class Command {
         --ca FILE             the authorities that issue the callers' certificates
         --assert NAME         a caller that may say for whom it calls: the gateway; may be given more than once
         --allow NAME          a caller that calls for itself: another program of yours; may be given more than once
+        --jwks SOURCE         ask for the gateway's signature with each caller, and verify it by the keys of this file or https URL,
+                              which the gateway's caller_tokens make; --trust-domain says whom they are for
+        --jwks-ca FILE        the authorities by which that URL's server is judged (default those of --ca)
+        --trust-domain NAME   the trust_domain of the gateway's caller_tokens
+        --issuer NAME         their issuer (default any)
+        --forward NAME=SERVICE
+                              a service that may pass on callers, and the gRPC service that the gateway calls it by, such as
+                              dns:orders.internal=shop.orders.v1.OrderService; may be given more than once
+        --policy FILE         which methods may be called by whom, and for whom; what it does not name nobody may call
         --log-format FORMAT   text or json (default text)
         --descriptors FILE    write the descriptors of the service's methods there, and exit: with them the gateway knows the
                               service's intents (intents.descriptor_set in intentgate.yaml)
@@ -59,6 +68,7 @@ public final class Command {
   private Path key;
   private Path ca;
   private Path descriptors;
+  private Tokens tokens;
   private boolean help;
   private boolean json;
   private boolean probe;
@@ -130,7 +140,7 @@ public final class Command {
     }
     server.files(new Files(cert, key, ca));
     try {
-      server.policy();
+      server.check();
     } catch (IllegalArgumentException e) {
       throw new UsageException(e.getMessage());
     }
@@ -164,6 +174,12 @@ public final class Command {
         case "--descriptors" -> descriptors = file(flag, rest);
         case "--assert" -> server.asserting(name(flag, rest));
         case "--allow" -> server.allowed(name(flag, rest));
+        case "--jwks" -> tokens().keys(value(flag, rest));
+        case "--jwks-ca" -> tokens().ca(Path.of(value(flag, rest)));
+        case "--trust-domain" -> tokens().trustDomain(value(flag, rest));
+        case "--issuer" -> tokens().issuer(value(flag, rest));
+        case "--forward" -> forward(flag, value(flag, rest));
+        case "--policy" -> policy(flag, value(flag, rest));
         case "--log-format" -> {
           String format = value(flag, rest);
           json = format.equals("json");
@@ -174,6 +190,33 @@ public final class Command {
         default -> throw new UsageException(
             flag.startsWith("-") ? "unknown flag " + flag : "unexpected argument \"" + flag + "\": want flags only");
       }
+    }
+  }
+
+  /** Returns what is said of tokens, from the first flag about them on. */
+  private Tokens tokens() {
+    if (tokens == null) {
+      tokens = new Tokens();
+      server.tokens(tokens);
+    }
+    return tokens;
+  }
+
+  private void forward(String flag, String service) throws UsageException {
+    try {
+      tokens().forwarding(service);
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(flag + ": " + e.getMessage());
+    }
+  }
+
+  private void policy(String flag, String file) throws UsageException {
+    try {
+      server.methods(Methods.read(Path.of(file)));
+    } catch (IOException e) {
+      throw new UsageException(flag + ": cannot read " + file + ": " + e);
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(flag + ": " + file + ": " + e.getMessage());
     }
   }
 

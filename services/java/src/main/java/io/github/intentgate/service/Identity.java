@@ -13,7 +13,6 @@ import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import javax.net.ssl.SSLException;
 
@@ -28,8 +27,8 @@ final class Identity {
   private final Clock clock;
   private final AdvancedTlsX509KeyManager keys = new AdvancedTlsX509KeyManager();
   private final Trust trust = new Trust();
-  private final Part pair;
-  private final Part authorities;
+  private final Watched pair;
+  private final Watched authorities;
 
   /**
    * Reads the files.
@@ -39,10 +38,10 @@ final class Identity {
   Identity(Files files, Log log, Clock clock) {
     this.log = log;
     this.clock = clock;
-    pair = new Part(List.of(files.cert(), files.key()), contents -> setPair(files, contents.get(0), contents.get(1)));
-    authorities = new Part(List.of(files.ca()), contents -> setAuthorities(files.ca(), contents.get(0)));
+    pair = new Watched(List.of(files.cert(), files.key()), log, contents -> setPair(files, contents.get(0), contents.get(1)));
+    authorities = trust.of(files.ca(), log);
     List<String> problems = new ArrayList<>();
-    for (Part part : List.of(pair, authorities)) {
+    for (Watched part : List.of(pair, authorities)) {
       try {
         part.read();
       } catch (Pem.BadFile e) {
@@ -67,18 +66,6 @@ final class Identity {
           "file", files.cert(), "not_before", leaf.getNotBefore().toInstant());
     }
     keys.updateIdentityCredentials(chain.toArray(X509Certificate[]::new), theirs);
-  }
-
-  private void setAuthorities(Path file, byte[] content) throws Pem.BadFile, GeneralSecurityException {
-    List<X509Certificate> certificates = Pem.certificates(file, content);
-    for (int i = 0; i < certificates.size(); i++) {
-      X509Certificate certificate = certificates.get(i);
-      if (certificate.getVersion() == 3 && certificate.getBasicConstraints() < 0) { // version 1 knows no constraints
-        throw new Pem.BadFile(file, "certificate " + (i + 1) + " (" + certificate.getSubjectX500Principal()
-            + ") is no authority; put the one there that signed it");
-      }
-    }
-    trust.set(certificates);
   }
 
   /** Reads the files now. What is wrong with them is logged, once. */
@@ -108,58 +95,5 @@ final class Identity {
       sessions.setSessionCacheEnabled(false);
     }
     return context;
-  }
-
-  /** Takes the contents of files into use, all or nothing. */
-  private interface Use {
-    void of(List<byte[]> contents) throws Pem.BadFile, GeneralSecurityException;
-  }
-
-  /** Files that are used together. */
-  private final class Part {
-    private final List<Path> files;
-    private final Use use;
-    private List<byte[]> current = List.of();
-    private String fault;
-
-    Part(List<Path> files, Use use) {
-      this.files = files;
-      this.use = use;
-    }
-
-    /** Tells whether what is in force is new. */
-    boolean read() throws Pem.BadFile {
-      List<byte[]> contents = new ArrayList<>();
-      for (Path file : files) {
-        contents.add(Pem.read(file));
-      }
-      if (Arrays.deepEquals(contents.toArray(), current.toArray())) {
-        return false;
-      }
-      try {
-        use.of(contents);
-      } catch (GeneralSecurityException e) {
-        throw new Pem.BadFile(files.get(0), "cannot be used: " + e.getMessage());
-      }
-      current = contents;
-      return true;
-    }
-
-    void reload() {
-      try {
-        boolean changed = read();
-        if (changed) {
-          log.info("Files reloaded", "files", files);
-        } else if (fault != null) {
-          log.info("Files are good again", "files", files);
-        }
-        fault = null;
-      } catch (Pem.BadFile e) {
-        if (!e.getMessage().equals(fault)) {
-          log.warning("Kept what is in force because the new files are no good", "files", files, "error", e.getMessage());
-        }
-        fault = e.getMessage();
-      }
-    }
   }
 }

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -52,7 +53,7 @@ public final class IntentServer {
   private IntentServer(Builder config) throws IOException {
     this.config = config;
     log = new Log(config.logger, config.name);
-    Policy policy = config.policy();
+    config.check();
     if (config.services.isEmpty()) {
       throw new IllegalArgumentException("service " + config.name + ": no service was added: there is nothing to serve");
     } else if (config.files == null) {
@@ -60,7 +61,8 @@ public final class IntentServer {
     }
     Identity identity = new Identity(config.files, log, config.clock);
     Connections connections = new Connections(identity.trust(), config.clock, log);
-    Chain chain = new Chain(policy, log);
+    Tokens.Opened tokens = config.tokens == null ? null : config.tokens.open(identity.trust(), log, config.clock);
+    Chain chain = new Chain(config.policy(tokens == null ? null : tokens.policy()), log);
     health = new Health(config.services.stream().map(s -> s.getServiceDescriptor().getName()).collect(Collectors.toSet()));
 
     String threadsName = "intentgate-" + config.name;
@@ -97,7 +99,7 @@ public final class IntentServer {
     watching = Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory(threadsName, true));
     // Files are small, and this works where no file system tells of changes.
     long again = config.reload.toNanos();
-    for (Runnable each : List.<Runnable>of(identity::reload, connections::judge)) {
+    for (Runnable each : List.<Runnable>of(identity::reload, connections::judge, tokens == null ? () -> {} : tokens.look())) {
       watching.scheduleWithFixedDelay(() -> always(each), again, again, TimeUnit.NANOSECONDS);
     }
     log.info("Listening", "address", address());
@@ -150,6 +152,8 @@ public final class IntentServer {
     private final List<ServerServiceDefinition> services = new ArrayList<>();
     private final List<String> allowed = new ArrayList<>();
     private final List<String> asserting = new ArrayList<>();
+    private Tokens tokens;
+    private Methods methods;
     private String listen = ":8443";
     private Files files;
     private Duration drain = Duration.ofSeconds(30);
@@ -201,6 +205,18 @@ public final class IntentServer {
       return this;
     }
 
+    /** Has callers count only with a token that the gateway has signed. By default they count without. */
+    public Builder tokens(Tokens whose) {
+      tokens = whose;
+      return this;
+    }
+
+    /** Says who may call which method, and for whom. By default whoever may call may call all. */
+    public Builder methods(Methods rules) {
+      methods = rules;
+      return this;
+    }
+
     /** Says how long calls in flight may take to end once the server is told to stop; 30 seconds by default. */
     public Builder drain(Duration limit) {
       drain = limit;
@@ -244,12 +260,24 @@ public final class IntentServer {
       return services;
     }
 
-    Policy policy() {
-      if (allowed.isEmpty() && asserting.isEmpty()) {
+    /** Refuses what is wrong with the rules about callers. */
+    void check() {
+      if (allowed.isEmpty() && asserting.isEmpty() && (tokens == null || !tokens.hasForwarders())) {
         throw new IllegalArgumentException("nobody could call: allowed and asserting are both empty; "
             + "name the gateway's certificate in asserting (--assert), such as dns:gateway.internal");
+      } else if (tokens != null) {
+        tokens.check();
       }
-      return new Policy(Set.copyOf(Names.parseAll(allowed)), Set.copyOf(Names.parseAll(asserting)));
+      Policy policy = policy(null);
+      if (methods != null) {
+        Set<String> peers = new TreeSet<>(policy.allowed());
+        peers.addAll(policy.asserting());
+        methods.check(peers, services.stream().map(ServerServiceDefinition::getServiceDescriptor).toList());
+      }
+    }
+
+    Policy policy(TokenPolicy judging) {
+      return new Policy(Set.copyOf(Names.parseAll(allowed)), Set.copyOf(Names.parseAll(asserting)), judging, methods);
     }
 
     InetSocketAddress address() {

@@ -33,7 +33,7 @@ public final class LineFormatter extends Formatter {
     fields.put("time", TIME.format(line.getInstant()));
     fields.put("level", level(line.getLevel()));
     if (line.getParameters() != null && line.getParameters().length == 1 && line.getParameters()[0] instanceof Log.Fields data) {
-      fields.put("msg", line.getMessage().substring(0, line.getMessage().length() - Log.Fields.PLACE.length()));
+      fields.put("msg", Log.Fields.message(line.getMessage()));
       fields.putAll(data);
     } else {
       fields.put("msg", formatMessage(line));

@@ -37,7 +37,7 @@ final class Log {
     fields.put("service", service);
     fields.putAll(data);
     // Whatever formats or bridges the record writes the data behind the message. LineFormatter knows better.
-    LogRecord line = new LogRecord(level, message + Fields.PLACE);
+    LogRecord line = new LogRecord(level, Fields.pattern(message));
     line.setLoggerName(logger.getName());
     line.setParameters(new Object[] {fields});
     line.setThrown(error);
@@ -59,7 +59,17 @@ final class Log {
   /** The data of a line: strings, numbers, durations, lists of strings, and groups of these. */
   static final class Fields extends LinkedHashMap<String, Object> {
     private static final long serialVersionUID = 1;
-    static final String PLACE = " {0}";
+    private static final String PLACE = " {0}";
+
+    /** Returns a message as MessageFormat reads it, where an apostrophe alone would quote the data. */
+    static String pattern(String message) {
+      return message.replace("'", "''") + PLACE;
+    }
+
+    /** Returns the message of a pattern. */
+    static String message(String pattern) {
+      return pattern.substring(0, pattern.length() - PLACE.length()).replace("''", "'");
+    }
 
     @Override
     public String toString() {

@@ -1,7 +1,12 @@
 package io.github.intentgate.service;
 
+import com.google.protobuf.Any;
+import com.google.rpc.ErrorInfo;
+import io.grpc.Metadata;
 import io.grpc.Status;
+import io.grpc.protobuf.StatusProto;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /** A call is not accepted. The peer is told little; the log what was seen and what was wanted. */
@@ -21,6 +26,16 @@ final class NotAccepted extends Exception {
     this.wanted = wanted;
   }
 
+  /** Makes a refusal of a program that may call, and is told the reason, which is in capitals. */
+  static NotAccepted denied(String reason, String saw, String wanted) {
+    return new NotAccepted(Status.Code.PERMISSION_DENIED, reason, saw, wanted);
+  }
+
+  /** Returns a text of somebody else's for the log, where it takes so much place and no more. */
+  static String quoted(String text, int most) {
+    return "\"" + (text.length() > most ? text.substring(0, most) : text) + "\"";
+  }
+
   String reason() {
     return reason;
   }
@@ -32,6 +47,16 @@ final class NotAccepted extends Exception {
       case PERMISSION_DENIED -> "caller is not allowed";
       default -> "caller metadata is malformed";
     });
+  }
+
+  /** Returns the details of what the peer is told: a reason in capitals, for those who may call. */
+  Metadata trailers() {
+    if (!reason.equals(reason.toUpperCase(Locale.ROOT))) {
+      return new Metadata();
+    }
+    ErrorInfo info = ErrorInfo.newBuilder().setDomain("intentgate").setReason(reason).build();
+    return StatusProto.toStatusRuntimeException(com.google.rpc.Status.newBuilder().setCode(code.value())
+        .setMessage(status().getDescription()).addDetails(Any.pack(info)).build()).getTrailers();
   }
 
   /** Returns what the log is told. */

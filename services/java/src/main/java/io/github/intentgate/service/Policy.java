@@ -19,13 +19,35 @@ import java.util.TreeSet;
  *
  * @param allowed peers that may call on their own account, without any metadata whose key begins with {@code intentgate-}
  * @param asserting peers that may besides say for which agent they call: the gateway, and services that pass a caller on
+ * @param tokens has callers count only with a token of the gateway's; null: they count without. Health and reflection need none.
+ * @param methods says who may call what; null: whoever may call may call all. Health and reflection obey the other two alone.
  */
-record Policy(Set<String> allowed, Set<String> asserting) {
-  /** Returns the call of a peer whose certificate was verified. */
-  Call judge(Peer peer, Metadata metadata) throws NotAccepted {
-    if (Names.listed(peer.names(), asserting)) {
-      return decode(peer, metadata);
+record Policy(Set<String> allowed, Set<String> asserting, TokenPolicy tokens, Methods methods) {
+  /** What every server has, and whoever may call at all may ask. */
+  private static final Set<String> OPEN =
+      Set.of("grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection");
+
+  /** Returns the call of a method, such as shop.orders.v1.OrderService/TrackOrder, by a peer whose certificate was verified. */
+  Call judge(Peer peer, String method, Metadata metadata) throws NotAccepted {
+    boolean open = OPEN.contains(Methods.service(method));
+    boolean asserts = Names.listed(peer.names(), asserting);
+    Call call;
+    if (asserts || tokens != null && tokens.forwards(peer, metadata)) {
+      call = decode(peer, metadata);
+      if (tokens != null && !open) {
+        tokens.judge(call, metadata, asserts, Methods.service(method));
+      }
+    } else {
+      call = own(peer, metadata);
     }
+    if (methods != null && !open) {
+      methods.judge(method, call);
+    }
+    return call;
+  }
+
+  /** Returns the call that a peer makes which may call for itself alone. */
+  private Call own(Peer peer, Metadata metadata) throws NotAccepted {
     String saw = "a certificate with the names " + peer.names();
     if (!Names.listed(peer.names(), allowed)) {
       Set<String> wanted = new TreeSet<>(allowed);
@@ -66,7 +88,8 @@ record Policy(Set<String> allowed, Set<String> asserting) {
       throw malformed("incomplete", "only " + present, "all three keys or none");
     }
     Call call = new Call(
-        peer, parse(CallerMetadata.CALLER, Caller.parser(), caller), parse(CallerMetadata.CALL, CallRef.parser(), ref), requestId);
+        peer, parse(CallerMetadata.CALLER, Caller.parser(), caller), parse(CallerMetadata.CALL, CallRef.parser(), ref), requestId,
+        new Call.Received(metadata));
     if (call.caller().getPlatformValue() == Platform.PLATFORM_UNSPECIFIED_VALUE) {
       throw malformed(
           "undecodable", CallerMetadata.CALLER.name() + " without a platform", "a caller that says at least its platform");

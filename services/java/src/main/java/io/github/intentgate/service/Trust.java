@@ -2,6 +2,7 @@ package io.github.intentgate.service;
 
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertPathBuilder;
@@ -44,6 +45,23 @@ final class Trust extends X509ExtendedTrustManager {
     } catch (IOException e) { // never: nothing is read
       throw new IllegalStateException(e);
     }
+  }
+
+  /** Returns a file of authorities, which replaces them when it is read. */
+  Watched of(Path file, Log log) {
+    return new Watched(List.of(file), log, contents -> set(file, contents.get(0)));
+  }
+
+  private void set(Path file, byte[] content) throws Pem.BadFile, GeneralSecurityException {
+    List<X509Certificate> certificates = Pem.certificates(file, content);
+    for (int i = 0; i < certificates.size(); i++) {
+      X509Certificate certificate = certificates.get(i);
+      if (certificate.getVersion() == 3 && certificate.getBasicConstraints() < 0) { // version 1 knows no constraints
+        throw new Pem.BadFile(file, "certificate " + (i + 1) + " (" + certificate.getSubjectX500Principal()
+            + ") is no authority; put the one there that signed it");
+      }
+    }
+    set(certificates);
   }
 
   /** Returns the current authorities; another list once they are others. */

@@ -68,7 +68,7 @@ class UnitsTest {
   private static LogRecord record(Map<String, Object> data, Throwable error) {
     Log.Fields fields = new Log.Fields();
     fields.putAll(data);
-    LogRecord record = new LogRecord(Level.WARNING, "Call" + Log.Fields.PLACE);
+    LogRecord record = new LogRecord(Level.WARNING, Log.Fields.pattern("Caller's call"));
     record.setInstant(Instant.EPOCH);
     record.setParameters(new Object[] {fields});
     record.setThrown(error);
@@ -77,7 +77,7 @@ class UnitsTest {
 
   @Test
   void lineOfText() {
-    String start = "time=1970-01-01T00:00:00.000Z level=WARN msg=Call ";
+    String start = "time=1970-01-01T00:00:00.000Z level=WARN msg=\"Caller's call\" ";
     assertEquals(start + "a=b\n", line(false, Map.of("a", "b"), null));
     assertEquals(start + "a=\"b \\\"c\\\"\\n\"\n", line(false, Map.of("a", "b \"c\"\n"), null));
     assertEquals(start + "a.b=1\n", line(false, Map.of("a", Map.of("b", 1)), null));
@@ -111,7 +111,7 @@ class UnitsTest {
     record.setParameters(new Object[] {"x"});
     assertEquals("time=1970-01-01T00:00:00.000Z level=ERROR msg=\"broken: x\" logger=io.grpc\n",
         new LineFormatter(false).format(record));
-    assertTrue(new SimpleFormatter().format(record(Map.of("a", "b"), null)).contains("Call a=b"));
+    assertTrue(new SimpleFormatter().format(record(Map.of("a", "b"), null)).contains("Caller's call a=b"));
   }
 
   // ------------------------------------------------------------------------------------------------------------- statuses

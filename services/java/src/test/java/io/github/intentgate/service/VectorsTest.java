@@ -48,11 +48,11 @@ class VectorsTest {
         .map(row -> DynamicTest.dynamicTest(text(row, "name"), () -> test.accept(row)));
   }
 
-  private static String text(JsonObject row, String key) {
+  static String text(JsonObject row, String key) {
     return row.has(key) && !row.get(key).isJsonNull() ? row.get(key).getAsString() : "";
   }
 
-  private static List<String> texts(JsonObject row, String key) {
+  static List<String> texts(JsonObject row, String key) {
     return row.has(key) && !row.get(key).isJsonNull()
         ? row.getAsJsonArray(key).asList().stream().map(JsonElement::getAsString).toList() : List.of();
   }
@@ -69,7 +69,7 @@ class VectorsTest {
     }
   }
 
-  private static Metadata metadata(JsonObject row) {
+  static Metadata metadata(JsonObject row) {
     Metadata metadata = new Metadata();
     if (row.has("metadata") && !row.get("metadata").isJsonNull()) {
       row.getAsJsonArray("metadata").forEach(entry -> put(metadata, entry.getAsJsonObject()));
@@ -132,10 +132,10 @@ class VectorsTest {
         List<String> allowed = texts(row, "allowed");
         List<String> asserting = texts(row, "asserting");
         if (allowed.isEmpty() && asserting.isEmpty()) { // a server does not even start
-          assertThrows(IllegalArgumentException.class, () -> world.bare().policy());
+          assertThrows(IllegalArgumentException.class, () -> world.bare().check());
           Peer peer = new Peer(texts(row.getAsJsonObject("peer"), "sans"), null);
           NotAccepted refusal =
-              assertThrows(NotAccepted.class, () -> new Policy(Set.of(), Set.of()).judge(peer, new Metadata()));
+              assertThrows(NotAccepted.class, () -> new Policy(Set.of(), Set.of(), null, null).judge(peer, "x.Y/Z", new Metadata()));
           assertEquals(text(row, "code"), refusal.status().getCode().name());
           assertEquals(text(row, "reason"), refusal.reason());
           return;

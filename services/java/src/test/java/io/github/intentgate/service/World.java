@@ -140,7 +140,7 @@ final class World extends Handler implements AutoCloseable {
 
   /** Returns the records of a message. */
   synchronized List<LogRecord> records(String message) {
-    return records.stream().filter(line -> line.getMessage().equals(message + Log.Fields.PLACE)).toList();
+    return records.stream().filter(line -> line.getMessage().equals(Log.Fields.pattern(message))).toList();
   }
 
   /** Waits until something holds. */

@@ -18,7 +18,8 @@ from google.protobuf import json_format
 from authority import SERVER, Authority, Issued, write
 from harness import REQUEST, RESPONSE, Harness, fulfil, fulfilling
 from intentgate import Call, Peer, RequestKey, current_call, outgoing_metadata, request_id
-from intentgate.caller import Policy, Refusal
+from intentgate.policy import Policy
+from intentgate.refusal import Refusal
 from intentgate.v1 import caller_pb2
 
 VECTORS = json.loads(Path(__file__, "../../../caller/testdata/vectors.json").resolve().read_text())
@@ -59,7 +60,7 @@ def test_acceptance(row: dict[str, Any], harness: Harness, run: Any) -> None:
         with pytest.raises(ValueError, match="nobody could call"):
             harness.config(fulfilling(None), allowed=[], asserting=[]).policy()
         with pytest.raises(Refusal) as refused:
-            Policy().judge(Peer(tuple(row["peer"]["sans"])), ())
+            run(Policy().judge(Peer(tuple(row["peer"]["sans"])), (), ""))
         assert (refused.value.code.name, refused.value.reason) == (row["code"], row["reason"])
         return
     run(accepted(row, harness))

@@ -13,14 +13,16 @@ The main of a service is one call of main:
         sys.exit(main("stores", register))
 """
 
-from intentgate.caller import Call, Peer, calling, current_call, outgoing_metadata
+from intentgate.caller import Call, Peer, calling, current_call, forward, outgoing_metadata
 from intentgate.client import Channel
 from intentgate.command import main
 from intentgate.identity import Files
 from intentgate.line import Formatter
 from intentgate.once import MemoryStore, Once, Store
 from intentgate.request_key import RequestKey, request_id
+from intentgate.rules import Method, Proofs, parse_methods
 from intentgate.server import Config, CutOffError, Server
+from intentgate.signed import Tokens
 from intentgate.status import StatusError, in_language, refuse
 
 __all__ = [
@@ -31,17 +33,22 @@ __all__ = [
     "Files",
     "Formatter",
     "MemoryStore",
+    "Method",
     "Once",
     "Peer",
+    "Proofs",
     "RequestKey",
     "Server",
     "StatusError",
     "Store",
+    "Tokens",
     "calling",
     "current_call",
+    "forward",
     "in_language",
     "main",
     "outgoing_metadata",
+    "parse_methods",
     "refuse",
     "request_id",
 ]

@@ -10,9 +10,11 @@ from typing import Any
 import grpc
 
 from intentgate import names
-from intentgate.caller import Call, Peer, Policy, Refusal, calling
+from intentgate.caller import Call, Peer, calling
 from intentgate.line import Duration, Log
 from intentgate.methods import Context, Continuation, Handler, behaviour, handler_of, leaving_behind
+from intentgate.policy import Policy
+from intentgate.refusal import Refusal
 from intentgate.status import StatusError
 from intentgate.trust import Trust
 from intentgate.v1 import caller_pb2, platform_pb2
@@ -79,7 +81,7 @@ class Chain(grpc.aio.ServerInterceptor):
             response: Any = None
             try:
                 peer = line.peer = self._trust.peer(context.auth_context())
-                call = line.call = self._policy.judge(peer, context.invocation_metadata() or ())
+                call = line.call = await self._policy.judge(peer, context.invocation_metadata() or (), method)
                 leaving_behind(self.left_behind)
                 with calling(call):
                     request = decode(request) if decode else request
@@ -88,7 +90,8 @@ class Chain(grpc.aio.ServerInterceptor):
                         response = encode(response)
             except Refusal as refusal:
                 line.refused(refusal)
-                end = refusal.code, refusal.public, ()
+                told = refusal.status()
+                end = told.code, told.message, told.trailing_metadata()
             except StatusError as error:
                 line.ended(error.code, error.message)
                 end = error.code, error.message, error.trailing_metadata()

@@ -15,7 +15,9 @@ from intentgate import names, probe
 from intentgate.descriptors import Register, descriptor_set, services
 from intentgate.identity import Files
 from intentgate.line import Formatter
+from intentgate.rules import MAX_POLICY, Method, parse_methods
 from intentgate.server import Config, CutOffError, Server
+from intentgate.signed import Forwarder, Tokens
 
 _USAGE = """{name} --cert FILE --key FILE --ca FILE --assert NAME [--allow NAME]... [flags]
        {name} --descriptors FILE"""
@@ -67,6 +69,8 @@ def main(
             listen=given.listen,
             allowed=given.allow,
             asserting=given.asserting,
+            tokens=_tokens(given),
+            methods=given.policy,
             interceptors=interceptors,
         )
         try:
@@ -115,6 +119,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
         type=_name,
         help="a caller that calls for itself: another program of yours; may be given more than once",
     )
+    _add_token_flags(flags)
     flags.add_argument("--log-format", metavar="FORMAT", choices=("text", "json"), default="text", help="text or json")
     flags.add_argument(
         "--descriptors",
@@ -128,6 +133,65 @@ def _parser(name: str) -> argparse.ArgumentParser:
         help="serve intentgate.conformance.v1.ProbeService besides, for `intentgate conformance`; not in production",
     )
     return flags
+
+
+def _add_token_flags(flags: argparse.ArgumentParser) -> None:
+    flags.add_argument(
+        "--jwks",
+        metavar="SOURCE",
+        default="",
+        help="ask for the gateway's signature with each caller, and verify it by the keys of this file or https URL, which the "
+        "gateway's caller_tokens make; --trust-domain says whom they are for",
+    )
+    flags.add_argument(
+        "--jwks-ca",
+        metavar="FILE",
+        default="",
+        help="the authorities by which that URL's server is judged (default those of --ca)",
+    )
+    flags.add_argument("--trust-domain", metavar="NAME", default="", help="the trust_domain of the gateway's caller_tokens")
+    flags.add_argument("--issuer", metavar="NAME", default="", help="their issuer (default any)")
+    flags.add_argument(
+        "--forward",
+        metavar="NAME=SERVICE",
+        action="append",
+        default=[],
+        type=_forwarder,
+        help="a service that may pass on callers, and the gRPC service that the gateway calls it by, such as "
+        "dns:orders.internal=shop.orders.v1.OrderService; may be given more than once",
+    )
+    flags.add_argument(
+        "--policy",
+        metavar="FILE",
+        type=_methods,
+        help="which methods may be called by whom, and for whom; what it does not name nobody may call",
+    )
+
+
+def _tokens(given: argparse.Namespace) -> Tokens | None:
+    if not any((given.jwks, given.jwks_ca, given.trust_domain, given.issuer, given.forward)):
+        return None
+    return Tokens(
+        keys=given.jwks, trust_domain=given.trust_domain, issuer=given.issuer, ca=given.jwks_ca, forwarders=given.forward
+    )
+
+
+def _forwarder(text: str) -> str:
+    try:
+        Forwarder.parse(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return text
+
+
+def _methods(path: str) -> dict[str, Method]:
+    try:
+        with Path(path).open("rb") as file:
+            return parse_methods(file.read(MAX_POLICY + 1))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(f"{path}: {problem}") from None
 
 
 def _name(text: str) -> str:

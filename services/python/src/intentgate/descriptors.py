@@ -16,12 +16,12 @@ class _Noting:
     """Stands for a server, and notes the services that are registered."""
 
     def __init__(self, server: grpc.aio.Server | None) -> None:
-        self.server, self.names = server, list[str]()
+        self.server, self.methods = server, dict[str, list[str]]()
 
     def add_registered_method_handlers(
         self, service_name: str, method_handlers: "Mapping[str, grpc.RpcMethodHandler[Any, Any]]"
     ) -> None:
-        self.names.append(service_name)
+        self.methods[service_name] = list(method_handlers)
         if self.server:
             self.server.add_registered_method_handlers(service_name, method_handlers)
 
@@ -30,17 +30,17 @@ class _Noting:
             self.server.add_generic_rpc_handlers(generic_rpc_handlers)
 
 
-def services(register: Register, server: grpc.aio.Server | None = None) -> list[str]:
-    """Registers the services at a server, if there is one, and returns their full names.
+def services(register: Register, server: grpc.aio.Server | None = None) -> dict[str, list[str]]:
+    """Registers the services at a server, if there is one, and returns the names of their methods by their full names.
 
     Raises:
         ValueError: there is none.
     """
     noting = _Noting(server)
     register(cast("grpc.aio.Server", noting))
-    if not noting.names:
+    if not noting.methods:
         raise ValueError("register registered nothing: there is nothing to serve; call add_…Servicer_to_server in it")
-    return noting.names
+    return noting.methods
 
 
 def file_of(service: str) -> FileDescriptor:

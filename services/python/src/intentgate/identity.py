@@ -221,6 +221,15 @@ def _authorities(path: Path, pem: bytes) -> Authorities:
     return Authorities(pem, tuple(certificates))
 
 
+def read_authorities(path: str | Path) -> Authorities:
+    """Reads the authorities of a file.
+
+    Raises:
+        ValueError: it is no good.
+    """
+    return _authorities(Path(path), _read_file(Path(path)))
+
+
 def is_authority(certificate: x509.Certificate) -> bool:
     """Tells whether a certificate may sign others. Version 1 knows no such constraints."""
     if certificate.version is x509.Version.v1:

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -13,14 +13,17 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from intentgate import names
-from intentgate.caller import Policy
+from intentgate import names, rules
 from intentgate.chain import Chain
 from intentgate.descriptors import Register, file_of, services
-from intentgate.identity import Files, Identity
+from intentgate.identity import Files, Identity, read_authorities
+from intentgate.keys import Keys
 from intentgate.line import Log
 from intentgate.methods import Methods
+from intentgate.policy import Policy
+from intentgate.signed import SignedCallers, Tokens
 from intentgate.status import StatusError
+from intentgate.tokens import Verifier
 from intentgate.trust import Trust
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
@@ -58,6 +61,12 @@ class Config:
     certificates. Nobody is allowed by default."""
     asserting: Sequence[str] = ()
     """The callers that are believed when they say on whose behalf they call: the gateway. `allowed` need not repeat them."""
+    tokens: Tokens | None = None
+    """Has callers count only with a token that the gateway has signed. Health and reflection need none."""
+    methods: Mapping[str, rules.Method] | None = None
+    """Who may call what, by a method's full name such as `shop.orders.v1.OrderService/CancelOrder`, or by
+    `shop.orders.v1.OrderService/*` for all of a service that are not named themselves. What is not there nobody may call.
+    None: whoever may call may call everything. Health and reflection obey `allowed` and `asserting` alone."""
     drain: float = 30
     """Seconds that calls in flight may take to end once the server is told to stop."""
     max_connection_age: float = 30 * 60
@@ -73,14 +82,15 @@ class Config:
         """Returns the rules about callers.
 
         Raises:
-            ValueError: a bad name, or none at all.
+            ValueError: a bad name, or none at all; tokens with a gap.
         """
-        if not self.allowed and not self.asserting:
+        forwarders = self.tokens.check() if self.tokens else ()
+        if not self.allowed and not self.asserting and not forwarders:
             raise ValueError(
                 "nobody could call: allowed and asserting are both empty; "
                 "name the gateway's certificate in asserting (--assert), such as dns:gateway.internal"
             )
-        return Policy(names.parse_all(self.allowed), names.parse_all(self.asserting))
+        return Policy(names.parse_all(self.allowed), names.parse_all(self.asserting), methods=self.methods)
 
 
 class CutOffError(Exception):
@@ -101,6 +111,9 @@ class Server:
         self._log = Log(config.logger, config.name)
         policy = config.policy()
         self._identity = Identity(config.files, self._log, config.now)
+        self._watched: list[Callable[[], Coroutine[object, object, None]]] = [self._identity.watch]
+        if config.tokens:
+            policy = replace(policy, signed=self._signed(config.tokens))
         trust = Trust(lambda: self._identity.authorities, config.now)
         self._chain = Chain(policy, trust, self._log)
         self._methods = Methods()
@@ -113,6 +126,7 @@ class Server:
             ],
         )
         served = services(config.register, self._server)
+        rules.check(config.methods or {}, policy.allowed | policy.asserting, served)
         for service in served:
             try:
                 file_of(service)
@@ -128,12 +142,24 @@ class Server:
             raise OSError(f"cannot listen on {config.listen}: {error}") from error
         self.address = f"{host or 'localhost'}:{bound}"
         """Where the server listens."""
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
+
+    def _signed(self, tokens: Tokens) -> SignedCallers:
+        """Returns what judges tokens, and notes what is to be watched for it."""
+        if tokens.ca:
+            read_authorities(tokens.ca)
+        keys = Keys(
+            str(tokens.keys),
+            lambda: read_authorities(tokens.ca) if tokens.ca else self._identity.authorities,
+            self._log,
+        )
+        self._watched.append(keys.watch)
+        return SignedCallers(Verifier(keys, tokens.trust_domain, tokens.issuer, self._config.now), tokens.check())
 
     async def start(self) -> None:
         """Begins to answer."""
         await self._server.start()
-        self._watching = asyncio.create_task(self._identity.watch())
+        self._watching = [asyncio.create_task(watch()) for watch in self._watched]
         self._log.info("Listening", address=self.address)
 
     async def stop(self) -> None:
@@ -160,10 +186,10 @@ class Server:
         if self._chain.left_behind:
             _, going_on = await asyncio.wait(self._chain.left_behind, timeout=max(end - time.monotonic(), 0))
             cut_off = cut_off or bool(going_on)
-        if self._watching:
-            self._watching.cancel()
+        for watching in self._watching:
+            watching.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watching
+                await watching
         self._methods.close()
         if cut_off:
             raise CutOffError(f"calls in flight were cut off: not done within {drain:g}s")
@@ -181,7 +207,7 @@ class Server:
 class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # grpcio-health-checking has no types
     """Says that services are well until the server stops, and ends the streams of those who watch then."""
 
-    def __init__(self, served: Sequence[str]) -> None:
+    def __init__(self, served: Iterable[str]) -> None:
         self._served = {"", *served}
         self.stopped = asyncio.Event()
 
@@ -205,7 +231,7 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # grpcio-he
             yield self._status()
 
 
-def _add_reflection(served: Sequence[str], server: grpc.aio.Server) -> None:
+def _add_reflection(served: Collection[str], server: grpc.aio.Server) -> None:
     """Serves reflection as v1alpha, which is what grpcio-reflection has, and as v1, which has the same messages."""
     reflection.enable_server_reflection(served, server)
     servicer = reflection.aio.ReflectionServicer(served)

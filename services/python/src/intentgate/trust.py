@@ -12,8 +12,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from intentgate import names
-from intentgate.caller import Peer, Refusal
+from intentgate.caller import Peer
 from intentgate.identity import Authorities, is_authority
+from intentgate.refusal import Refusal
 
 _REMEMBERED = 1024  # verdicts; a service has a handful of callers
 _LONGEST_CHAIN = 6  # certificates

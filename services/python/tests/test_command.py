@@ -13,12 +13,17 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
 
-from harness import GATEWAY, REPORTS, Harness, fulfil
-from intentgate import Files
+from authority import Authority
+from harness import CALLER, GATEWAY, REPORTS, Harness, fulfil, ref
+from intentgate import Files, outgoing_metadata
 from intentgate.conformance.v1 import probe_service_pb2, probe_service_pb2_grpc
 from intentgate.v1 import annotations_pb2, intent_service_pb2, intent_service_pb2_grpc
+from signing import DOMAIN, SERVICE, Signing, write_jwks
 
 MAIN = [sys.executable, str(Path(__file__).parent / "service_main.py")]
+
+
+ALL = ["--cert", "a", "--key", "b", "--ca", "c", "--assert", GATEWAY]
 
 
 def run_it(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +37,14 @@ def paths(files: Files) -> list[str]:
 def test_help_teaches() -> None:
     told = run_it("--help")
     assert told.returncode == 0
-    for text in ("slow --cert slow.pem", "--assert dns:gateway.internal", "--descriptors FILE", "--probe"):
+    for text in (
+        "slow --cert slow.pem",
+        "--assert dns:gateway.internal",
+        "--descriptors FILE",
+        "--probe",
+        "--forward NAME=SERVICE",
+        "--policy FILE",
+    ):
         assert text in told.stdout
 
 
@@ -44,6 +56,11 @@ def test_help_teaches() -> None:
         (["--assert", "gateway"], "unknown kind"),
         (["--log-format", "xml"], "invalid choice"),
         (["orders"], "unrecognized arguments: orders"),
+        ([*ALL, "--jwks", "jwks.json"], "--trust-domain"),
+        ([*ALL, "--trust-domain", "shop.internal"], "--jwks"),
+        (["--forward", "dns:orders.internal"], "such as dns:orders.internal=shop.orders.v1.OrderService"),
+        (["--policy", "missing.json"], "missing.json: No such file"),
+        (["--policy", __file__], "want such as"),
     ],
 )
 def test_wrong_command_line(arguments: list[str], problem: str) -> None:
@@ -56,6 +73,14 @@ def test_bad_files() -> None:
     told = run_it("--cert", "a.pem", "--key", "a.key", "--ca", "ca.pem", "--assert", GATEWAY)
     assert told.returncode == 1
     assert told.stderr.startswith("slow: a.pem: there is no such file")
+
+
+def test_policy_that_fits_no_service(authority: Authority, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"methods": {"shop.orders.v1.OrderService/*": {}}}')
+    told = run_it(*paths(authority.files(tmp_path, "dns:a")), "--assert", GATEWAY, "--policy", str(policy))
+    assert told.returncode == 1
+    assert "no such service is registered; there are ['intentgate.v1.IntentService']" in told.stderr
 
 
 def test_descriptors(tmp_path: Path) -> None:
@@ -148,6 +173,32 @@ def test_second_signal_ends_it_at_once(number: signal.Signals, harness: Harness,
             assert await service.process.wait() == -number
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
+
+    run(case())
+
+
+def test_tokens_and_policy_by_flags(harness: Harness, run: Any) -> None:
+    key, policy = Signing(), harness.folder / "policy.json"
+    policy.write_text(json.dumps({"methods": {f"{SERVICE}/*": {"asserted": {"project": ["ID_TOKEN"]}}}}))
+    flags = ["--jwks", write_jwks(harness.folder / "jwks.json", key), "--trust-domain", DOMAIN, "--issuer", "x"]
+    flags += [
+        "--forward",
+        f"{REPORTS}={SERVICE}",
+        "--policy",
+        str(policy),
+        "--jwks-ca",
+        str(harness.folder / "server" / "ca.pem"),
+    ]
+    metadata = outgoing_metadata(CALLER, ref("1.x"))
+
+    async def case() -> None:
+        async with Process(harness, *flags) as service, service.channel() as channel:
+            await fulfil(channel, metadata=(*metadata, ("intentgate-token", key.token(metadata))))
+            assert (await service.line("Call"))["peer"] == [REPORTS]  # a forwarder's
+            for more, reason in ((key.token(metadata, iss="y"), "TOKEN_ISSUER"), (None, "CALLER_NOT_LISTED")):
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await fulfil(channel, metadata=(*metadata, ("intentgate-token", more)) if more else ())
+                assert (await service.line("Call"))["refusal"]["reason"] == reason
 
     run(case())
 

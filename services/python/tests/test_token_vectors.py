@@ -14,7 +14,7 @@ import pytest
 from google.protobuf import json_format
 from google.rpc import error_details_pb2
 
-from intentgate import Peer, names, outgoing_metadata, parse_methods, rules
+from intentgate import Peer, names, outgoing_metadata, parse_methods, rules, tokens
 from intentgate.caller import Call
 from intentgate.keys import Keys
 from intentgate.line import Log
@@ -30,7 +30,20 @@ LOG = Log(logging.getLogger("test.silent"), "test")
 
 # What is played below. A vector with more to it is not played as it is meant.
 KNOWN = {
-    "tokens": {"name", "now", "issuer", "allowed", "asserting", "forward", "peer", "method", "metadata", "code", "reason", "call"},
+    "tokens": {
+        "name",
+        "now",
+        "issuer",
+        "allowed",
+        "asserting",
+        "forward",
+        "peer",
+        "method",
+        "metadata",
+        "code",
+        "reason",
+        "call",
+    },
     "policies": {"name", "policy", "allowed", "asserting", "peer", "caller", "method", "code", "reason", "call"},
     "policy_files": {"name", "text", "registered", "peers", "good"},
 }
@@ -52,24 +65,39 @@ def test_no_kind_of_vector_is_left_out() -> None:
         assert (row["code"] == "OK") == ("reason" not in row) == ("call" in row), row["name"]
 
 
-def policy_of(row: dict[str, Any], folder: Path, now: Callable[[], datetime]) -> Policy:
+def keys_of(folder: Path) -> Keys:
     file = folder / "jwks.json"
     file.write_text(json.dumps(VECTORS["jwks"]))
-    keys = Keys(str(file), pytest.fail, LOG)
-    return Policy(
-        names.parse_all(row.get("allowed", ())),
-        names.parse_all(row["asserting"]),
-        SignedCallers(
-            Verifier(keys, VECTORS["trust_domain"], row.get("issuer", ""), now), map(Forwarder.parse, row.get("forward", ()))
-        ),
-    )
+    return Keys(str(file), pytest.fail, LOG)
+
+
+def policy_of(row: dict[str, Any], keys: Keys, now: Callable[[], datetime]) -> Policy:
+    verifier = Verifier(keys, VECTORS["trust_domain"], row.get("issuer", ""), now)
+    signed = SignedCallers(verifier, map(Forwarder.parse, row.get("forward", ())))
+    return Policy(names.parse_all(row.get("allowed", ())), names.parse_all(row["asserting"]), signed)
+
+
+@pytest.fixture
+def proofs(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What became of each signature that was verified."""
+    held: list[bool] = []
+    real = tokens._holds  # noqa: SLF001 # to be counted
+
+    def counted(*arguments: Any) -> bool:
+        held.append(real(*arguments))
+        return held[-1]
+
+    monkeypatch.setattr(tokens, "_holds", counted)
+    return held
 
 
 async def play(policy: Policy, row: dict[str, Any], metadata: list[tuple[str, str | bytes]]) -> Call | None:
     """Makes a call, and holds its end against what is wanted."""
-    try:
-        call = await policy.judge(Peer(tuple(row["peer"])), metadata, row["method"])
-    except Refusal as refusal:
+    judged = policy.judge(Peer(tuple(row["peer"])), metadata, row["method"])
+    if row["code"] != "OK":
+        with pytest.raises(Refusal) as refused:
+            await judged
+        refusal = refused.value
         assert (refusal.code.name, refusal.reason) == (row["code"], row["reason"])
         assert refusal.saw
         assert refusal.wanted
@@ -79,14 +107,14 @@ async def play(policy: Policy, row: dict[str, Any], metadata: list[tuple[str, st
         else:
             assert not told
         return None
-    assert row["code"] == "OK"
+    call = await judged
     assert ("direct" if call.direct else "asserted") == row["call"]
     return call
 
 
 @rows("tokens")
 def test_tokens(row: dict[str, Any], tmp_path: Path, run: Any) -> None:
-    policy = policy_of(row, tmp_path, lambda: datetime.fromtimestamp(row["now"], UTC))
+    policy = policy_of(row, keys_of(tmp_path), lambda: datetime.fromtimestamp(row["now"], UTC))
     for _ in range(2):  # the second time the verdict is remembered
         run(play(policy, row, [value(entry) for entry in row.get("metadata", ())]))
 
@@ -94,7 +122,7 @@ def test_tokens(row: dict[str, Any], tmp_path: Path, run: Any) -> None:
 @rows("tokens")
 def test_whoever_asks_for_no_tokens_takes_any(row: dict[str, Any], tmp_path: Path, run: Any) -> None:
     if row["peer"] == ["dns:gateway.internal"] and row["code"] == "PERMISSION_DENIED":
-        policy = replace(policy_of(row, tmp_path, lambda: datetime.now(UTC)), signed=None)
+        policy = replace(policy_of(row, keys_of(tmp_path), lambda: datetime.now(UTC)), signed=None)
         run(play(policy, row | {"code": "OK", "call": "asserted"}, [value(entry) for entry in row["metadata"]]))
 
 
@@ -120,29 +148,30 @@ def test_policy_files(row: dict[str, Any]) -> None:
     if row["good"]:
         starts()
         return
-    with pytest.raises(ValueError, match="^policy: "):
+    with pytest.raises(ValueError, match=r"^policy: "):
         starts()
 
 
-def test_a_verdict_ends_with_its_token_and_with_its_key(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_ends_with_its_token_and_with_its_key(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch, proofs: list[bool]
+) -> None:
     monkeypatch.setattr("intentgate.keys._AGAIN", 0.001)
     row = VECTORS["tokens"][0]
-    now = [row["now"]]
-    policy = policy_of(row, tmp_path, lambda: datetime.fromtimestamp(now[0], UTC))
+    now, keys = [row["now"]], keys_of(tmp_path)
+    policy = policy_of(row, keys, lambda: datetime.fromtimestamp(now[0], UTC))
     metadata = [value(entry) for entry in row["metadata"]]
     refused = {"code": "PERMISSION_DENIED"}
-    assert policy.signed
-    verifier: Any = vars(policy.signed)["_verifier"]
 
     async def case() -> None:
-        await play(policy, row, metadata)
-        assert len(verifier._seen) == 1
+        for _ in range(3):
+            await play(policy, row, metadata)
         now[0] += 3600
         await play(policy, row | refused | {"reason": "TOKEN_EXPIRED"}, metadata)
+        assert proofs == [True]
         now[0] = row["now"]
         (tmp_path / "jwks.json").write_text(json.dumps({"keys": VECTORS["jwks"]["keys"][:1]}))
-        watching = asyncio.create_task(verifier._keys.watch())
-        while verifier._keys.get(VECTORS["jwks"]["keys"][1]["kid"]):
+        watching = asyncio.create_task(keys.watch())
+        while keys.get(VECTORS["jwks"]["keys"][1]["kid"]):
             await asyncio.sleep(0.001)
         await play(policy, row | refused | {"reason": "TOKEN_KEY"}, metadata)
         watching.cancel()
@@ -150,18 +179,16 @@ def test_a_verdict_ends_with_its_token_and_with_its_key(tmp_path: Path, run: Any
     run(case())
 
 
-def test_what_is_remembered_is_bounded(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_is_bounded(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch, proofs: list[bool]) -> None:
     monkeypatch.setattr("intentgate.tokens._REMEMBERED", 2)
-    good = [row for row in VECTORS["tokens"] if row["code"] == "OK" and row.get("metadata")]
-    policy = policy_of(good[0], tmp_path, lambda: datetime.fromtimestamp(good[0]["now"], UTC))
-    verifier: Any = vars(policy.signed)["_verifier"]
+    one, two, three = (
+        row for row in VECTORS["tokens"] if row["name"] in ("for many turns", "for one turn", "claims of a newer gateway")
+    )
+    policy = policy_of(one, keys_of(tmp_path), lambda: datetime.fromtimestamp(one["now"], UTC))
 
     async def case() -> None:
-        for row in good[:2] * 2 + good[10:11]:
-            tokens = [str(value(entry)[1]) for entry in row["metadata"] if entry["key"] == "intentgate-token"]
-            for token in tokens:
-                await verifier.verify(token)
-                assert len(verifier._seen) <= 2
-        assert len(verifier._seen) == 1
+        for row, count in ((one, 1), (two, 2), (one, 2), (two, 2), (three, 3), (three, 3), (one, 4)):
+            await play(policy, row, [value(entry) for entry in row["metadata"]])
+            assert len(proofs) == count
 
     run(case())

@@ -51,12 +51,16 @@ class Keys:
         """
         self._source, self._authorities, self._log, self._clock = source, authorities, log, clock
         self._current: PublicKeys = {}
-        self._document, self._fault = b"", ""
+        self._document: bytes | None = None
+        self._fault = ""
         self._reading: asyncio.Task[None] | None = None
         self._asked = -_ASK_AGAIN
         self._of_url = "://" in source
         if not self._of_url:
-            self._take(self._open())
+            try:
+                self._take(self._open())
+            except (ValueError, OSError) as error:
+                raise ValueError(f"keys of callers' tokens: {source}: {_fault(error)}") from None
             return
         url = urlsplit(source)
         if url.scheme != "https" or not url.hostname or "@" in url.netloc:
@@ -97,7 +101,7 @@ class Keys:
         try:
             self._take(await asyncio.to_thread(self._fetch if self._of_url else self._open))
         except (ValueError, OSError, http.client.HTTPException) as error:
-            fault = str(error) or type(error).__name__
+            fault = _fault(error)
             if self._of_url or fault != self._fault:  # a file is read every second
                 self._log.warning(
                     "Could not read the keys of callers' tokens", source=self._source, keys=len(self._current), error=fault
@@ -109,10 +113,7 @@ class Keys:
     def _take(self, document: bytes) -> None:
         if document == self._document:
             return
-        try:
-            keys = parse_keys(document)
-        except ValueError as problem:
-            raise ValueError(f"keys of callers' tokens: {self._source}: {problem}") from None
+        keys = parse_keys(document)
         for key_id, key in self._current.items():  # one that stays is the same object, by which verdicts know it
             if keys.get(key_id) == key:
                 keys[key_id] = key
@@ -122,11 +123,8 @@ class Keys:
             self._log.info("Read the keys of callers' tokens", source=self._source, keys=len(keys))
 
     def _open(self) -> bytes:
-        try:
-            with Path(self._source).open("rb") as file:
-                return _bounded(file)
-        except OSError as error:
-            raise ValueError(f"keys of callers' tokens: {self._source}: {error.strerror or error}") from None
+        with Path(self._source).open("rb") as file:
+            return _bounded(file)
 
     def _fetch(self) -> bytes:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it verifies the certificate, and the name in it
@@ -144,12 +142,16 @@ class Keys:
         except urllib.error.HTTPError as error:
             error.close()
             status = error.code
-        raise ValueError(f"{self._source}: HTTP status {status}; want 200 and the keys themselves")
+        raise ValueError(f"HTTP status {status}; want 200 and the keys themselves")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
         """Has a redirect be the answer."""
+
+
+def _fault(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 def _bounded(source: Any) -> bytes:  # noqa: ANN401 # whatever can be read

@@ -45,7 +45,7 @@ func (b *bench) dial(files mtls.Files, but ...grpc.DialOption) (*grpc.ClientConn
 		return nil, err
 	}
 	options := append(backend.DialOptions(b.Target, identity.ClientCredentials(b.ServerName)),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<20)), grpc.WithUnaryInterceptor(b.patient))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<20)), grpc.WithChainUnaryInterceptor(b.patient, b.signed))
 	conn, err := grpc.NewClient(b.Target, append(options, but...)...)
 	if err == nil {
 		b.conns = append(b.conns, conn)

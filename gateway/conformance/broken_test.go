@@ -5,20 +5,25 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/intentgate/intentgate/gateway/conformance"
 	"github.com/intentgate/intentgate/services/caller"
+	"github.com/intentgate/intentgate/services/caller/token"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/serve/probe"
 )
@@ -28,11 +33,13 @@ type broken struct {
 	tls             func(*tls.Config)
 	keepCertificate bool // for ever
 	keepCA          bool // likewise
+	keepTokenKeys   bool // likewise
 	brittle         bool // nobody is let in while a file is no good
 	options         []grpc.ServerOption
 	policy          func(*caller.Policy)
-	strange         func(*x509.Certificate) bool // whether somebody is let in without a policy; nil: he has no certificate
-	outer, inner    grpc.UnaryServerInterceptor  // before the policy, and before the method
+	strange         func(*x509.Certificate) bool             // whether somebody is let in without a policy; nil: he has no certificate
+	lenient         func(reason string, md metadata.MD) bool // what is refused for a reason, and is let in
+	outer, inner    grpc.UnaryServerInterceptor              // before the policy, and before the method
 	health          grpc_health_v1.HealthServer
 	noHealth        bool
 	noReflection    bool
@@ -60,16 +67,25 @@ func (b broken) run(t *testing.T, keys *conformance.Keys) (*running, string) {
 	t.Helper()
 	s := &running{broken: b, keys: keys, ended: make(chan struct{})}
 	policy := caller.Policy{Asserting: []mtls.SAN{san(t, conformance.Asserting)}, Allowed: []mtls.SAN{san(t, conformance.Allowed)}}
+	reload := b.tokens(t, keys, &policy)
 	if b.policy != nil {
 		b.policy(&policy)
 	}
-	judge := policy.UnaryInterceptor()
-	if b.strange != nil {
+	judge := func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		reload()
+		answer, err := policy.UnaryInterceptor()(ctx, req, info, next)
+		var refusal *caller.Refusal
+		if md, _ := metadata.FromIncomingContext(ctx); b.lenient != nil && errors.As(err, &refusal) && b.lenient(refusal.Reason, md) {
+			return next(caller.NewContext(ctx, &caller.Call{}), req)
+		}
+		return answer, err
+	}
+	if known := judge; b.strange != nil {
 		judge = func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if b.strange(leaf(ctx)) {
 				return next(ctx, req)
 			}
-			return policy.UnaryInterceptor()(ctx, req, info, next)
+			return known(ctx, req, info, next)
 		}
 	}
 	unary := []grpc.UnaryServerInterceptor{s.recover, judge}
@@ -106,6 +122,39 @@ func (b broken) run(t *testing.T, keys *conformance.Keys) (*running, string) {
 	}()
 	t.Cleanup(s.server.Stop)
 	return s, listener.Addr().String()
+}
+
+// tokens has a service ask for tokens, and returns what reads their keys anew, and gives it a policy.
+func (b broken) tokens(t *testing.T, files *conformance.Keys, policy *caller.Policy) (reload func()) {
+	t.Helper()
+	source := files.JWKS
+	if b.keepTokenKeys {
+		text, err := os.ReadFile(source)
+		if source = filepath.Join(t.TempDir(), "kept"); err != nil || os.WriteFile(source, text, 0o600) != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := token.NewKeys(token.KeysConfig{Source: source, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(token.Config{Keys: keys, TrustDomain: conformance.TrustDomain, Issuer: conformance.Issuer, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forwarder, err := caller.ParseForwarder(conformance.Forward)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy.Tokens = &caller.Tokens{Verifier: verifier, Forwarders: []caller.Forwarder{forwarder}}
+	text, err := os.ReadFile(files.Policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy.Methods, err = caller.ParseMethods(text); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _, _ = keys.Reload(t.Context()) } // the old ones stay where it fails
 }
 
 // Terminate stops the service.

@@ -165,6 +165,70 @@ var checks = []Check{
 		Remedy: "use the library's means to do things once per idempotency key",
 	},
 	{
+		ID: "token_accepted", Probe: true, judge: tokensAccepted, Relies: "A caller counts with a token that the gateway has signed: for many turns or one, and when a service of --forward passes it on.",
+		Remedy: "allow clocks 30 s, claims that are not known, and the use of a token for many calls",
+	},
+	{
+		ID: "token_required", Probe: true, judge: tokenRequired, Relies: "A caller without a token is TOKEN_MISSING, from the gateway as from a forwarder; a token twice or without a caller is INVALID_ARGUMENT.",
+		Remedy: "with --jwks ask for one with each intentgate-caller-bin",
+	},
+	{
+		ID: "token_form", Probe: true, judge: tokenForm, Relies: "A token is three parts of base64url, at most 4 KiB, with alg, typ and kid in its header and each claim once; else it is TOKEN_MALFORMED.",
+		Remedy: "refuse what is not expected before a library makes something of it: it is a stranger's until its signature holds",
+	},
+	{
+		ID: "token_algorithm", Probe: true, judge: tokenAlgorithm, Relies: "A token of another algorithm or type is TOKEN_ALGORITHM, such as none, or HS256 by the public key.",
+		Remedy: "compare with ES256 and txntoken+jwt before the key is looked up, and give the JWT library no other",
+	},
+	{
+		ID: "token_signature", Probe: true, judge: tokenSignature, Relies: "A token by a key that is not known is TOKEN_KEY, and one whose signature does not hold TOKEN_SIGNATURE.",
+		Remedy: "verify R and S, of 32 bytes each, over the first two parts as they came, by the key of that kid",
+	},
+	{
+		ID: "token_time", Probe: true, judge: tokenTime, Relies: "A token whose time is over or has not begun, by more than 30 s, is TOKEN_EXPIRED, and one that lasts longer than three hours; in each call anew.",
+		Remedy: "compare the times of a remembered token, too",
+	},
+	{
+		ID: "token_audience", Probe: true, judge: tokenAudience, Relies: "A token for another trust domain, of another issuer or for another service is TOKEN_AUDIENCE, TOKEN_ISSUER or TOKEN_TARGET.",
+		Remedy: "compare aud, iss and target exactly, target with the service of the method that is called",
+	},
+	{
+		ID: "token_stolen", Probe: true, judge: tokenStolen, Relies: "A token that was made for somebody else's connection is TOKEN_PEER, and from who may not assert and is no forwarder it is of no use.",
+		Remedy: "compare req_wl with the names in the peer's certificate",
+	},
+	{
+		ID: "token_forwarder", Probe: true, judge: tokenForwarder, Relies: "A forwarder passes on what came to the service that it is listed with, for this caller and turn alone, and may call for nobody else.",
+		Remedy: "take the target of a forwarder's entry for the service's own, and tokens with caller_hash alone",
+	},
+	{
+		ID: "token_bound", Probe: true, judge: tokenBound, Relies: "A token of another caller's is TOKEN_CALLER, and of another turn or session TOKEN_TURN.",
+		Remedy: "compare caller_hash with the bytes of intentgate-caller-bin as they came, txn with the request id, session with that of the call reference; where they are there, and in each call",
+	},
+	{
+		ID: "token_subject", Probe: true, judge: tokenSubject, Relies: "A token of another project than the caller's is TOKEN_SUBJECT, and one of none where more than its word proves the project.",
+		Remedy: "compare sub with projects/ and the number or the ID of the caller's project",
+	},
+	{
+		ID: "policy_default", Probe: true, judge: policyDefault, Relies: "By a policy (--policy), what it does not name is METHOD_NOT_LISTED.",
+		Remedy: "judge each method before its handler runs; an exact name goes before Service/*",
+	},
+	{
+		ID: "policy_callers", Probe: true, judge: policyCallers, Relies: "A method is for those programs alone that its `callers` name, and for agents where it has `asserted`; others are CALLER_NOT_LISTED.",
+		Remedy: "judge direct calls by callers, and calls for somebody by asserted",
+	},
+	{
+		ID: "policy_proofs", Probe: true, judge: policyProofs, Relies: "A caller of whom too little is proven is PROOF_MISSING.",
+		Remedy: "compare the proof of each part that the policy names; of the project, that of its ID or of its number",
+	},
+	{
+		ID: "policy_names", Probe: true, judge: policyNames, Relies: "A policy with a name that is not registered keeps the service from starting, and is told with the names that are.",
+		Remedy: "compare the policy with what is registered before listening",
+	},
+	{
+		ID: "token_rotation", Probe: true, judge: tokenRotation, Relies: "A key that is added to the file of --jwks counts without a restart, and one that is removed counts no longer, not for tokens that were good before either.",
+		Remedy: "watch the folder of the file for renames, and forget what was verified by keys that are gone",
+	},
+	{
 		ID: "graceful_stop", Probe: true, judge: gracefulStop, Relies: "On SIGTERM calls in flight are answered, others are taken and answered or not taken at all (GOAWAY), and the process ends.",
 		Remedy: "on SIGTERM send GOAWAY, wait for the calls in flight, then exit; a shell or a package manager in between has to pass the signal on",
 	},

@@ -2,10 +2,16 @@ package conformance
 
 import (
 	"crypto/x509/pkix"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/intentgate/intentgate/gateway/callertoken"
 	"github.com/intentgate/intentgate/gateway/pki"
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/mtls/devca"
@@ -16,6 +22,11 @@ const (
 	ServerName = "service.internal"
 	Asserting  = "dns:" + pki.GatewayName    // for --assert
 	Allowed    = "dns:" + pki.CallCenterName // for --allow
+	// TrustDomain and Issuer are of the tokens, and Forward is for --forward: a service that passes callers on.
+	TrustDomain = "conformance.internal"
+	Issuer      = "https://" + pki.GatewayName
+	Forward     = "dns:forwarder.internal=" + passedFrom
+	passedFrom  = "intentgate.conformance.v1.ForwardingService" // which is not there: the gateway's calls of it come by the forwarder
 )
 
 // Keys are certificates for judging a service that has to be started with Service. They are for one judgement: it changes the
@@ -27,8 +38,14 @@ type Keys struct {
 	Gateway, Caller, Unlisted, Namesake mtls.Files
 	// Withdrawn is the gateway's by an authority that is withdrawn, Added by one that is trusted then.
 	Withdrawn, Added mtls.Files
+	// Forwarder passes callers on. JWKS and Policy are the files for the flags of these names.
+	Forwarder    mtls.Files
+	JWKS, Policy string
 
 	ca, withdrawn, added *devca.Authority
+	first, second        mtls.Files // whose keys sign tokens
+	signer               *callertoken.Signer
+	signing, kid         string // the file of the key that signs now, and its ID
 }
 
 // NewKeys makes certificates in a folder.
@@ -58,6 +75,9 @@ func NewKeys(dir string) (*Keys, error) {
 		{&k.Namesake, "namesake", k.ca, devca.Leaf{Subject: pkix.Name{CommonName: pki.GatewayName}, DNS: []string{"namesake.internal"}}},
 		{&k.Withdrawn, "withdrawn", k.withdrawn, gateway},
 		{&k.Added, "added", k.added, gateway},
+		{&k.Forwarder, "forwarder", k.ca, devca.Leaf{DNS: []string{"forwarder.internal"}}},
+		{&k.first, "token", k.ca, devca.Leaf{DNS: []string{"token.internal"}}}, // it needs no certificate, which is no harm
+		{&k.second, "next-token", k.ca, devca.Leaf{DNS: []string{"token.internal"}}},
 	} {
 		*one.files = mtls.Files{Cert: filepath.Join(dir, one.name+".pem"), Key: filepath.Join(dir, one.name+".key"), CA: ca}
 		certificate, err := one.issuer.Issue(one.leaf)
@@ -68,8 +88,8 @@ func NewKeys(dir string) (*Keys, error) {
 			return nil, err
 		}
 	}
-	k.Service.CA = filepath.Join(dir, "service-ca.pem")
-	return k, k.trust(k.ca, k.withdrawn)
+	k.Service.CA, k.JWKS, k.Policy = filepath.Join(dir, "service-ca.pem"), filepath.Join(dir, "jwks.json"), filepath.Join(dir, "policy.json")
+	return k, errors.Join(k.trust(k.ca, k.withdrawn), k.sign(k.first.Key), swap(k.Policy, []byte(policy)))
 }
 
 // service is who the service is.
@@ -97,6 +117,22 @@ func (k *Keys) renew() (serial string, err error) {
 		return "", fmt.Errorf("issue a certificate: %w", err)
 	}
 	return certificate.Leaf.SerialNumber.String(), certificate.WriteFiles(k.Service.Cert, k.Service.Key)
+}
+
+// sign has tokens signed by the first of some keys, and publishes all.
+func (k *Keys) sign(files ...string) (err error) {
+	k.signer, err = callertoken.New(callertoken.Config{
+		Issuer: Issuer, TrustDomain: TrustDomain, Keys: files, Reuse: time.Minute, Longest: time.Minute, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(k.signer.JWKS(), &set); err != nil {
+		return err
+	}
+	k.signing, k.kid = files[0], set.Keys[0].KeyID
+	return swap(k.JWKS, k.signer.JWKS())
 }
 
 // swap replaces a file by a rename, so that nobody reads half of it.

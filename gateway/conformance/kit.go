@@ -30,6 +30,8 @@ type Config struct {
 	Caller, Unlisted mtls.Files
 	// Keys made all of these, and the service's own; nil: somebody else did.
 	Keys *Keys
+	// Start is how the service was started, so that another one can be; nil: somebody else did.
+	Start *Start
 	// Process is the service's; nil: nobody may stop it.
 	Process Process
 	// Descriptors is a descriptor set of the service; nil: it is asked by reflection.

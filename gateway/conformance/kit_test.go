@@ -39,18 +39,21 @@ func register(r grpc.ServiceRegistrar) {
 func start(t *testing.T, flags string) conformance.Config {
 	t.Helper()
 	keys := newKeys(t)
-	service, err := conformance.Start{
-		Command: "env " + serviceVariable + "=yes '" + os.Args[0] + "' --listen {listen} --cert {cert} --key {key} --ca {ca} --assert {assert} --allow {allow} " + flags,
-		Keys:    keys, Patience: time.Minute,
-	}.Run(t.Context())
+	start := conformance.Start{Command: command + flags, Keys: keys, Patience: time.Minute}
+	service, err := start.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(service.Close)
 	config := settings(keys, service.Address)
-	config.Process = service
+	config.Process, config.Start = service, &start
 	return config
 }
+
+// command starts this test's process as a service, and signed has that ask for tokens and have a policy.
+var command = "env " + serviceVariable + "=yes '" + os.Args[0] + "' --listen {listen} --cert {cert} --key {key} --ca {ca} --assert {assert} --allow {allow} "
+
+const signed = " --jwks {jwks} --trust-domain {trust_domain} --issuer {issuer} --forward {forward} --policy {policy}"
 
 func newKeys(t *testing.T) *conformance.Keys {
 	t.Helper()
@@ -85,7 +88,7 @@ func judge(t *testing.T, config conformance.Config) (doctor.Report, map[doctor.V
 // TestLibrary has the Go library pass everything.
 func TestLibrary(t *testing.T) {
 	t.Parallel()
-	config := start(t, "--probe")
+	config := start(t, "--probe"+signed)
 	told := 0
 	config.Progress = func(doctor.Finding) { told++ }
 	report, ids := judge(t, config)
@@ -93,6 +96,17 @@ func TestLibrary(t *testing.T) {
 		var text bytes.Buffer
 		_ = report.Print(&text)
 		t.Errorf("%d told of\n%s", told, &text)
+	}
+}
+
+// TestWithoutTokens has it pass the rest as a service that asks for no tokens, though they come.
+func TestWithoutTokens(t *testing.T) {
+	t.Parallel()
+	config := start(t, "--probe")
+	config.Run = regexp.MustCompile("^(caller|token_|policy_|idempotency$)")
+	_, ids := judge(t, config)
+	if !slices.Equal(ids[doctor.OK], []string{"caller", "idempotency"}) || len(ids[doctor.Failed]) > 0 {
+		t.Errorf("%v", ids)
 	}
 }
 
@@ -125,6 +139,7 @@ func TestStartFails(t *testing.T) {
 		"service --cert {cert} --key {key}":          "{ca} is missing",
 		"service {cert} {key} {ca} --as {name}":      "{name} is unknown",
 		"no-such-program-anywhere {cert} {key} {ca}": "not found",
+		"service {cert} {key} {ca} --jwks {jwks}":    "{issuer} is missing",
 	} {
 		_, err := conformance.Start{Command: command, Keys: newKeys(t), Patience: time.Minute}.Run(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {

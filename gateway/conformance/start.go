@@ -28,7 +28,15 @@ type Start struct {
 }
 
 // Placeholders are what a command may contain, each in braces.
-var Placeholders = []string{"listen", "cert", "key", "ca", "assert", "allow"}
+var Placeholders = []string{"listen", "cert", "key", "ca", "assert", "allow", "jwks", "trust_domain", "issuer", "forward", "policy"}
+
+// errEnded is that of a service that has ended before it listened.
+var errEnded = errors.New("the service has ended before it listened")
+
+// uses says whether a command has a placeholder. Of nil none is used.
+func (s *Start) uses(placeholder string) bool {
+	return s != nil && strings.Contains(s.Command, "{"+placeholder+"}")
+}
 
 // Started is a service that the kit has started.
 type Started struct {
@@ -64,9 +72,10 @@ func (s Start) Run(ctx context.Context) (*Started, error) {
 }
 
 // fill puts in what the placeholders stand for.
-func (s Start) fill() (string, error) {
+func (s *Start) fill() (string, error) {
 	values := map[string]string{
 		"listen": s.Listen, "cert": s.Keys.Service.Cert, "key": s.Keys.Service.Key, "ca": s.Keys.Service.CA, "assert": Asserting, "allow": Allowed,
+		"jwks": s.Keys.JWKS, "trust_domain": TrustDomain, "issuer": Issuer, "forward": Forward, "policy": s.Keys.Policy,
 	}
 	var wrong []string
 	line := regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllStringFunc(s.Command, func(name string) string {
@@ -76,8 +85,12 @@ func (s Start) fill() (string, error) {
 		}
 		return value
 	})
-	for _, name := range Placeholders[1:4] {
-		if !strings.Contains(s.Command, "{"+name+"}") {
+	needed := Placeholders[1:4:4]
+	if s.uses("jwks") {
+		needed = append(needed, Placeholders[7:10]...)
+	}
+	for _, name := range needed {
+		if !s.uses(name) {
 			wrong = append(wrong, "{"+name+"} is missing")
 		}
 	}
@@ -106,7 +119,7 @@ func (p *Started) listens(ctx context.Context, patience time.Duration) error {
 		}
 		select {
 		case <-p.Ended():
-			return fmt.Errorf("the service has ended before it listened: %w", errors.Join(p.Wait(ctx), err))
+			return fmt.Errorf("%w: %w", errEnded, errors.Join(p.Wait(ctx), err))
 		case <-ctx.Done():
 			return fmt.Errorf("the service does not listen on %s after %s: %w", p.Address, patience, err)
 		case <-time.After(20 * time.Millisecond):

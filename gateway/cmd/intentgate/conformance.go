@@ -42,6 +42,9 @@ runs, and ends it by SIGTERM. The command is run by sh, in its place; filled in 
   {cert} {key} {ca}   the service's certificate, its key, and the authorities of its callers
   {assert}            the caller that may say for whom it calls: ` + conformance.Asserting + `
   {allow}             a caller that calls for itself: ` + conformance.Allowed + `
+  {jwks} {trust_domain} {issuer} {forward}
+                      for the flags of these names: the service asks for callers' tokens, and is judged by that
+  {policy}            a file for --policy, likewise
 
 Without it the service runs already, and the certificates are yours: of the gateway, of a program that may call
 (--caller-cert), and of one that may not (--unlisted-cert). What takes more than you give is skipped.
@@ -54,6 +57,9 @@ The exit status is 0 if no check failed, 1 if one did, and 2 if nothing could be
 		Example: `  # a service as its team starts it, with all that can be judged
   intentgate conformance --require-probe --start 'python -m orders --listen {listen} --cert {cert} \
     --key {key} --ca {ca} --assert {assert} --allow {allow} --probe'
+
+  # and with tokens and a policy: add
+  #   --jwks {jwks} --trust-domain {trust_domain} --issuer {issuer} --forward {forward} --policy {policy}
 
   # one that runs
   intentgate conformance --target orders.internal:8443 --ca internal-ca.pem \
@@ -179,7 +185,7 @@ func (o *conformanceOptions) started(command *cobra.Command) (_ doctor.Report, e
 		return nil, err
 	}
 	defer service.End(min(o.Patience, 5*time.Second)) // kindly: it may have to write down what its tests covered
-	o.Process, o.Target, o.ServerName = service, service.Address, conformance.ServerName
+	o.Process, o.Config.Start, o.Target, o.ServerName = service, &start, service.Address, conformance.ServerName
 	o.Gateway, o.Caller, o.Unlisted = o.Keys.Gateway, o.Keys.Caller, o.Keys.Unlisted
 	return o.Judge(command.Context())
 }

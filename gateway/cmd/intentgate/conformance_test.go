@@ -37,7 +37,8 @@ func startFlag(flags string) string {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	report := filepath.Join(t.TempDir(), "report.xml")
-	stdout, stderr, err := execute(t, "conformance", startFlag("--probe"), "--require-probe", "--junit", report, "-v")
+	stdout, stderr, err := execute(t, "conformance", startFlag("--probe --jwks {jwks} --trust-domain {trust_domain} --issuer {issuer} --forward {forward} --policy {policy}"),
+		"--require-probe", "--junit", report, "-v")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stdout)
 	}

@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { X509Certificate } from "node:crypto";
-import { X509Certificate as Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { type ClientHttp2Stream, constants, type Http2Session } from "node:http2";
 import { isIP } from "node:net";
 import type { PeerCertificate } from "node:tls";
@@ -8,6 +7,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type Log, logTo } from "./log.js";
+import { wrongName } from "./mtls/host.js";
 import { type Files, Identity } from "./mtls/identity.js";
 
 /** Whom to call, and as whom. */
@@ -50,7 +50,7 @@ export class Channel {
         {
           ...identity.contextOptions(),
           ...(isIP(host) === 0 && { servername: host }),
-          checkServerIdentity: (_: string, { raw }: PeerCertificate) => wrongName(host, new Certificate(raw)),
+          checkServerIdentity: (_: string, { raw }: PeerCertificate) => wrongName(host, new X509Certificate(raw)),
         },
       );
     this.#sessions = this.#newSessions();
@@ -153,11 +153,4 @@ function refuseUnsent(stream: ClientHttp2Stream): void {
   if (stream.state.state !== constants.NGHTTP2_STREAM_STATE_IDLE) return;
   refused.add(stream);
   stream.destroy(new Error("the connection is about to end"));
-}
-
-/** The common name is never looked at. */
-function wrongName(host: string, certificate: X509Certificate): Error | undefined {
-  const matched = isIP(host) === 0 ? certificate.checkHost(host, { subject: "never" }) : certificate.checkIP(host);
-  if (matched !== undefined) return undefined;
-  return new Error(`the service's certificate is for ${certificate.subjectAltName ?? "nobody"}, not for ${host}`);
 }

@@ -11,6 +11,9 @@ export const keys = {
   requestId: { name: "intentgate-request-id", limit: 256 },
 } as const;
 
+/** The key in which the gateway signs for whom it calls. */
+export const tokenKey = "intentgate-token";
+
 /** The metadata of a call under the reserved prefix: by key each value that came, as bytes. */
 export type Reserved = ReadonlyMap<string, readonly (Uint8Array | undefined)[]>;
 

@@ -5,37 +5,69 @@ import { Platform } from "../../gen/intentgate/v1/platform_pb.js";
 import { isListed } from "../mtls/san.js";
 import type { Call, Peer } from "./call.js";
 import { keys, type Reserved } from "./metadata.js";
-import { type Reason, Refusal } from "./refusal.js";
+import type { Rules } from "./methods.js";
+import { list, malformed, Refusal } from "./refusal.js";
+import type { Tokens } from "./tokens.js";
+
+/** Who is accepted. */
+export interface Lists {
+  /** Peers that call on their own account. They may not send any metadata under the reserved prefix. */
+  readonly allowed: ReadonlySet<string>;
+  /** Peers that may say for which agent they call: the gateway. They need not be among the allowed ones. */
+  readonly asserting: ReadonlySet<string>;
+  /** Has callers count only with a token of the gateway's. Health and reflection need none. */
+  readonly tokens?: Tokens | undefined;
+  /** Says who may call what. Health and reflection obey the lists alone. */
+  readonly methods?: Rules | undefined;
+}
+
+/** The services that every server has, which whoever may call at all may ask. */
+const open: ReadonlySet<string> = new Set([
+  "grpc.health.v1.Health",
+  "grpc.reflection.v1.ServerReflection",
+  "grpc.reflection.v1alpha.ServerReflection",
+]);
 
 /** Decides which calls are accepted, by the names in the peer's verified certificate. With no names on its lists, none is. */
 export class Policy {
-  constructor(
-    /** Peers that call on their own account. They may not send any metadata under the reserved prefix. */
-    private readonly allowed: ReadonlySet<string>,
-    /** Peers that may say for which agent they call: the gateway. They need not be among the allowed ones. */
-    private readonly asserting: ReadonlySet<string>,
-  ) {}
+  constructor(private readonly lists: Lists) {}
 
-  /** Returns the call, or throws a {@link Refusal}. */
-  judge(peer: Peer, metadata: Reserved): Call {
-    if (isListed(this.asserting, peer.names)) return decode(peer, metadata);
-    if (!isListed(this.allowed, peer.names)) {
+  /** Returns the call of a path such as `/shop.orders.v1.OrderService/TrackOrder`, or throws a {@link Refusal}. */
+  async judge(peer: Peer, metadata: Reserved, path: string): Promise<Call> {
+    const { tokens, methods } = this.lists;
+    const asserting = isListed(this.lists.asserting, peer.names);
+    const method = path.replace(/^\//, "");
+    const service = method.split("/", 1)[0] ?? "";
+    let call: Call;
+    if (asserting || tokens?.passesOn(peer, metadata)) {
+      call = decode(peer, metadata);
+      if (!open.has(service)) await tokens?.judge({ call, metadata, asserting, service });
+    } else {
+      this.#checkAllowed(peer, metadata);
+      call = { peer, direct: true, requestId: "" };
+    }
+    if (!open.has(service)) methods?.judge(method, call);
+    return call;
+  }
+
+  #checkAllowed({ names }: Peer, metadata: Reserved): void {
+    const { allowed, asserting } = this.lists;
+    if (!isListed(allowed, names)) {
       throw new Refusal(
         Code.PermissionDenied,
         "not_allowed",
-        `a certificate with the names ${list(peer.names)}`,
-        `one of ${list([...this.allowed, ...this.asserting])}`,
+        `a certificate with the names ${list(names)}`,
+        `one of ${list([...allowed, ...asserting])}`,
       );
     }
     for (const key of metadata.keys()) {
       throw new Refusal(
         Code.PermissionDenied,
         "may_not_assert",
-        `metadata "${key}" from a certificate with the names ${list(peer.names)}`,
-        `such metadata only from one of ${list([...this.asserting])}`,
+        `metadata "${key}" from a certificate with the names ${list(names)}`,
+        `such metadata only from one of ${list([...asserting])}`,
       );
     }
-    return { peer, direct: true, requestId: "" };
   }
 }
 
@@ -78,12 +110,4 @@ function message<S extends typeof CallerSchema | typeof CallRefSchema>(schema: S
   } catch (error) {
     throw malformed("undecodable", `"${key}": ${(error as Error).message}`, `an ${schema.typeName}`);
   }
-}
-
-function malformed(reason: Reason, saw: string, wanted: string): Refusal {
-  return new Refusal(Code.InvalidArgument, reason, saw, wanted);
-}
-
-function list(names: readonly string[]): string {
-  return `[${names.map((name) => JSON.stringify(name)).join(" ")}]`;
 }

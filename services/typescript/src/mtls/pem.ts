@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readBytes } from "./file.js";
 
 /** Far above any bundle of certificates: keeps a file that is something else out of the memory. */
 const maxFile = 4 << 20;
@@ -13,7 +13,8 @@ interface Block {
 
 /** Reads a file's PEM blocks, at least one. A block that is cut off is what a reader sees of a file that is being written. */
 function readBlocks(path: string): [Block, ...Block[]] {
-  const text = readText(path);
+  if (path === "") throw new Error("the path of a certificate, key or CA file is missing; name the file");
+  const text = readBytes(path, maxFile).toString("latin1");
   const blocks: Block[] = [];
   for (const match of text.matchAll(block)) blocks.push({ type: match[1] ?? "", text: match[0] });
   if (text.replace(block, "").includes("-----BEGIN")) {
@@ -28,31 +29,6 @@ function readBlocks(path: string): [Block, ...Block[]] {
     );
   }
   return [first, ...rest];
-}
-
-function readText(path: string): string {
-  if (path === "") throw new Error("the path of a certificate, key or CA file is missing; name the file");
-  try {
-    const stat = statSync(path);
-    if (stat.isDirectory()) throw new Error("is a folder; name a file in it");
-    if (!stat.isFile()) throw new Error("is no ordinary file; name one");
-    if (stat.size > maxFile) throw new Error(`more than ${maxFile} bytes are too many for a PEM file; is it the right one?`);
-    return readFileSync(path, "latin1");
-  } catch (error) {
-    throw new Error(`${path}: ${remedy(error)}`);
-  }
-}
-
-function remedy(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return "no such file; check the path";
-    case "EACCES":
-      return "permission denied; let this process's user read the file and enter its folder";
-    default:
-      return (error as Error).message;
-  }
 }
 
 /** Reads the certificates of a file, at least one. A key beside them is passed over. */

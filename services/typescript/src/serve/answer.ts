@@ -1,8 +1,12 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { create } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, encodeBinaryHeader } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { StatusSchema } from "../../gen/google/rpc/status_pb.js";
 import { type Peer, valuesWith } from "../caller/call.js";
+import { receive } from "../caller/forward.js";
 import { reserved } from "../caller/metadata.js";
 import type { Policy } from "../caller/policy.js";
 import { Refusal } from "../caller/refusal.js";
@@ -31,9 +35,13 @@ export class Answering {
     try {
       // Nobody's handler runs, those of health and reflection included, for somebody who is not on the lists. What is not there is
       // not told to strangers either.
-      line.call = this.policy.judge(peer, reserved(fields));
+      line.call = await this.policy.judge(peer, reserved(fields), line.method);
+      receive(line.call, fields);
       const handler = this.#handlers.get(line.method);
-      if (!isCall(headers)) refuse(stream, line, new ConnectError("not a gRPC call", Code.Unimplemented));
+      if (stream.destroyed) {
+        line.code = Code.Canceled; // while the keys of tokens were read
+        line.message = "the call was cancelled";
+      } else if (!isCall(headers)) refuse(stream, line, new ConnectError("not a gRPC call", Code.Unimplemented));
       else if (handler === undefined) {
         refuse(stream, line, new ConnectError(`unknown method ${line.method}`, Code.Unimplemented));
       } else await handle(stream, headers, line, handler);
@@ -130,14 +138,17 @@ function drained(stream: ServerHttp2Stream): Promise<void> {
 }
 
 /** Answers with a status and nothing else. */
-function refuse(stream: ServerHttp2Stream, line: Line, { code, rawMessage }: ConnectError): void {
+function refuse(stream: ServerHttp2Stream, line: Line, { code, rawMessage: message, details }: ConnectError): void {
   line.code = code;
-  line.message = rawMessage;
+  line.message = message;
+  const packed = details.flatMap((detail) => ("desc" in detail ? anyPack(detail.desc, create(detail.desc, detail.value)) : []));
+  const status = create(StatusSchema, { code, message, details: packed });
   finish(stream, {
     ":status": 200,
     "content-type": "application/grpc",
     "grpc-status": String(code),
-    "grpc-message": encodeURIComponent(rawMessage.toWellFormed()),
+    "grpc-message": encodeURIComponent(message.toWellFormed()),
+    ...(packed.length > 0 && { "grpc-status-details-bin": encodeBinaryHeader(status, StatusSchema) }),
   });
 }
 

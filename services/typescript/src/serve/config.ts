@@ -1,5 +1,7 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import { Policy } from "../caller/policy.js";
+import { type Methods, Rules } from "../caller/methods.js";
+import type { Lists } from "../caller/policy.js";
+import { type Forwarder, parseForwarder } from "../caller/tokens.js";
 import type { Log } from "../log.js";
 import type { Files } from "../mtls/identity.js";
 import { parseNames } from "../mtls/san.js";
@@ -24,6 +26,10 @@ export interface ServerConfig {
    * repeat them. Default: nobody.
    */
   readonly asserting?: readonly string[];
+  /** Where it is there, callers count only with a token of the gateway's, its `caller_tokens`. Health and reflection need none. */
+  readonly tokens?: TokensConfig | undefined;
+  /** Who may call which method, and for whom; default: whoever may call may call all. */
+  readonly methods?: Methods | undefined;
   /** Takes one line a call, and what else there is to tell. */
   readonly log: Log;
   /** How long calls in flight may take to end once the server is told to stop, in milliseconds; default 30 seconds. */
@@ -39,6 +45,29 @@ export interface ServerConfig {
   readonly now?: () => Date;
 }
 
+/** Whose signatures are believed. */
+export interface TokensConfig {
+  /** Where the gateway's public keys are: a file, or a URL with https://. They are read again as they change. */
+  readonly keys: string;
+  /** The file of the authorities by which that URL's server is judged; default: those of the callers. */
+  readonly ca?: string;
+  /** Whom tokens are for, as the gateway's configuration says. */
+  readonly trustDomain: string;
+  /** Who must have issued them; default: whoever has the keys. */
+  readonly issuer?: string;
+  /**
+   * Who may pass a caller on, each with the gRPC service that the gateway calls it by:
+   * `dns:orders.internal=shop.orders.v1.OrderService`. They need not be on the other lists.
+   */
+  readonly forwarders?: readonly string[];
+}
+
+/** A configuration with its defaults, and what it says of callers. */
+export type Checked = Required<ServerConfig> & {
+  readonly lists: Lists & { readonly methods?: Rules | undefined };
+  readonly forwarders: readonly Forwarder[];
+};
+
 /** The longest time that a timer can wait, less the tenth by which ages differ: 22 days. */
 const longest = 0.9 * 2 ** 31;
 
@@ -46,20 +75,22 @@ const longest = 0.9 * 2 ** 31;
 export class UsageError extends Error {}
 
 /** Returns the configuration with its defaults, and the rules about callers. It throws a {@link UsageError} that names every gap. */
-export function checked(config: ServerConfig): Required<ServerConfig> & { policy: Policy } {
+export function checked(config: ServerConfig): Checked {
   const problems: string[] = [];
   const need = (there: unknown, problem: string) => {
     if (!there) problems.push(problem);
   };
-  const names = (list: string, texts: readonly string[] = []): ReadonlySet<string> => {
+  const attempt = <T>(read: () => T, what = ""): T | undefined => {
     try {
-      return parseNames(texts);
+      return read();
     } catch (error) {
-      problems.push(`bad entry in ${list}: ${(error as Error).message}`);
-      return new Set();
+      problems.push(`${what}${(error as Error).message}`);
+      return undefined;
     }
   };
-  const { allowed = [], asserting = [], drain = 30_000, maxConnectionAge = 30 * 60_000, probe = false } = config;
+  const names = (list: string, texts: readonly string[]) =>
+    attempt(() => parseNames(texts), `bad entry in ${list}: `) ?? new Set<string>();
+  const { allowed = [], asserting = [], tokens, methods, drain = 30_000, maxConnectionAge = 30 * 60_000, probe = false } = config;
   need(config.name, "name is missing: what is the service called?");
   need(config.tls.cert, "tls.cert is missing: want the file of the service's certificate (--cert)");
   need(config.tls.key, "tls.key is missing: want the file of that certificate's private key (--key)");
@@ -67,25 +98,33 @@ export function checked(config: ServerConfig): Required<ServerConfig> & { policy
   need(drain >= 0, "drain is negative");
   need(maxConnectionAge > 0, "maxConnectionAge is not positive");
   need(
-    allowed.length + asserting.length,
+    allowed.length + asserting.length + (tokens?.forwarders?.length ?? 0),
     "allowed and asserting are both empty: nobody could call; name the gateway's certificate in asserting (--assert), such as dns:gateway.internal",
   );
-  try {
-    addressOf(config.listen);
-  } catch (error) {
-    problems.push((error as Error).message);
+  attempt(() => addressOf(config.listen));
+  if (tokens !== undefined) {
+    need(tokens.keys, "tokens.keys is missing: want the file or the URL of the gateway's public keys (--jwks)");
+    need(
+      tokens.trustDomain,
+      "tokens.trustDomain is missing: want that of the gateway's caller_tokens, such as shop.internal (--trust-domain)",
+    );
   }
-  const policy = new Policy(names("allowed", allowed), names("asserting", asserting));
+  const forwarders = (tokens?.forwarders ?? []).flatMap((text) => attempt(() => parseForwarder(text)) ?? []);
+  const rules = methods && attempt(() => new Rules(methods), "policy: ");
+  const lists = { allowed: names("allowed", allowed), asserting: names("asserting", asserting), methods: rules };
   if (problems.length > 0) throw new UsageError(problems.join("\n"));
   return {
     now: () => new Date(),
     ...config,
     allowed,
     asserting,
+    tokens,
+    methods,
     drain: Math.min(drain, longest),
     maxConnectionAge: Math.min(maxConnectionAge, longest),
     probe,
-    policy,
+    lists,
+    forwarders,
   };
 }
 

@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
-import { UsageError } from "./config.js";
+import { type Methods, maxMethods, parseMethods } from "../caller/methods.js";
+import { readBytes } from "../mtls/file.js";
+import { type TokensConfig, UsageError } from "./config.js";
 
 /** A flag of a service's own, such as that of its store. */
 export interface Flag {
@@ -30,6 +32,15 @@ Flags:
   --ca FILE             the authorities that issue the callers' certificates
   --assert NAME         a caller that may say for whom it calls: the gateway; may be given more than once
   --allow NAME          a caller that calls for itself: another program of yours; may be given more than once
+  --jwks SOURCE         ask for the gateway's signature with each caller, and verify it by the keys of this file or https URL,
+                        which the gateway's caller_tokens make; --trust-domain says whom they are for
+  --jwks-ca FILE        the authorities by which that URL's server is judged (default those of --ca)
+  --trust-domain NAME   the trust_domain of the gateway's caller_tokens
+  --issuer NAME         their issuer (default any)
+  --forward NAME=SERVICE
+                        a service that may pass on callers, and the gRPC service that the gateway calls it by, such as
+                        dns:orders.internal=shop.orders.v1.OrderService; may be given more than once
+  --policy FILE         which methods may be called by whom, and for whom; what it does not name nobody may call
   --log-format FORMAT   text or json (default text)
   --descriptors FILE    write the descriptors of the service's methods there, and exit: with them the gateway knows the
                         service's intents (intents.descriptor_set in intentgate.yaml)
@@ -46,6 +57,12 @@ const options = {
   ca: { type: "string" },
   assert: { type: "string", multiple: true },
   allow: { type: "string", multiple: true },
+  jwks: { type: "string" },
+  "jwks-ca": { type: "string" },
+  "trust-domain": { type: "string" },
+  issuer: { type: "string" },
+  forward: { type: "string", multiple: true },
+  policy: { type: "string" },
   "log-format": { type: "string" },
   descriptors: { type: "string" },
   probe: { type: "boolean" },
@@ -62,6 +79,9 @@ export interface CommandLine {
   readonly ca: string;
   readonly assert: readonly string[];
   readonly allow: readonly string[];
+  /** What it says of tokens, perhaps nothing. */
+  readonly tokens: Partial<TokensConfig>;
+  readonly methods?: Methods;
   readonly logFormat: "text" | "json";
   readonly probe: boolean;
   /** The service's own flags by name. */
@@ -82,6 +102,7 @@ export function parseFlags(name: string, args: readonly string[], flags: Readonl
   }
   const logFormat = values["log-format"] ?? "text";
   if (logFormat !== "text" && logFormat !== "json") throw new UsageError(`--log-format is "${logFormat}": want text or json`);
+  const { jwks, "jwks-ca": ca, "trust-domain": trustDomain, issuer, forward, policy } = values;
   return {
     ...(values.help && { help: help(name, describe(flags)) }),
     ...(values.descriptors !== undefined && { descriptors: values.descriptors }),
@@ -91,6 +112,14 @@ export function parseFlags(name: string, args: readonly string[], flags: Readonl
     ca: values.ca ?? "",
     assert: values.assert ?? [],
     allow: values.allow ?? [],
+    tokens: {
+      ...(jwks !== undefined && { keys: jwks }),
+      ...(ca !== undefined && { ca }),
+      ...(trustDomain !== undefined && { trustDomain }),
+      ...(issuer !== undefined && { issuer }),
+      ...(forward !== undefined && { forwarders: forward }),
+    },
+    ...(policy !== undefined && { methods: usage(() => parseMethods(readBytes(policy, maxMethods))) }),
     logFormat,
     probe: values.probe ?? false,
     own,

@@ -2,13 +2,13 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import { type Log, logTo } from "../log.js";
-import { checked, type ServerConfig, UsageError } from "./config.js";
+import { checked, type ServerConfig, type TokensConfig, UsageError } from "./config.js";
 import { descriptorSet } from "./descriptors.js";
 import { type Flag, parseFlags } from "./flags.js";
 import { register, Server } from "./server.js";
 
 /** What a service is made of, beside what its command line says. */
-export interface Service extends Partial<Pick<ServerConfig, "drain" | "maxConnectionAge">> {
+export interface Service extends Partial<Pick<ServerConfig, "drain" | "maxConnectionAge" | "tokens" | "methods">> {
   /** Its name in the log and in messages, such as orders. */
   readonly name: string;
   /** Registers its handlers. */
@@ -97,6 +97,8 @@ async function serve(
     asserting: assert,
     allowed: allow,
     probe,
+    tokens: tokensOf(rest.tokens, line.tokens),
+    methods: line.methods ?? rest.methods,
     log: log ?? logTo({ format: logFormat, write: stderr }),
   };
   checked(config); // before anything is opened
@@ -108,4 +110,11 @@ async function serve(
   } finally {
     await opened?.close();
   }
+}
+
+/** What the command line says of tokens goes before what the code says, and adds to its forwarders. */
+function tokensOf(own: TokensConfig | undefined, flags: Partial<TokensConfig>): TokensConfig | undefined {
+  if (Object.keys(flags).length === 0) return own;
+  const forwarders = [...(own?.forwarders ?? []), ...(flags.forwarders ?? [])];
+  return { keys: "", trustDomain: "", ...own, ...flags, forwarders };
 }

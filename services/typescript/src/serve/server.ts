@@ -8,10 +8,15 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ProbeService } from "../../gen/intentgate/conformance/v1/probe_service_pb.js";
+import { Policy } from "../caller/policy.js";
+import { Tokens } from "../caller/tokens.js";
 import { type Log, withFields } from "../log.js";
 import { Identity } from "../mtls/identity.js";
+import { readRoots } from "../mtls/pem.js";
+import { Keys } from "../token/keys.js";
+import { Verifier } from "../token/verifier.js";
 import { Answering } from "./answer.js";
-import { addressOf, checked, type ServerConfig, UsageError } from "./config.js";
+import { addressOf, type Checked, checked, type ServerConfig, UsageError } from "./config.js";
 import { HealthService } from "./health.js";
 import { behind, recovery } from "./interceptors.js";
 import { Probe } from "./probe.js";
@@ -53,9 +58,11 @@ export class Server {
   }
 
   private constructor(config: ServerConfig) {
-    const { name, tls, log, policy, now, drain, maxConnectionAge, probe, routes } = checked(config);
+    const whole = checked(config);
+    const { name, tls, log, lists, now, drain, maxConnectionAge, probe, routes } = whole;
     this.#log = withFields(log, { service: name });
     const identity = new Identity(tls, this.#log, now);
+    const keys = keysOf(whole, this.#log);
     const interceptors = [
       telemetry(), // outermost, so that it sees the status that is sent
       recovery(this.#log),
@@ -68,9 +75,12 @@ export class Server {
       acceptCompression: [compressionGzip],
     });
     const services = register(router, name, (one) => routes(behind(one, interceptors)), probe);
+    const problems = lists.methods?.problems(new Set([...lists.allowed, ...lists.asserting]), methodsOf(router)) ?? [];
+    if (problems.length > 0) throw new UsageError(problems.join("\n"));
     this.#health = new HealthService(services.map(({ typeName }) => typeName));
     router.service(Health, this.#health);
     router.service(ServerReflection, new ReflectionService([...services, Health, ServerReflection]));
+    const policy = new Policy({ ...lists, tokens: keys && tokensOf(whole, keys) });
     const answering = new Answering(router.handlers, policy, this.#log);
     this.#sessions = new Sessions({ drain, maxConnectionAge }, () => identity.roots, this.#log, now);
 
@@ -103,7 +113,10 @@ export class Server {
     });
     identity.onChange(() => this.#http.setSecureContext(options()));
     // Certificates are looked after while the calls in flight end, too.
-    this.#unwatch = identity.watch(() => this.#sessions.endUntrusted());
+    const unwatch = [identity.watch(() => this.#sessions.endUntrusted()), keys?.watch()];
+    this.#unwatch = () => {
+      for (const stop of unwatch) stop?.();
+    };
   }
 
   /** The address that the server listens on. */
@@ -145,6 +158,27 @@ export function register(
   }
   if (probe) router.service(ProbeService, new Probe());
   return [...new Set(router.handlers.map(({ service }) => service))];
+}
+
+/** Returns what a router has handlers of: methods by service. */
+function methodsOf({ handlers }: ConnectRouter): ReadonlyMap<string, readonly string[]> {
+  const methods = new Map<string, string[]>();
+  for (const { service, method } of handlers)
+    methods.set(service.typeName, [...(methods.get(service.typeName) ?? []), method.name]);
+  return methods;
+}
+
+/** Returns the keys of the gateway, where it is to sign for whom it calls. */
+function keysOf({ tokens, tls, now }: Checked, log: Log): Keys | undefined {
+  if (tokens === undefined) return undefined;
+  const roots = () => readRoots(tokens.ca ?? tls.ca);
+  roots(); // is to be good now
+  return new Keys({ source: tokens.keys, roots, log, now });
+}
+
+function tokensOf({ tokens, forwarders, now }: Checked, keys: Keys): Tokens | undefined {
+  const { trustDomain = "", issuer = "" } = tokens ?? {};
+  return new Tokens(new Verifier({ keys, trustDomain, issuer, now }), forwarders);
 }
 
 /**

@@ -1,6 +1,7 @@
 // The service as users and programs meet it: behind a gateway, and beside the orders service, which is written in Go.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,6 +52,7 @@ webhooks:
     id_token: {audiences: ["https://shop.example/cx"]}
     projects: [{id: shop, number: 415104041262}]
 id_token_keys: {file: certs/jwks.json}
+caller_tokens: {issuer: "https://gateway.internal", trust_domain: shop.internal, keys: [tokens.key]}
 services:
   - name: loyalty
     target: ${target}
@@ -59,6 +61,14 @@ services:
       descriptor_set: loyalty.binpb
       allow: {intents: ["loyalty.*"], actions: ["loyalty.*"], tags: ["loyalty-*", redeem-points]}
 `;
+
+/** Points are for projects that are proven, and only programs bring them. */
+const policy = {
+  methods: {
+    "shop.loyalty.v1.LoyaltyService/CreditOrder": { callers: ["dns:callcenter.internal"] },
+    "shop.loyalty.v1.LoyaltyService/*": { asserted: { project: ["ID_TOKEN", "SECRET"] } },
+  },
+};
 
 test("users and programs", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "loyalty-"));
@@ -69,9 +79,17 @@ test("users and programs", async (t) => {
   const tls = ["--ca", "certs/internal-ca.pem", "--cert", "certs/orders.pem", "--key", "certs/orders.key"];
   const flags = ["--listen", "127.0.0.1:0", "--assert", "dns:gateway.internal", "--allow", "dns:callcenter.internal", ...tls];
   const listening = /msg=Listening .*address=(\S+)\n/;
-  const [, loyalty = ""] = await running(t, folder, process.execPath, [main, ...flags], listening);
-  const [, orders = ""] = await running(t, folder, join(root, "bin/orders"), flags, listening);
   execFileSync(process.execPath, [main, "--descriptors", "loyalty.binpb"], { cwd: folder });
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  writeFileSync(join(folder, "tokens.key"), privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  writeFileSync(join(folder, "intentgate.yaml"), config("127.0.0.1:1"));
+  const jwks = execFileSync(intentgate, ["jwks", "--config", "intentgate.yaml"], { cwd: folder });
+  writeFileSync(join(folder, "jwks.json"), jwks);
+  writeFileSync(join(folder, "policy.json"), JSON.stringify(policy));
+  const tokens = ["--jwks", "jwks.json", "--trust-domain", "shop.internal", "--issuer", "https://gateway.internal"];
+  const rules = [...tokens, "--policy", "policy.json"];
+  const [, loyalty = ""] = await running(t, folder, process.execPath, [main, ...flags, ...rules], listening);
+  const [, orders = ""] = await running(t, folder, join(root, "bin/orders"), flags, listening);
   writeFileSync(join(folder, "intentgate.yaml"), config(loyalty));
   const ready = /^(?=[\s\S]*Service reachable)[\s\S]*edge +(https:\S+)\n/;
   const [, edge] = await running(t, folder, intentgate, ["serve", "--config", "intentgate.yaml"], ready);

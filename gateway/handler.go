@@ -167,7 +167,7 @@ func Unrouted(t *telemetry.Telemetry) func(r *http.Request, httpStatus int) {
 			return
 		}
 		event := t.StartTurn(peer.Start)
-		event.Webhook, event.Peer, event.HTTPStatus = r.URL.Path, peer.Addr.String(), httpStatus
+		event.Webhook, event.Peer, event.HTTPStatus = r.URL.Path, peer.Addr, httpStatus
 		event.Code, event.Reason = codes.NotFound, "no_webhook"
 		if httpStatus == http.StatusMethodNotAllowed {
 			event.Code, event.Reason = codes.Unimplemented, "method"
@@ -187,7 +187,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer event.Finish(r.Context())
 	event.Trace(h.Traces, r.Header)
 	event.Webhook, event.Timeout = h.Webhook.Path, h.Webhook.Timeout
-	event.Platform, event.Peer = h.Webhook.Platform.String(), peer.Addr.String()
+	event.Platform, event.Peer = h.Webhook.Platform.String(), peer.Addr
 
 	// The turn's time does not end when the caller leaves: a call that was begun may be joined by the next try.
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))

@@ -87,12 +87,12 @@ func provenProject(who *intentgatev1.Caller) string {
 	return ""
 }
 
-// admit judges the connection's certificate as of now, and the request's credentials; the proof is nil where the webhook
+// admit judges the caller's certificate as of now, and the request's credentials; the proof is nil where the webhook
 // asks for none.
 func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request) (authn.Proof, *Error) {
 	verdict, refusal := t.peer.Verdict()
+	t.event.ForwardedBy = t.peer.ForwardedBy()
 	if refusal != nil {
-		w.Header().Set("Connection", "close") // trust in it was withdrawn
 		return nil, refused(refusal)
 	}
 	t.event.Profile = strings.Join(verdict.Profiles(), ",")

@@ -2,7 +2,6 @@ package authn
 
 import (
 	"crypto/sha256"
-	"crypto/x509"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,7 +160,8 @@ func value(v string, proof intentgatev1.Caller_Proof) *intentgatev1.Caller_Value
 const maxCertificate = caller.MaxCaller - 2<<10 // bytes
 
 // certificate makes the texts valid UTF-8, which old string types of X.509 need not be but protobuf demands.
-func certificate(leaf *x509.Certificate, profile string) *intentgatev1.Caller_Certificate {
+func certificate(presented *Presented, profile string) *intentgatev1.Caller_Certificate {
+	leaf := presented.Certs[0]
 	sum := sha256.Sum256(leaf.Raw)
 	return &intentgatev1.Caller_Certificate{
 		Profile: profile,
@@ -169,5 +169,7 @@ func certificate(leaf *x509.Certificate, profile string) *intentgatev1.Caller_Ce
 		Sans:    slices.Collect(mtls.SANs(leaf)),
 		Issuer:  strings.ToValidUTF8(leaf.Issuer.String(), "\uFFFD"),
 		Sha256:  sum[:],
+
+		ForwardedBy: presented.ForwardedBy,
 	}
 }

@@ -45,22 +45,21 @@ func capped(certs []*x509.Certificate) *Refusal {
 }
 
 // judge returns the span in which the chain's verdict holds, or why it refuses, not yet cut.
-func (c *Chain) judge(certs []*x509.Certificate, now time.Time) (span, *Refusal) {
-	leaf := certs[0]
+func (c *Chain) judge(presented *Presented, now time.Time) (span, *Refusal) {
+	leaf := presented.Certs[0]
 	if !c.Subject.matches(leaf) {
 		return span{}, c.refuse(SubjectMismatch, describe(leaf), c.Subject.String())
 	}
 	if !c.Issuer.matches(leaf) {
 		return span{}, c.refuse(IssuerMismatch, describe(leaf)+" issued by "+name(leaf.Issuer), "an issuer with "+c.Issuer.String())
 	}
-	chains, err := leaf.Verify(x509.VerifyOptions{
-		Roots:         c.pool,
-		Intermediates: c.vouched(certs[1:]),
-		CurrentTime:   now,
-		KeyUsages:     c.KeyUsages,
-	})
-	if err != nil {
-		return span{}, c.explain(err, certs, now)
+	verify := c.verify
+	if presented.Believed {
+		verify = c.believe
+	}
+	valid, refusal := verify(presented.Certs, now)
+	if refusal != nil {
+		return span{}, refusal
 	}
 	if !c.UsageOpen && !slices.ContainsFunc(leaf.ExtKeyUsage, func(u x509.ExtKeyUsage) bool { return slices.Contains(c.KeyUsages, u) }) {
 		return span{}, c.refuseUsage(leaf)
@@ -69,7 +68,38 @@ func (c *Chain) judge(certs []*x509.Certificate, now time.Time) (span, *Refusal)
 	if c.Dates.Enforce && !c.Dates.hold(now) {
 		return span{}, c.refuse(OutsideDates, describe(leaf)+" at "+stamp(now), "a call "+c.Dates.String())
 	}
-	return c.Dates.limit(longest(chains)), nil
+	return c.Dates.limit(valid), nil
+}
+
+// verify returns the span in which a chain from the leaf to a root holds.
+func (c *Chain) verify(certs []*x509.Certificate, now time.Time) (span, *Refusal) {
+	chains, err := certs[0].Verify(x509.VerifyOptions{
+		Roots:         c.pool,
+		Intermediates: c.vouched(certs[1:]),
+		CurrentTime:   now,
+		KeyUsages:     c.KeyUsages,
+	})
+	if err != nil {
+		return span{}, c.explain(err, certs, now)
+	}
+	return longest(chains), nil
+}
+
+// believe is verify without a chain: what crypto/x509 looks for in a leaf, it looks for in this one.
+func (c *Chain) believe(certs []*x509.Certificate, now time.Time) (span, *Refusal) {
+	leaf := certs[0]
+	valid := span{from: leaf.NotBefore, to: leaf.NotAfter}
+	switch {
+	case now.Before(valid.from), now.After(valid.to):
+		return span{}, c.explain(x509.CertificateInvalidError{Cert: leaf, Reason: x509.Expired}, certs, now)
+	case len(leaf.UnhandledCriticalExtensions) > 0:
+		return span{}, c.explain(x509.UnhandledCriticalExtension{}, certs, now)
+	case len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) > 0 && !slices.ContainsFunc(leaf.ExtKeyUsage, func(u x509.ExtKeyUsage) bool {
+		return u == x509.ExtKeyUsageAny || slices.Contains(c.KeyUsages, u)
+	}):
+		return span{}, c.refuseUsage(leaf)
+	}
+	return valid, nil
 }
 
 // vouched returns those certificates that a root stands behind, in whatever order they were presented, up to the first

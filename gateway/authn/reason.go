@@ -24,6 +24,16 @@ const (
 	TooManyNames        Reason = "too_many_names"
 )
 
+// The reasons for which there is no certificate to judge where a proxy hands it on.
+const (
+	ForwardedMissing    Reason = "forwarded_missing"
+	ForwardedDuplicate  Reason = "forwarded_duplicate"
+	ForwardedMalformed  Reason = "forwarded_malformed"
+	ForwardedTooLarge   Reason = "forwarded_too_large"
+	ForwardedUnverified Reason = "forwarded_unverified"
+	ProxyAmbiguous      Reason = "proxy_ambiguous"
+)
+
 // The reasons for which a turn is refused although the certificate is good.
 const (
 	ProfileMismatch Reason = "profile_mismatch"
@@ -59,6 +69,12 @@ var hints = map[Reason]string{
 	InvalidChain:        "the chain breaks a rule of X.509, such as a name constraint or a path length: ask the CA that issued it",
 	OutsideDates:        "the certificate is good, but its profile is not used at this time, and its dates are enforced: change the profile's dates, or look at this machine's clock",
 	TooManyNames:        "the certificate is good, but its names are too long to be told to the services: issue one with fewer alternative names",
+	ForwardedMissing:    "the proxy hands on no client certificate: its client sent none, or the proxy is not told to ask for one, or to hand it on in the header that edge.proxies names",
+	ForwardedDuplicate:  "the proxy passes on what its clients send in the header of the certificate: have it set the header, not add to it",
+	ForwardedMalformed:  "the header of the certificate is not what edge.proxies[].header names: compare it with the proxy's settings",
+	ForwardedTooLarge:   "the header of the certificate is larger than any chain is: have the proxy set it, not add to it",
+	ForwardedUnverified: "the proxy hands on no chain, and does not say that it has verified one: have it hand on the chain, or verify it",
+	ProxyAmbiguous:      "the certificate of the proxy is accepted by the profiles of two: correct their subject rules",
 	ProfileMismatch:     "the certificate is good, but not for this path: list its profile in the webhook's profiles, or call another path",
 	ProjectMismatch:     "the session belongs to a project that this webhook does not serve: list it in the webhook's projects",
 	AgentMismatch:       "the session belongs to another agent than the certificate's profile names: list it in the profile's agents",

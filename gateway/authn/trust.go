@@ -49,7 +49,20 @@ func (t *Trust) Profiles() []*Profile { return t.current.Load().profiles }
 // Judge judges the certificates that a client presented, leaf first, as of now. It proves nothing about the key: that
 // is the handshake's part. What costs little and refuses most comes first, since anybody may ask.
 func (t *Trust) Judge(certs []*x509.Certificate, now time.Time) (*Verdict, *Refusal) {
-	return t.current.Load().judge(certs, now)
+	return t.JudgePresented(Presented{Certs: certs}, now)
+}
+
+// Presented is a client's certificate with its chain, leaf first, and how it came here.
+type Presented struct {
+	Certs       []*x509.Certificate
+	ForwardedBy string // the proxy that hands it on; empty: the client itself
+	// Believed says that there is only the leaf, and that the proxy's word stands in for the chain.
+	Believed bool
+}
+
+// JudgePresented is Judge for what a proxy hands on.
+func (t *Trust) JudgePresented(presented Presented, now time.Time) (*Verdict, *Refusal) {
+	return t.current.Load().judge(presented, now)
 }
 
 // Current returns the verdict as it stands now: v itself while neither the profiles nor the time have moved on, else a
@@ -60,7 +73,7 @@ func (t *Trust) Current(v *Verdict, now time.Time) (*Verdict, *Refusal) {
 	if v.generation == current && !now.Before(v.NotBefore) && !now.After(v.NotAfter) {
 		return v, nil
 	}
-	return current.judge(v.certs, now)
+	return current.judge(v.presented, now)
 }
 
 // Verdict says which profiles accept a client's certificates. It must not be changed.
@@ -68,7 +81,7 @@ type Verdict struct {
 	Accepted            []Acceptance // never empty, in the order of the profiles
 	NotBefore, NotAfter time.Time    // the span in which all certificates and enforced dates that were relied on hold
 
-	certs      []*x509.Certificate
+	presented  Presented
 	generation *generation
 }
 
@@ -93,18 +106,21 @@ func (v *Verdict) Profiles() []string {
 }
 
 // Leaf returns the client's certificate, which must not be changed.
-func (v *Verdict) Leaf() *x509.Certificate { return v.certs[0] }
+func (v *Verdict) Leaf() *x509.Certificate { return v.presented.Certs[0] }
 
-func (g *generation) judge(certs []*x509.Certificate, now time.Time) (*Verdict, *Refusal) {
-	if refusal := capped(certs); refusal != nil {
+// ForwardedBy returns the name of the proxy that hands the certificate on; empty: the client itself presented it.
+func (v *Verdict) ForwardedBy() string { return v.presented.ForwardedBy }
+
+func (g *generation) judge(presented Presented, now time.Time) (*Verdict, *Refusal) {
+	if refusal := capped(presented.Certs); refusal != nil {
 		return nil, refusal
 	}
-	v := &Verdict{certs: certs, generation: g}
+	v := &Verdict{presented: presented, generation: g}
 	var refusal *Refusal
 	for _, profile := range g.profiles {
 		for i := range profile.Chains {
 			chain := &profile.Chains[i]
-			valid, refused := chain.judge(certs, now)
+			valid, refused := chain.judge(&presented, now)
 			if refused != nil {
 				refusal = refusal.orMoreTelling(refused)
 				continue
@@ -134,7 +150,7 @@ func (v *Verdict) accept(profile *Profile, chain *Chain, valid span, now time.Ti
 		valid = valid.and(span{from: v.NotBefore, to: v.NotAfter})
 	}
 	v.NotBefore, v.NotAfter = valid.from, valid.to
-	accepted := Acceptance{Profile: profile, Chain: chain.Name, Certificate: certificate(v.Leaf(), profile.Name)}
+	accepted := Acceptance{Profile: profile, Chain: chain.Name, Certificate: certificate(&v.presented, profile.Name)}
 	if !chain.Dates.hold(now) {
 		accepted.OutsideDates = chain.Dates.String()
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/forwarded"
 )
 
 // conn is a TCP connection with what is known of it. crypto/tls reads and writes through it, so that it can be found
@@ -64,6 +65,14 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// peer is how the log calls who connected.
+func (c *conn) peer() string {
+	if c.server.local() {
+		return "unix"
+	}
+	return c.addr.String()
+}
+
 // Close gives the connection's slot back, once.
 func (c *conn) Close() error {
 	c.closed.Do(func() { <-c.server.slots })
@@ -113,11 +122,10 @@ func (c *conn) start(r *http.Request) time.Time {
 
 func connOf(nc net.Conn) *conn {
 	if secured, ok := nc.(*tls.Conn); ok {
-		if c, ok := secured.NetConn().(*conn); ok {
-			return c
-		}
+		nc = secured.NetConn()
 	}
-	return nil
+	c, _ := nc.(*conn)
+	return c
 }
 
 type connKey struct{}
@@ -128,13 +136,18 @@ func withConn(ctx context.Context, nc net.Conn) context.Context {
 
 // Peer is who sent a request.
 type Peer struct {
-	Addr netip.AddrPort
+	Addr string // address and port, or unix
 	// Start is when Dialogflow's clock began to run: at Accept for a request that a connection was opened for, which
 	// follows on the handshake within a second; else at the request's first byte, or on HTTP/2, when it had arrived.
 	Start time.Time
 
 	conn *conn
 	site *Site
+
+	handed    forwarded.Fields
+	proxy     string
+	verdict   *authn.Verdict // of what was handed on
+	withdrawn bool           // the connection itself is no longer trusted
 }
 
 // Listen has noted from now on when the peer is heard of.
@@ -143,9 +156,10 @@ func (p *Peer) Listen() { p.conn.listened.Store(true) }
 // Heard returns when that was last; if it has hung up since, when it did.
 func (p *Peer) Heard() time.Time { return p.conn.accepted.Add(time.Duration(p.conn.heard.Load())) }
 
-// Answering is called before an answer is written: while the gateway stops, it ends the connection.
+// Answering is called before an answer is written: while the gateway stops, and where the connection is no longer trusted, it ends
+// the connection.
 func (p *Peer) Answering(header http.Header) {
-	if p.conn.server.draining.Load() {
+	if p.withdrawn || p.conn.server.draining.Load() {
 		header.Set("Connection", "close")
 	}
 }
@@ -158,33 +172,23 @@ func PeerFromContext(ctx context.Context) (*Peer, bool) {
 	return peer, ok
 }
 
-// Verdict returns who the peer is as of now: trust may have been withdrawn, and certificates may have expired, since
-// the handshake. After a refusal the connection should be closed.
-func (p *Peer) Verdict() (*authn.Verdict, *authn.Refusal) {
-	before := p.conn.verdict.Load()
-	verdict, refusal := p.site.Trust.Current(before, p.conn.server.config.Now())
-	if refusal == nil && verdict != before {
-		p.conn.verdict.Store(verdict)
-	}
-	return verdict, refusal
-}
-
 // serve hands a request on, with its peer, without what only the gateway may say, and without trailers, which nobody
 // here reads.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c, _ := r.Context().Value(connKey{}).(*conn)
-	if c == nil || c.verdict.Load() == nil {
+	if c == nil || c.verdict.Load() == nil && !s.local() {
 		panic(http.ErrAbortHandler) // cannot happen; if it does, nobody gets through
 	}
 	s.turns.Add(1)
 	defer s.turns.Add(-1)
 	site := s.hold()
 	defer site.Release()
-	peer := &Peer{Addr: c.addr, Start: c.start(r), conn: c, site: site}
+	peer := &Peer{Addr: c.peer(), Start: c.start(r), conn: c, site: site}
 	defer s.recovered(r.Context(), c)
 	r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer))
 	r.Trailer = nil
 	StripReserved(r.Header)
+	peer.handed = forwarded.Take(r.Header)
 	peer.Answering(w.Header())
 	site.Handler.ServeHTTP(w, r)
 }
@@ -197,7 +201,7 @@ func (s *Server) recovered(ctx context.Context, c *conn) {
 	}
 	//nolint:errorlint // a panic's value, compared as net/http does
 	if v != http.ErrAbortHandler {
-		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handler panicked", append(Panic(v), slog.String("peer", c.addr.String()))...)
+		s.config.Logger.LogAttrs(ctx, slog.LevelError, "Handler panicked", append(Panic(v), slog.String("peer", c.peer()))...)
 	}
 	panic(http.ErrAbortHandler)
 }

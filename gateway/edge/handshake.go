@@ -107,7 +107,11 @@ func (s *Server) accept(ctx context.Context) {
 			c.addr = addr.AddrPort()
 			c.addr = netip.AddrPortFrom(c.addr.Addr().Unmap(), c.addr.Port())
 		}
-		s.shaking.Go(func() { s.shake(ctx, c) })
+		begin := s.shake
+		if s.local() {
+			begin = s.welcome
+		}
+		s.shaking.Go(func() { begin(ctx, c) })
 	}
 }
 
@@ -135,8 +139,13 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 		return
 	}
 	s.report(ctx, report)
+	s.handOver(ctx, c, secured)
+}
+
+// handOver hands a connection over to net/http.
+func (s *Server) handOver(ctx context.Context, c *conn, nc net.Conn) {
 	select {
-	case s.ready <- secured:
+	case s.ready <- nc:
 	case <-ctx.Done():
 		_ = c.Close()
 	}

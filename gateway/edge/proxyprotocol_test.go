@@ -32,7 +32,7 @@ func behind(t *testing.T, pki *authntest.PKI, change func(*edge.Config), network
 		}
 		c.Site().Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			peer, _ := edge.PeerFromContext(r.Context())
-			_, _ = io.WriteString(w, peer.Addr.String())
+			_, _ = io.WriteString(w, peer.Addr)
 		})
 		if change != nil {
 			change(c)

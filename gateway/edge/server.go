@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,14 +36,16 @@ type Limits struct {
 	Connections      int           // a further one waits to be accepted
 }
 
-// Config names what the listener is made of. Everything but Observe is required.
+// Config names what the listener is made of. Everything but Observe and ObserveForwarded is required.
 type Config struct {
-	Listen  string       // TCP address; port 0 chooses a free one
+	Listen  string       // TCP address; port 0 chooses a free one. Or `unix:PATH`
 	Site    func() *Site // that of the moment
 	Limits  Limits
 	Logger  *slog.Logger
 	Now     func() time.Time
 	Observe func(Handshake) // called once for each handshake, by many goroutines
+	// ObserveForwarded is called once for each request that a proxy hands on, likewise.
+	ObserveForwarded func(Forwarded)
 }
 
 // Server is the listener with what serves it.
@@ -56,10 +59,10 @@ type Server struct {
 	failures *limiter
 
 	shaking  sync.WaitGroup
-	ready    chan *tls.Conn // handshake done, identity accepted
-	draining atomic.Bool    // answers end their connections
-	stopping chan struct{}  // closed with the listener
-	over     chan struct{}  // closed when nothing is handed over any more
+	ready    chan net.Conn // handshake done, identity accepted
+	draining atomic.Bool   // answers end their connections
+	stopping chan struct{} // closed with the listener
+	over     chan struct{} // closed when nothing is handed over any more
 	stop     sync.Once
 
 	live  sync.Map     // net.Conn → *conn: those that net/http has
@@ -76,7 +79,7 @@ func New(config Config) (*Server, error) {
 		slots:    make(chan struct{}, config.Limits.Connections),
 		gate:     newGate(config.Limits.Handshakes),
 		failures: newLimiter(config.Now),
-		ready:    make(chan *tls.Conn),
+		ready:    make(chan net.Conn),
 		stopping: make(chan struct{}),
 		over:     make(chan struct{}),
 	}
@@ -102,9 +105,9 @@ func New(config Config) (*Server, error) {
 		// Strangers decide how often this speaks; what matters is logged elsewhere, with limits.
 		ErrorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
 	}
-	tcp, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", config.Listen)
+	tcp, err := listen(context.Background(), config.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("edge: %w; choose another address, or port 0 for a free one", err)
+		return nil, err
 	}
 	s.tcp = tcp
 	return s, nil
@@ -119,7 +122,7 @@ func (c *Config) check() error {
 	}
 	gap(c.Listen == "", "Listen")
 	if gap(c.Site == nil, "Site"); c.Site != nil {
-		gaps = append(gaps, c.Site().check())
+		gaps = append(gaps, c.Site().check(strings.HasPrefix(c.Listen, unixPrefix)))
 	}
 	gap(c.Logger == nil, "Logger")
 	gap(c.Now == nil, "Now")

@@ -10,18 +10,20 @@ import (
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/forwarded"
 )
 
 // Site is what is served by the configuration of a time, and whom. Another one may take its place while the Server runs: each
-// handshake and each request goes by one Site from its beginning to its end. All but ProxyPeers,
-// SendCANames, DrainDelay and Drain is required.
+// handshake and each request goes by one Site from its beginning to its end. All but Proxies, ProxyPeers,
+// SendCANames, DrainDelay and Drain is required, and no Certificate on a unix socket.
 type Site struct {
 	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain
 	Trust       *authn.Trust
-	ProxyPeers  []netip.Prefix // whose connections begin with the PROXY protocol, version 2; nobody else's may
-	SendCANames bool           // tell clients which roots are trusted: a hint, which makes some send nothing at all
-	DrainDelay  time.Duration  // how long connections are accepted at a stop; 0: no longer
-	Drain       time.Duration  // what turns in flight get then; 0: nothing
+	Proxies     []*forwarded.Proxy // who hand on certificates; on a unix socket exactly one, which all connections are of
+	ProxyPeers  []netip.Prefix     // whose connections begin with the PROXY protocol, version 2; nobody else's may
+	SendCANames bool               // tell clients which roots are trusted: a hint, which makes some send nothing at all
+	DrainDelay  time.Duration      // how long connections are accepted at a stop; 0: no longer
+	Drain       time.Duration      // what turns in flight get then; 0: nothing
 	Handler     http.Handler
 
 	users   atomic.Int64 // gone: nobody will ever use it again
@@ -66,10 +68,12 @@ func (s *Site) end() {
 	}
 }
 
-func (s *Site) check() error {
+func (s *Site) check(local bool) error {
 	switch {
-	case s == nil || s.Certificate == nil || s.Trust == nil || s.Handler == nil:
+	case s == nil || s.Certificate == nil && !local || s.Trust == nil || s.Handler == nil:
 		return errors.New("edge: a Site needs Certificate, Trust and Handler")
+	case local && len(s.Proxies) != 1:
+		return fmt.Errorf("edge: a unix socket has %d proxies, want one", len(s.Proxies))
 	case s.Drain < 0 || s.DrainDelay < 0:
 		return fmt.Errorf("edge: Drain is %s and DrainDelay %s, want 0 or more", s.Drain, s.DrainDelay)
 	}

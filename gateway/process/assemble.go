@@ -96,13 +96,15 @@ func (p *Process) listen(_ context.Context, settings *gatewayv1.Config) (err err
 			Handshakes:       int(limits.GetHandshakes()),
 			Connections:      int(limits.GetConnections()),
 		},
-		Logger: p.logger, Now: p.now, Observe: p.telemetry.Handshake,
+		Logger: p.logger, Now: p.now, Observe: p.telemetry.Handshake, ObserveForwarded: p.telemetry.Forwarded,
 	})
 	if err != nil {
 		return err
 	}
 	p.closers = append(p.closers, func() { _ = p.edge.Close() })
-	p.addresses.Edge = "https://" + p.edge.Addr().String()
+	if p.addresses.Edge = settings.GetEdge().GetListen(); p.edge.Addr().Network() != "unix" {
+		p.addresses.Edge = "https://" + p.edge.Addr().String()
+	}
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/intentgate/intentgate/gateway"
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/authn"
+	"github.com/intentgate/intentgate/gateway/authn/forwarded"
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/authn/secret"
 	"github.com/intentgate/intentgate/gateway/backend"
@@ -185,9 +186,21 @@ func (h holding) Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 // webhooks makes what is served at the edge.
 func (g *generation) webhooks(context.Context) error {
 	settings := g.settings.GetEdge()
-	certificate, err := g.listenerCertificate(expiry.Edge, settings.GetCertificate())
-	if err != nil {
-		return err
+	if pair := settings.GetCertificate(); pair != nil {
+		certificate, err := g.listenerCertificate(expiry.Edge, pair)
+		if err != nil {
+			return err
+		}
+		g.site.Certificate = certificate.Certificate
+	}
+	for _, proxy := range settings.GetProxies() {
+		made, err := forwarded.New(forwarded.Config{
+			Name: proxy.GetName(), Profile: proxy.GetProfile(), Header: proxy.GetHeader(), TrustChainVerified: proxy.GetTrustChainVerified(),
+		})
+		if err != nil {
+			return err // the loader would have told
+		}
+		g.site.Proxies = append(g.site.Proxies, made)
 	}
 	fallbacks, err := config.Fallbacks(g.settings)
 	if err != nil {
@@ -210,7 +223,7 @@ func (g *generation) webhooks(context.Context) error {
 			return err
 		}
 	}
-	g.site.Certificate, g.site.Trust, g.site.SendCANames = certificate.Certificate, g.profiles, settings.GetSendCaNames()
+	g.site.Trust, g.site.SendCANames = g.profiles, settings.GetSendCaNames()
 	for _, network := range settings.GetProxyProtocol().GetPeers() {
 		prefix, err := netip.ParsePrefix(network)
 		if err != nil {

@@ -63,25 +63,53 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 	if h.Verdict == nil || len(h.Verdict.Accepted) == 0 {
 		return // the edge gives one of the two
 	}
-	accepted, reason := h.Verdict.Accepted[0], ""
-	if accepted.OutsideDates != "" {
-		reason = string(authn.OutsideDates)
-	}
-	t.handshakes.count(ctx, 1, "accepted", reason, accepted.Profile.Name)
-	certificate := accepted.Certificate
+	accepted := &h.Verdict.Accepted[0]
+	t.handshakes.count(ctx, 1, "accepted", outside(accepted), accepted.Profile.Name)
 	t.warnOutside(ctx, h.Verdict)
-	attrs := append(connection(h),
-		slog.Any("profiles", h.Verdict.Profiles()),
+	t.audit.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", append(connection(h), identity(h.Verdict)...)...)
+}
+
+// Forwarded counts a certificate that a proxy handed on and writes the decision on it to the audit trail, each time that it is
+// judged. Of one that is refused, the turn tells.
+func (t *Telemetry) Forwarded(f edge.Forwarded) {
+	ctx := context.Background() // as for a handshake: it is no part of the turn's line
+	if f.Verdict == nil {
+		t.forwarded.count(ctx, 1, "refused", string(f.Refusal.Reason), f.Proxy)
+		return
+	}
+	accepted := &f.Verdict.Accepted[0]
+	t.forwarded.count(ctx, 1, "accepted", outside(accepted), f.Proxy, accepted.Profile.Name)
+	t.warnOutside(ctx, f.Verdict)
+	if f.Fresh {
+		t.audit.LogAttrs(ctx, slog.LevelInfo, "Forwarded certificate accepted",
+			append([]slog.Attr{slog.String("peer", f.Peer), slog.String("forwarded_by", f.Proxy)}, identity(f.Verdict)...)...)
+	}
+}
+
+// outside is the reason of an acceptance that deserves one, or "".
+func outside(accepted *authn.Acceptance) string {
+	if accepted.OutsideDates == "" {
+		return ""
+	}
+	return string(authn.OutsideDates)
+}
+
+// identity tells of a certificate that is accepted.
+func identity(verdict *authn.Verdict) []slog.Attr {
+	accepted := &verdict.Accepted[0]
+	certificate := accepted.Certificate
+	attrs := []slog.Attr{
+		slog.Any("profiles", verdict.Profiles()),
 		slog.String("chain", accepted.Chain),
 		slog.String("subject", authn.Printable(certificate.GetSubject())),
 		slog.Any("sans", sans(certificate.GetSans())),
 		slog.String("issuer", authn.Printable(certificate.GetIssuer())),
 		slog.String("sha256", hex.EncodeToString(certificate.GetSha256())),
-	)
+	}
 	if accepted.OutsideDates != "" {
 		attrs = append(attrs, slog.String("outside_dates", accepted.OutsideDates))
 	}
-	t.audit.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", attrs...)
+	return attrs
 }
 
 // judged says whether a handshake that failed says anything of an identity: scans, health checks and time-outs do not.
@@ -102,11 +130,16 @@ func (e *TurnEvent) auditTurn(ctx context.Context) {
 	if refused == nil {
 		return
 	}
+	var by slog.Attr // none
+	if e.ForwardedBy != "" {
+		by = slog.String("forwarded_by", e.ForwardedBy)
+	}
 	hint := cmp.Or(refused.Reason.Hint(), idtoken.Hint(refused.Reason), secret.Hint(refused.Reason))
 	e.telemetry.audit.LogAttrs(ctx, slog.LevelWarn, "Turn refused", append([]slog.Attr{
 		slog.String("peer", e.Peer),
 		slog.String("webhook", e.Webhook),
 		slog.String("profile", e.Profile),
+		by,
 		slog.String("credential", e.Credential),
 		slog.String("project", authn.Printable(e.Project)),
 		slog.String("agent", authn.Printable(e.Agent)),

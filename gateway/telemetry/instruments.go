@@ -20,7 +20,7 @@ type instruments struct {
 	timeLeft     metric.Float64Histogram
 	turnSeries   *bounded[turnKey, turnSeries]
 
-	handshakes, tokens                             counter
+	handshakes, forwarded, tokens                  counter
 	fallbacks, joins, continuations, dropped, left counter
 	unknown, quirks                                counter
 	fileReloads, configReloads, spansDropped       counter
@@ -44,6 +44,8 @@ func newInstruments(m *meter) instruments {
 		turnSeries:   newBounded(maxTurnSeries, newTurnSeries, turnKey.coarser),
 		handshakes: m.counter(maxSeries, "intentgate.handshakes", "{handshake}", "TLS handshakes of the edge.",
 			"result", "reason", "profile"),
+		forwarded: m.counter(maxSeries, "intentgate.forwarded.certificates", "{request}", "Requests by the client certificate that a proxy handed on.",
+			"result", "reason", "proxy", "profile"),
 		tokens: m.counter(maxSeries, "intentgate.id.tokens", "{token}", "ID tokens that were verified: accepted, or why not.",
 			"verdict", "webhook"),
 		fallbacks: m.counter(maxSeries, "intentgate.fallbacks", "{turn}", "Turns that the configuration's fallback answered.",

@@ -12,7 +12,7 @@ import (
 
 // log writes the turn's line.
 func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, took time.Duration) {
-	var space [47]slog.Attr
+	var space [48]slog.Attr
 	attrs := append(space[:0],
 		slog.String("outcome", outcome),
 		slog.Int("http_status", e.HTTPStatus),
@@ -45,6 +45,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 	text("agent_proof", e.AgentProof)
 	text("environment", e.Environment)
 	text("profile", e.Profile)
+	text("forwarded_by", e.ForwardedBy)
 	text("credential", e.Credential)
 	text("peer", e.Peer)
 

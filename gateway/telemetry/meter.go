@@ -28,7 +28,7 @@ func (m *meter) err() error {
 	return errors.Join(m.problems...)
 }
 
-// counter counts, told apart by labels of which there are three at most.
+// counter counts, told apart by labels of which there are four at most.
 func (m *meter) counter(most int, name, unit, what string, labels ...string) counter {
 	instrument, err := m.Int64Counter(name, metric.WithDescription(what), metric.WithUnit(unit))
 	m.problem(err)
@@ -49,7 +49,7 @@ type counter struct {
 	series *bounded[labelValues, []metric.AddOption]
 }
 
-type labelValues [3]string
+type labelValues [4]string
 
 // other is the label's value of all that have found no place.
 const other = "other"

@@ -25,6 +25,7 @@ type TurnEvent struct {
 	AgentProof   string
 	Environment  string
 	Profile      string // the trust profile that accepted the certificate
+	ForwardedBy  string // the proxy that hands the certificate on
 	Credential   string // the name of the credential that was presented
 	IDToken      string // what became of the ID token: accepted, or why not; empty: none was asked for
 	Peer         string // the address

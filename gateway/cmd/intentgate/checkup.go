@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -66,6 +67,12 @@ func (e *checkup) configuration(ctx context.Context) doctor.Report {
 
 // listenable opens an address for a moment.
 func listenable(ctx context.Context, what, address string) doctor.Finding {
+	if socket, ok := strings.CutPrefix(address, "unix:"); ok {
+		if _, err := os.Stat(filepath.Dir(socket)); err != nil {
+			return doctor.Fail("listen", what+": "+err.Error(), "a folder for the socket", "make it, for the gateway's user and a group that the proxy's user is in")
+		}
+		return doctor.Pass("listen", "%s: %s has a folder", what, socket)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {
 	case err == nil:
@@ -82,9 +89,11 @@ func listenable(ctx context.Context, what, address string) doctor.Finding {
 
 // readableSecrets judges who may read the private keys and the files of other secrets.
 func readableSecrets(c *gatewayv1.Config) doctor.Report {
-	files := []string{c.GetEdge().GetCertificate().GetKey()}
-	if pair := c.GetStatus().GetCertificate(); pair != nil {
-		files = append(files, pair.GetKey())
+	var files []string
+	for _, pair := range []*gatewayv1.KeyPair{c.GetEdge().GetCertificate(), c.GetStatus().GetCertificate()} {
+		if pair != nil {
+			files = append(files, pair.GetKey())
+		}
 	}
 	for _, service := range c.GetServices() {
 		files = append(files, service.GetTls().GetKey())
@@ -116,6 +125,9 @@ func readableSecrets(c *gatewayv1.Config) doctor.Report {
 
 // edge judges the certificate that Dialogflow sees.
 func (e *checkup) edge() doctor.Report {
+	if len(e.settings.GetEdge().GetProxies()) > 0 && e.settings.GetEdge().GetCertificate() == nil {
+		return doctor.Report{doctor.Skip("files", "TLS ends at "+e.settings.GetEdge().GetProxies()[0].GetName()+": ask intentgate doctor with the URL that Dialogflow calls")}
+	}
 	certificates, err := mtls.ReadCertificates(e.settings.GetEdge().GetCertificate().GetCert())
 	var report doctor.Report
 	if err == nil {
@@ -178,6 +190,9 @@ func (e *checkup) keys(ctx context.Context) doctor.Report {
 func (e *checkup) webhooks() doctor.Report {
 	var report doctor.Report
 	certificates, _ := mtls.ReadCertificates(e.settings.GetEdge().GetCertificate().GetCert()) // edge tells what is wrong with it
+	if len(e.settings.GetEdge().GetProxies()) > 0 {
+		certificates = nil // agents call another name, and see another certificate
+	}
 	whose := map[string]string{}
 	for _, webhook := range e.settings.GetWebhooks() {
 		var found doctor.Report

@@ -61,8 +61,13 @@ test-typescript: typescript build ## Lint, build and test the TypeScript library
 	npm test
 	$(call conform,node services/loyalty/dist/main.js --ledger $$(mktemp -d)/ledger.jsonl)
 
-# $(call conform,COMMAND) judges the service that a command starts by what the gateway relies on. That of Go is judged by go test.
-conform = bin/intentgate conformance --require-probe --start \
+# $(call conform,COMMAND) judges the service that a command starts by what the gateway relies on: with tokens and a policy, and what could
+# be otherwise without them. That of Go is judged by go test.
+define conform
+$(call judge,$(1) --jwks {jwks} --trust-domain {trust_domain} --issuer {issuer} --forward {forward} --policy {policy})
+$(call judge,$(1),--run '^(gateway_believed|caller|direct_call|idempotency)$$')
+endef
+judge = bin/intentgate conformance --require-probe $(2) --start \
   "$(1) --listen {listen} --cert {cert} --key {key} --ca {ca} --assert {assert} --allow {allow} --probe"
 
 .PHONY: typescript-package

@@ -221,15 +221,15 @@ var checks = []Check{
 		Remedy: "compare the proof of each part that the policy names; of the project, that of its ID or of its number",
 	},
 	{
-		ID: "policy_names", Probe: true, judge: policyNames, Relies: "A policy with a name that is not registered keeps the service from starting, and is told with the names that are.",
-		Remedy: "compare the policy with what is registered before listening",
-	},
-	{
 		ID: "token_rotation", Probe: true, judge: tokenRotation, Relies: "A key that is added to the file of --jwks counts without a restart, and one that is removed counts no longer, not for tokens that were good before either.",
 		Remedy: "watch the folder of the file for renames, and forget what was verified by keys that are gone",
 	},
 	{
 		ID: "graceful_stop", Probe: true, judge: gracefulStop, Relies: "On SIGTERM calls in flight are answered, others are taken and answered or not taken at all (GOAWAY), and the process ends.",
 		Remedy: "on SIGTERM send GOAWAY, wait for the calls in flight, then exit; a shell or a package manager in between has to pass the signal on",
+	},
+	{
+		ID: "policy_names", Probe: true, judge: policyNames, Relies: "A policy with a name that is not registered keeps the service from starting, and is told with the names that are.",
+		Remedy: "compare the policy with what is registered before listening",
 	},
 }

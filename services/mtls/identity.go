@@ -13,6 +13,8 @@ import (
 type Identity struct {
 	pair    *KeyPair
 	roots   *Roots
+	issued  func() *Issued // in the place of both; nil: they are files
+	seen    int            // which version of what is issued Watch has told of
 	options Options
 	// failures bounds what strangers can write into the log.
 	failures *rate.Limiter
@@ -33,16 +35,25 @@ func Open(f Files, o Options) (*Identity, error) {
 	return &Identity{pair: pair, roots: roots, options: o, failures: rate.NewLimiter(1, 10)}, nil
 }
 
-// Certificate returns the current certificate, which must not be changed.
-func (id *Identity) Certificate() *tls.Certificate { return id.pair.Certificate() }
+// Certificate returns the current certificate, which must not be changed; nil where none has been issued yet.
+func (id *Identity) Certificate() *tls.Certificate {
+	if id.issued != nil {
+		return id.issued().Certificate
+	}
+	return id.pair.Certificate()
+}
 
 // Watch reloads when something changes in the folders of the files, until the context ends. It fails only if the
-// folders cannot be watched. What is no good changes nothing, and the log says why.
+// folders cannot be watched. What is no good changes nothing, and the log says why. Where the identity is issued, Watch
+// tells Options.Observe what comes; it runs once.
 //
 // A connection that a client made with [Identity.ServerCredentials] ends when a handshake would refuse the client's
 // certificate now: at once when its authority is withdrawn, and within a minute of its date. One that was made with
 // [Identity.ClientCredentials] stays as it was judged: who holds it learns of new files by Options.Observe.
 func (id *Identity) Watch(ctx context.Context) error {
+	if id.issued != nil {
+		return id.follow(ctx)
+	}
 	return Watch(ctx, id.options, slices.Concat(id.pair.pair.files, id.roots.pool.files), id.reload)
 }
 

@@ -20,7 +20,7 @@ type liveConn struct {
 
 	live  *live
 	certs []*x509.Certificate // the client's, leaf first
-	roots *x509.CertPool      // that they were judged by
+	trust any                 // the mark of the one that they were judged by
 	until time.Time           // to which that holds
 }
 
@@ -41,24 +41,42 @@ func (c *liveConn) Close() error {
 	return c.Conn.Close()
 }
 
+// trust is by what clients' certificates are judged.
+type trust struct {
+	mark   any // another one where the verdict may be another
+	verify func(certs []*x509.Certificate, now time.Time) ([][]*x509.Certificate, error)
+}
+
+// trust returns that which is in force.
+func (id *Identity) trust() trust {
+	if id.issued != nil {
+		issued := id.issued()
+		return trust{issued.Version, issued.Verify}
+	}
+	roots := id.roots.Pool()
+	return trust{roots, func(certs []*x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
+		return certs[0].Verify(x509.VerifyOptions{
+			Roots: roots, Intermediates: Pool(certs[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		})
+	}}
+}
+
 // judge finds out whether a handshake would accept the client's certificate now.
-func (c *liveConn) judge(roots *x509.CertPool, now time.Time) error {
-	if c.roots == roots && !now.After(c.until) {
+func (c *liveConn) judge(by trust, now time.Time) error {
+	if c.trust == by.mark && !now.After(c.until) {
 		return nil
 	}
-	chains, err := c.certs[0].Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: Pool(c.certs[1:]), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
+	chains, err := by.verify(c.certs, now)
 	if err != nil {
 		return err
 	}
-	c.accepted(roots, chains)
+	c.accepted(by.mark, chains)
 	return nil
 }
 
 // accepted keeps by what the certificate was accepted, and for how long that holds.
-func (c *liveConn) accepted(roots *x509.CertPool, chains [][]*x509.Certificate) {
-	c.roots, c.until = roots, chains[0][0].NotAfter
+func (c *liveConn) accepted(mark any, chains [][]*x509.Certificate) {
+	c.trust, c.until = mark, chains[0][0].NotAfter
 	for _, cert := range chains[0] {
 		if cert.NotAfter.Before(c.until) {
 			c.until = cert.NotAfter
@@ -69,11 +87,11 @@ func (c *liveConn) accepted(roots *x509.CertPool, chains [][]*x509.Certificate) 
 // endUntrusted closes the connections of clients whose certificates are no longer good, with the calls that they carry:
 // an authority was withdrawn, or a date has passed.
 func (id *Identity) endUntrusted() {
-	roots, now := id.roots.Pool(), id.options.Now()
+	by, now := id.trust(), id.options.Now()
 	ended := map[*liveConn]error{}
 	id.live.mu.Lock()
 	for c := range id.live.conns {
-		if err := c.judge(roots, now); err != nil {
+		if err := c.judge(by, now); err != nil {
 			ended[c] = err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn/idtoken"
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/binding"
+	"github.com/intentgate/intentgate/gateway/callertoken"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 	"github.com/intentgate/intentgate/gateway/edge"
 	"github.com/intentgate/intentgate/gateway/fallback"
@@ -169,7 +170,11 @@ func tooLong(err error) *Error {
 
 // unsigned is a call for which no token can be made.
 func unsigned(err error) *Error {
-	return &Error{Code: codes.Internal, Reason: "internal", Public: sentence(codes.Internal), Detail: err.Error(), cause: err}
+	code, reason := codes.Internal, "internal"
+	if errors.Is(err, callertoken.ErrNobody) { // nor a connection
+		code, reason = codes.Unavailable, "unavailable"
+	}
+	return &Error{Code: code, Reason: reason, Public: sentence(code), Detail: err.Error(), cause: err}
 }
 
 // overloaded is a turn that finds no place. Whose project has too much of it hears so: others are served.

@@ -9,8 +9,9 @@ import (
 	"google.golang.org/grpc/connectivity"
 )
 
-// maxRetire bounds how long calls may hold a connection that was replaced: longer than any turn lasts.
-const maxRetire = time.Minute
+// maxRetire bounds how long calls may hold a connection that was replaced: longer than any call lasts, be it one that goes on
+// after its turn.
+const maxRetire = 150 * time.Second
 
 // connection is what a Client calls over until it is replaced.
 type connection struct {
@@ -45,7 +46,7 @@ func (c *Client) connect() error {
 }
 
 // Redial connects anew, by the credentials of now: calls that begin from now on wait for that connection and never use the
-// old one, which is closed when its calls are done, within a minute at most. It does not wait for any of it.
+// old one, which is closed when its calls are done, within two and a half minutes at most. It does not wait for any of it.
 func (c *Client) Redial() {
 	if err := c.connect(); err != nil { // as before, it was good for the first one
 		c.logger.Error("Service not redialled", "service", c.name, "target", c.target, "error", err)

@@ -34,6 +34,9 @@ const (
 	Never
 )
 
+// ErrNobody is a gateway that has no certificate yet, for whose connection a token could be.
+var ErrNobody = errors.New("the gateway has been issued no certificate for the service")
+
 // ErrTooLong is a token that no service would take: that of a session with an enormous name.
 var ErrTooLong = errors.New("the token is longer than services take")
 

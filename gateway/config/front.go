@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
+	"github.com/intentgate/intentgate/services/mtls/spiffe"
 )
 
 // domainName is a DNS name of at least two labels.
@@ -102,15 +103,25 @@ func (r *report) reserved(config *gatewayv1.Config, profile, proxy string) {
 func (r *report) serviceTLS(at string, tls *gatewayv1.ServiceTLS) {
 	for _, key := range []string{"ca", "cert", "key", "server_name"} {
 		given := r.has(at + "." + key)
-		switch spiffe := tls.GetSpiffe() != nil; {
-		case spiffe && given:
+		switch issued := tls.GetSpiffe() != nil; {
+		case issued && given:
 			r.field(at+"."+key, "there is spiffe, which says it; remove it")
-		case !spiffe && !given && key != "server_name":
+		case !issued && !given && key != "server_name":
 			r.field(at+"."+key, "missing; want %s", wants["services[].tls."+key])
 		}
 	}
-	spiffe := tls.GetSpiffe()
-	if socket := spiffe.GetWorkloadApi(); socket != "" && !strings.HasPrefix(socket, "unix:///") && !strings.HasPrefix(socket, "tcp://127.0.0.1:") {
-		r.field(at+".spiffe.workload_api", "%s; want a socket such as unix:///run/spire/agent/api.sock", quote(socket))
+	workload := tls.GetSpiffe()
+	if workload == nil {
+		return
+	}
+	if address := workload.GetWorkloadApi(); address != "" || !r.alone { // that of the environment is the machine's
+		if _, err := spiffe.Address(address); err != nil {
+			r.field(at+".spiffe.workload_api", "%s", err.Error())
+		}
+	}
+	if id := workload.GetServerId(); id != "" {
+		if _, err := spiffe.ParseID(id); err != nil {
+			r.field(at+".spiffe.server_id", "%s", err.Error())
+		}
 	}
 }

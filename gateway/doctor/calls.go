@@ -17,7 +17,6 @@ import (
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 	"github.com/intentgate/intentgate/services/caller"
-	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/mtls/devca"
 )
 
@@ -123,10 +122,13 @@ func (i instance) strangers(ctx context.Context) Finding {
 		who         string
 		certificate *tls.Certificate
 	}{{"somebody without a certificate", &tls.Certificate{}}, {"a self-made certificate with the gateway's names", forged}} {
-		client, closeClient, err := i.client(credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS13, RootCAs: mtls.Pool(i.roots), ServerName: i.ServerName,
-			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return stranger.certificate, nil },
-		}))
+		config, err := i.config(i.ServerName)
+		if err != nil {
+			return Fail(name, err.Error(), "a configuration", "correct services[].tls")
+		}
+		config.MinVersion = tls.VersionTLS13
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return stranger.certificate, nil }
+		client, closeClient, err := i.client(credentials.NewTLS(config))
 		if err != nil {
 			return Fail(name, err.Error(), "a gRPC client", "correct services[].target")
 		}

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/mtls/spiffe"
 )
 
 // patience is the time that each step of an examination gets.
@@ -20,34 +23,90 @@ const patience = 5 * time.Second
 // Hop is the way from the gateway to a service, as the configuration describes it.
 type Hop struct {
 	Target     string     // a gRPC name
-	ServerName string     // what the service's certificate must carry
+	ServerName string     // what the service's certificate must carry: a DNS name, or with Open a SPIFFE ID
 	Files      mtls.Files // the gateway's own certificate and key, and the service's CA
-	Now        func() time.Time
+	// Open opens the SPIFFE Workload API in the place of Files; nil: there are files.
+	Open func() (*spiffe.Source, error)
+	Now  func() time.Time
 }
 
 // Examine judges the hop as a turn takes it, at each address of the target: the connection, both certificates, what
 // the service answers to the gateway, and what to strangers. It asks for the service's health and calls nothing else;
 // the service's log will tell of two refused handshakes.
 func (h Hop) Examine(ctx context.Context) Report {
-	identity, err := mtls.Open(h.Files, mtls.Options{Logger: slog.New(slog.DiscardHandler), Now: h.Now})
-	if err != nil {
-		return Report{Fail("files", err.Error(), "the gateway's certificate with its key, and the service's CA", "correct services[].tls")}
-	}
-	roots, err := mtls.ReadRoots(h.Files.CA)
-	if err != nil {
-		return Report{Fail("files", err.Error(), "the service's CA", "correct services[].tls.ca")}
+	at := instance{Hop: h}
+	var report Report
+	if h.Open != nil {
+		source, err := h.Open()
+		if err != nil {
+			return Report{workloadAPI(err)}
+		}
+		defer source.Close()
+		if report = at.issue(ctx, source); report.Failed() {
+			return report
+		}
+	} else if report = at.read(); report != nil {
+		return report
 	}
 	network, addresses, finding := h.resolve(ctx)
-	report := Report{finding}
+	report = append(report, finding)
 	instances := make([]Report, len(addresses))
 	var group sync.WaitGroup
 	for i, address := range addresses {
 		group.Go(func() {
-			instances[i] = instance{Hop: h, network: network, address: address, identity: identity, roots: roots}.examine(ctx)
+			one := at
+			one.network, one.address = network, address
+			instances[i] = one.examine(ctx)
 		})
 	}
 	group.Wait()
 	return append(report, merge(addresses, instances)...)
+}
+
+// read reads the files, and returns what is wrong with them.
+func (i *instance) read() Report {
+	var err error
+	if i.identity, err = mtls.Open(i.Files, mtls.Options{Logger: slog.New(slog.DiscardHandler), Now: i.Now}); err != nil {
+		return Report{Fail("files", err.Error(), "the gateway's certificate with its key, and the service's CA", "correct services[].tls")}
+	}
+	roots, err := mtls.ReadRoots(i.Files.CA)
+	if err != nil {
+		return Report{Fail("files", err.Error(), "the service's CA", "correct services[].tls.ca")}
+	}
+	var authorities []string
+	for _, root := range roots {
+		authorities = append(authorities, subject(root))
+	}
+	i.trusted = strings.Join(authorities, " or ")
+	i.config = func(server string) (*tls.Config, error) {
+		return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: mtls.Pool(roots), ServerName: server}, nil
+	}
+	i.verify = func(certs []*x509.Certificate, now time.Time) ([][]*x509.Certificate, error) {
+		return certs[0].Verify(x509.VerifyOptions{Roots: mtls.Pool(roots), Intermediates: mtls.Pool(certs[1:]), CurrentTime: now})
+	}
+	return nil
+}
+
+// issue waits for what the Workload API issues, and judges it.
+func (i *instance) issue(ctx context.Context, source *spiffe.Source) Report {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := source.Wait(ctx)
+	if err == nil {
+		i.identity, err = source.Identity(mtls.Options{Logger: slog.New(slog.DiscardHandler), Now: i.Now})
+	}
+	if err != nil {
+		return Report{workloadAPI(err)}
+	}
+	issued := source.Issued()
+	i.trusted, i.verify, i.config = "the bundle of its trust domain, as the Workload API has it", issued.Verify, issued.Client
+	leaf := i.identity.Certificate().Leaf
+	return Report{Pass("workload_api", "%s", names(leaf)), Dates("gateway_dates", leaf, i.Now())}
+}
+
+func workloadAPI(err error) Finding {
+	return Fail("workload_api", err.Error(), "an X.509-SVID for the gateway", "correct services[].tls.spiffe.workload_api, or SPIFFE_ENDPOINT_SOCKET; "+
+		"look whether the agent runs, and which identity is registered for this user, container or unit")
 }
 
 // merge says of each finding where it was made, if there is more than one address. An address where nothing listens is a

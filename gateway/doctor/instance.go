@@ -21,7 +21,9 @@ type instance struct {
 
 	network, address string
 	identity         *mtls.Identity
-	roots            []*x509.Certificate
+	trusted          string // who is
+	verify           func([]*x509.Certificate, time.Time) ([][]*x509.Certificate, error)
+	config           func(server string) (*tls.Config, error) // of a client that trusts no other server
 }
 
 // examine goes on as far as there is sense in it: whoever refuses the certificate is not asked for its health.
@@ -96,21 +98,19 @@ func (i instance) handshake(ctx context.Context, conn net.Conn) (*shaken, Findin
 // certificate judges the service's certificate.
 func (i instance) certificate(presented []*x509.Certificate) Report {
 	leaf, now := presented[0], i.Now()
-	var authorities []string
-	for _, root := range i.roots {
-		authorities = append(authorities, subject(root))
-	}
 	dates := Dates("server_dates", leaf, now)
 	chain := Pass("server_chain", "%s, issued by %s", subject(leaf), authn.Printable(leaf.Issuer.String()))
 	if dates.Verdict == Failed { // which hides what else is wrong
 		chain = Skip("server_chain", "not judged out of its time")
-	} else if _, err := leaf.Verify(x509.VerifyOptions{Roots: mtls.Pool(i.roots), Intermediates: mtls.Pool(presented[1:]), CurrentTime: now}); err != nil {
+	} else if _, err := i.verify(presented, now); err != nil {
 		chain = Fail("server_chain", fmt.Sprintf("%s; %s, issued by %s", words(err), links(presented), authn.Printable(leaf.Issuer.String())),
-			"a chain to "+strings.Join(authorities, " or "),
-			"put the service's CA into services[].tls.ca, and its intermediates after the leaf in the service's --cert")
+			"a chain to "+i.trusted,
+			"put the service's CA into services[].tls.ca, and its intermediates after the leaf in the service's --cert; by SPIFFE: give the service an SVID, or federate its trust domain")
 	}
 	name := Pass("server_name", "%s is among its names", i.ServerName)
-	if leaf.VerifyHostname(i.ServerName) != nil {
+	if i.Open != nil && (len(leaf.URIs) != 1 || leaf.URIs[0].String() != i.ServerName) {
+		name = Fail("server_name", "the names "+names(leaf), i.ServerName, "correct services[].tls.spiffe.server_id, or the service's identity")
+	} else if i.Open == nil && leaf.VerifyHostname(i.ServerName) != nil {
 		name = Fail("server_name", "the names "+names(leaf), i.ServerName,
 			"set services[].tls.server_name to one of its names, or issue the certificate for the one that is wanted")
 	}

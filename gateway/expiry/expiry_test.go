@@ -23,6 +23,8 @@ func TestNear(t *testing.T) {
 		left time.Duration
 		near bool
 	}{
+		{expiry.SVID, 20 * time.Minute, false},
+		{expiry.SVID, 20*time.Minute - 1, true},
 		{expiry.Edge, 30 * day, false},
 		{expiry.Edge, 30*day - 1, true},
 		{expiry.Edge, 0, true},
@@ -32,7 +34,7 @@ func TestNear(t *testing.T) {
 		{expiry.Profile, 1, true},
 		{expiry.Profile, 0, false},
 	} {
-		end := expiry.End{Kind: c.kind, NotAfter: now.Add(c.left)}
+		end := expiry.End{Kind: c.kind, NotAfter: now.Add(c.left), Life: time.Hour}
 		if got := expiry.Near(slices.Values([]expiry.End{end}), now); (len(got) == 1) != c.near {
 			t.Errorf("%s with %s left: %v", c.kind, c.left, got)
 		}

@@ -29,7 +29,7 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 		return nil, errors.New("process: File, Logger and Now are all needed")
 	}
 	parts.Patience = cmp.Or(parts.Patience, maxLag)
-	p := &Process{config: parts, logger: parts.Logger, now: parts.Now}
+	p := &Process{config: parts, workloads: &WorkloadAPIs{Logger: parts.Logger}, logger: parts.Logger, now: parts.Now}
 	p.reloader = &reloader{Process: p}
 	p.reloader.mark.Store(markOf(parts.File))
 	settings, err := config.Load(parts.File, parts.Now(), parts.Adapt...)

@@ -2,7 +2,7 @@ package process
 
 import (
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,7 +27,7 @@ func (g *generation) callerTokens(context.Context) (err error) {
 		return fmt.Errorf("caller_tokens: %w", err)
 	}
 	for service, identity := range g.identities {
-		if _, err := workload(identity().Leaf); err != nil {
+		if _, err := workload(identity()); err != nil && !errors.Is(err, callertoken.ErrNobody) {
 			return fmt.Errorf("services.%s.tls: %w", service, err)
 		}
 	}
@@ -68,14 +68,18 @@ func longestCall(settings *gatewayv1.Config) (longest time.Duration) {
 
 // sign returns the token of a call.
 func (g *generation) sign(service string, call *callertoken.Call) (_ string, err error) {
-	if call.Workload, err = workload(g.identities[service]().Leaf); err != nil {
+	if call.Workload, err = workload(g.identities[service]()); err != nil {
 		return "", err
 	}
 	return g.signer.Token(call)
 }
 
 // workload is the gateway's name in a certificate, as services list it.
-func workload(cert *x509.Certificate) (string, error) {
+func workload(certificate *tls.Certificate) (string, error) {
+	if certificate == nil {
+		return "", callertoken.ErrNobody
+	}
+	cert := certificate.Leaf
 	if len(cert.URIs) > 0 {
 		return "uri:" + cert.URIs[0].String(), nil
 	}

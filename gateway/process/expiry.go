@@ -12,7 +12,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/expiry"
 )
 
-// ownCertificate is a certificate that the gateway shows, as it is at the time.
+// ownCertificate is a certificate that the gateway shows, as it is at the time; nil while none has been issued.
 type ownCertificate struct {
 	kind, name string
 	current    func() *tls.Certificate
@@ -21,7 +21,12 @@ type ownCertificate struct {
 // ends yields everything that ends one day, as it is now.
 func (g *generation) ends(yield func(expiry.End) bool) {
 	for _, own := range g.own {
-		if !yield(expiry.End{Kind: own.kind, Name: own.name, NotAfter: own.current().Leaf.NotAfter.UTC()}) {
+		certificate := own.current()
+		if certificate == nil {
+			continue
+		}
+		leaf := certificate.Leaf
+		if !yield(expiry.End{Kind: own.kind, Name: own.name, NotAfter: leaf.NotAfter.UTC(), Life: leaf.NotAfter.Sub(leaf.NotBefore)}) {
 			return
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -68,7 +68,7 @@ type generation struct {
 	profiles    *authn.Trust
 	traces      *traces.Traces                     // nil where the settings have none
 	signer      *callertoken.Signer                // likewise
-	identities  map[string]func() *tls.Certificate // the gateway's, by service
+	identities  map[string]func() *tls.Certificate // the gateway's, by service; nil where none has been issued yet
 	own         []ownCertificate
 	// statusCertificate is the status listener's; nil where it serves plain HTTP.
 	statusCertificate *mtls.KeyPair
@@ -120,15 +120,23 @@ func (g *generation) services(context.Context) error {
 	var problems []error
 	for _, service := range g.settings.GetServices() {
 		var client *backend.Client
-		options := g.watched("services."+service.GetName(), func() { client.Redial() })           //nolint:contextcheck // as for Dial
-		client, identity, err := Dial(service, options, g.logger, g.connected(service.GetName())) //nolint:contextcheck // it lives until it is closed
+		identity, release, err := g.workloads.Identity(service, g.watched("services."+service.GetName(), func() { client.Redial() })) //nolint:contextcheck // as for Dial
 		if err != nil {
+			problems = append(problems, fmt.Errorf("services.%s.tls: %w", service.GetName(), err))
+			continue
+		}
+		g.undo = append(g.undo, release)
+		if client, err = Dial(service, identity, g.logger, g.connected(service.GetName())); err != nil { //nolint:contextcheck // it lives until it is closed
 			problems = append(problems, err)
 			continue
 		}
 		g.runWatcher(identity.Watch)
 		g.undo = append(g.undo, client.Close)
-		g.own = append(g.own, ownCertificate{expiry.Service, service.GetName(), identity.Certificate})
+		kind := expiry.Service
+		if service.GetTls().GetSpiffe() != nil {
+			kind = expiry.SVID
+		}
+		g.own = append(g.own, ownCertificate{kind, service.GetName(), identity.Certificate})
 		g.clients[service.GetName()] = holding{client, &g.site}
 		if g.config.Observe != nil {
 			g.clients[service.GetName()] = g.config.Observe(g.clients[service.GetName()])
@@ -145,26 +153,6 @@ func (g *generation) services(context.Context) error {
 		})
 	}
 	return errors.Join(problems...)
-}
-
-// Dial begins to connect to a service, with the gateway's certificate for it.
-func Dial(service *gatewayv1.Service, options mtls.Options, logger *slog.Logger, connected func()) (*backend.Client, *mtls.Identity, error) {
-	files := service.GetTls()
-	identity, err := mtls.Open(mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()}, options)
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := backend.Dial(backend.Config{
-		Name: service.GetName(), Target: service.GetTarget(), ServerName: files.GetServerName(),
-		Credentials: identity.ClientCredentials, Affinity: service.GetAffinity() == "SESSION", Logger: logger, Connected: connected,
-		Retries: backend.Retries{
-			Tries: int(service.GetRetries().GetTries()), TryTimeout: service.GetRetries().GetTryTimeout().AsDuration(),
-		},
-		Concurrency: backend.Concurrency{
-			Min: service.GetConcurrency().GetMin(), Max: service.GetConcurrency().GetMax(), Queue: service.GetConcurrency().GetQueue(),
-		},
-	})
-	return client, identity, err
 }
 
 // holding is a service whose calls keep the generation in use: a call may outlive its turn.

@@ -45,6 +45,7 @@ type Process struct {
 	telemetry *telemetry.Telemetry
 	admission *admission.Control
 	joins     *joins.Calls
+	workloads *WorkloadAPIs
 	logger    *slog.Logger
 	now       func() time.Time
 	current   atomic.Pointer[generation]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/intentgate/intentgate/services/caller"
 	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/mtls/spiffe"
 )
 
 // DefaultDrain is how long calls in flight may take to end where the configuration does not say.
@@ -29,6 +31,9 @@ type Config struct {
 	Listen string
 	// TLS are the server's own certificate and the authorities of its callers.
 	TLS mtls.Files
+	// WorkloadAPI is the address of the SPIFFE Workload API that issues both, in the place of TLS, such as
+	// unix:///run/spire/agent/api.sock. Callers are judged by the bundle of the trust domain that they say they are of.
+	WorkloadAPI string
 	// Allowed are the callers that call for themselves, each `dns:<name>` or `uri:<id>`, compared exactly with the
 	// subject alternative names of their certificates. Nobody is allowed by default.
 	Allowed []string
@@ -63,7 +68,8 @@ type Config struct {
 type Tokens struct {
 	// Keys is where the gateway's public keys are: a file, or a URL with https://. They are read again as they change.
 	Keys string
-	// CA is the file of the authorities by which that URL's server is judged; empty means those of the callers, TLS.CA.
+	// CA is the file of the authorities by which that URL's server is judged; empty means those of the callers, TLS.CA. With
+	// WorkloadAPI a URL needs it.
 	CA string
 	// TrustDomain is whom tokens are for, as the gateway's configuration says.
 	TrustDomain string
@@ -84,9 +90,16 @@ func (c *Config) check() (caller.Policy, error) {
 	}
 	need(c.Name != "", "Name is missing: what is the service called?")
 	need(c.Listen != "", "Listen is missing: want an address such as :8443")
-	need(c.TLS.Cert != "", "TLS.Cert is missing: want the file of the service's certificate (--cert)")
-	need(c.TLS.Key != "", "TLS.Key is missing: want the file of that certificate's private key (--key)")
-	need(c.TLS.CA != "", "TLS.CA is missing: want the file of the authorities that issue the callers' certificates (--ca)")
+	if c.WorkloadAPI == "" {
+		need(c.TLS.Cert != "", "TLS.Cert is missing: want the file of the service's certificate (--cert), or the Workload API (--workload-api)")
+		need(c.TLS.Key != "", "TLS.Key is missing: want the file of that certificate's private key (--key)")
+		need(c.TLS.CA != "", "TLS.CA is missing: want the file of the authorities that issue the callers' certificates (--ca)")
+	} else {
+		need(c.TLS == mtls.Files{}, "TLS and WorkloadAPI are both there: want --cert, --key and --ca, or --workload-api")
+		if _, err := spiffe.Address(c.WorkloadAPI); err != nil {
+			problems = append(problems, fmt.Errorf("bad WorkloadAPI (--workload-api): %w", err))
+		}
+	}
 	need(c.Register != nil, "Register is missing: there is nothing to serve")
 	need(c.Logger != nil, "Logger is missing")
 	need(c.Drain >= 0, "Drain is negative")
@@ -105,6 +118,8 @@ func (c *Config) check() (caller.Policy, error) {
 	if c.Tokens != nil {
 		need(c.Tokens.Keys != "", "Tokens.Keys is missing: want the file or the URL of the gateway's public keys (--jwks)")
 		need(c.Tokens.TrustDomain != "", "Tokens.TrustDomain is missing: want that of the gateway's caller_tokens, such as shop.internal (--trust-domain)")
+		need(c.WorkloadAPI == "" || c.Tokens.CA != "" || !strings.HasPrefix(c.Tokens.Keys, "https:"),
+			"Tokens.CA is missing: want the file of the authorities by which the server of the keys is judged (--jwks-ca)")
 		policy.Tokens = &caller.Tokens{} // its verifier is made when the keys are read
 		for _, text := range c.Tokens.Forwarders {
 			forwarder, err := caller.ParseForwarder(text)

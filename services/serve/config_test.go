@@ -56,6 +56,21 @@ func TestNewRefusesGaps(t *testing.T) {
 			func(c *serve.Config) { c.TLS.CA = "no-such-ca.pem" },
 			[]string{"no-such-ca.pem"},
 		},
+		"files and a Workload API": {
+			func(c *serve.Config) { c.WorkloadAPI = "unix:///run/spire/agent/api.sock" },
+			[]string{"TLS and WorkloadAPI are both there"},
+		},
+		"a Workload API of another machine": {
+			func(c *serve.Config) { c.TLS, c.WorkloadAPI = mtls.Files{}, "tcp://10.0.0.1:8081" },
+			[]string{"WorkloadAPI (--workload-api)", "is on another machine"},
+		},
+		"keys of a URL, and nobody who judges it": {
+			func(c *serve.Config) {
+				c.TLS, c.WorkloadAPI = mtls.Files{}, "unix:///run/spire/agent/api.sock"
+				c.Tokens = &serve.Tokens{Keys: "https://gateway.internal/jwks.json", TrustDomain: "shop.internal"}
+			},
+			[]string{"--jwks-ca"},
+		},
 		"nothing registered": {
 			func(c *serve.Config) { c.Register = func(grpc.ServiceRegistrar) {} },
 			[]string{"orders", "registered nothing"},

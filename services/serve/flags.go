@@ -20,6 +20,7 @@ const help = `%[1]s answers intents over gRPC and mutual TLS. It talks to the ca
 
 Usage:
   %[1]s --cert FILE --key FILE --ca FILE --assert NAME [--allow NAME]... [flags]
+  %[1]s --workload-api ADDRESS --assert NAME [--allow NAME]... [flags]
   %[1]s --descriptors FILE
 
 Example:
@@ -33,6 +34,9 @@ Flags:
   --cert FILE           the service's certificate, its intermediates after it
   --key FILE            the certificate's private key
   --ca FILE             the authorities that issue the callers' certificates
+  --workload-api ADDRESS
+                        have the SPIFFE Workload API issue all three, such as unix:///run/spire/agent/api.sock; callers are judged
+                        by the bundle of their trust domain, and listed as uri:spiffe://<trust domain>/<path>
   --assert NAME         a caller that may say for whom it calls: the gateway; may be given more than once
   --allow NAME          a caller that calls for itself: another program of yours; may be given more than once
   --jwks SOURCE         ask for the gateway's signature with each caller, and verify it by the keys of this file or https URL,
@@ -65,6 +69,7 @@ func parse(args []string, config *Config) (logFormat, descriptors string, err er
 	flags.StringVar(&config.TLS.Cert, "cert", config.TLS.Cert, "")
 	flags.StringVar(&config.TLS.Key, "key", config.TLS.Key, "")
 	flags.StringVar(&config.TLS.CA, "ca", config.TLS.CA, "")
+	flags.StringVar(&config.WorkloadAPI, "workload-api", config.WorkloadAPI, "")
 	flags.Func("assert", "", appendTo(&config.Asserting))
 	flags.Func("allow", "", appendTo(&config.Allowed))
 	tokens := config.tokens()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/intentgate/intentgate/services/caller"
 	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/mtls/spiffe"
 )
 
 const (
@@ -34,6 +35,7 @@ const (
 type Server struct {
 	config   Config
 	identity *mtls.Identity
+	release  func()                        // what the identity comes from
 	tokens   []func(context.Context) error // what keeps the keys of tokens fresh
 	listener net.Listener
 	grpc     *grpc.Server
@@ -42,17 +44,21 @@ type Server struct {
 
 // New checks the configuration, reads the certificates and opens the listener. Where it fails nothing is left open; the
 // error names all gaps of the configuration at once. What New returned is closed by Serve alone.
-func New(ctx context.Context, config Config) (*Server, error) {
+func New(ctx context.Context, config Config) (_ *Server, err error) {
 	policy, err := config.check()
 	if err != nil {
 		return nil, fmt.Errorf("configuration of service %q: %w", config.Name, err)
 	}
 	config.Logger = config.Logger.With("service", config.Name)
-	identity, err := mtls.Open(config.TLS, mtls.Options{Logger: config.Logger, Now: config.Now})
-	if err != nil {
+	s := &Server{config: config, health: health.NewServer(), release: func() {}}
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	if err := s.identify(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: config, identity: identity, health: health.NewServer()}
 
 	if config.Tokens != nil {
 		if policy.Tokens.Verifier, err = s.verifier(); err != nil { //nolint:contextcheck // a file is read at once
@@ -61,7 +67,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	}
 	unary, stream := split(s.chain(policy)) //nolint:contextcheck // interceptors have the context of each call
 	options := []grpc.ServerOption{
-		grpc.Creds(identity.ServerCredentials()),
+		grpc.Creds(s.identity.ServerCredentials()),
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
 		// A method that is not there goes through the chain, too: strangers learn nothing, and the log does.
@@ -87,6 +93,22 @@ func New(ctx context.Context, config Config) (*Server, error) {
 		return nil, fmt.Errorf("service %q: %w", config.Name, err)
 	}
 	return s, nil
+}
+
+// identify opens the server's certificate, and by what its callers are judged.
+func (s *Server) identify() (err error) {
+	options := mtls.Options{Logger: s.config.Logger, Now: s.config.Now}
+	if s.config.WorkloadAPI == "" {
+		s.identity, err = mtls.Open(s.config.TLS, options)
+		return err
+	}
+	source, err := spiffe.Open(s.config.WorkloadAPI, s.config.Logger)
+	if err != nil {
+		return err
+	}
+	s.release = source.Close
+	s.identity, err = source.Identity(options)
+	return err
 }
 
 // register registers the service's handlers, and health and reflection for them.
@@ -123,7 +145,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	// Certificates are looked after while the calls in flight end, too.
 	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
 	var keeping sync.WaitGroup
-	defer func() { unwatch(); keeping.Wait() }()
+	defer func() { unwatch(); keeping.Wait(); s.release() }()
 	watched, served := make(chan error, 1), make(chan error, 1)
 	go func() { watched <- s.identity.Watch(watching) }()
 	go func() { served <- s.grpc.Serve(s.listener) }()

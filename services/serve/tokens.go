@@ -13,11 +13,14 @@ func (s *Server) verifier() (*token.Verifier, error) {
 	settings := s.config.Tokens
 	source := token.KeysConfig{Source: settings.Keys, Logger: s.config.Logger, Now: s.config.Now}
 	options := mtls.Options{Logger: s.config.Logger.With("name", "jwks"), Now: s.config.Now}
-	roots, err := mtls.OpenRoots(cmp.Or(settings.CA, s.config.TLS.CA), options)
-	if err != nil {
-		return nil, err
+	watch := func(context.Context) error { return nil }
+	if ca := cmp.Or(settings.CA, s.config.TLS.CA); ca != "" { // else there is a file of keys
+		roots, err := mtls.OpenRoots(ca, options)
+		if err != nil {
+			return nil, err
+		}
+		source.RootCAs, watch = roots.Pool, roots.Watch
 	}
-	source.RootCAs = roots.Pool
 	keys, err := token.NewKeys(source)
 	if err != nil {
 		return nil, err
@@ -27,7 +30,7 @@ func (s *Server) verifier() (*token.Verifier, error) {
 			return mtls.Watch(ctx, options, []string{file}, func() (bool, error) { return keys.Reload(ctx) })
 		})
 	} else {
-		s.tokens = append(s.tokens, roots.Watch, func(ctx context.Context) error {
+		s.tokens = append(s.tokens, watch, func(ctx context.Context) error {
 			keys.Run(ctx)
 			return nil
 		})

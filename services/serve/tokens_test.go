@@ -62,12 +62,18 @@ func (s signing) set(t *testing.T) []byte {
 
 func (s signing) token(t *testing.T) string {
 	t.Helper()
+	return s.tokenOf(t, gateway)
+}
+
+// tokenOf signs one for a workload's connection.
+func (s signing) tokenOf(t *testing.T, workload string) string {
+	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.private, KeyID: s.jwk.KeyID}}, (&jose.SignerOptions{}).WithType(token.Type))
 	if err != nil {
 		t.Fatal(err)
 	}
 	payload, err := json.Marshal(token.Claims{
-		Issuer: "x", IssuedAt: time.Now().Unix(), Expires: time.Now().Unix() + 60, Audience: "shop.internal", Workload: gateway,
+		Issuer: "x", IssuedAt: time.Now().Unix(), Expires: time.Now().Unix() + 60, Audience: "shop.internal", Workload: workload,
 		Target: intentgatev1.IntentService_ServiceDesc.ServiceName,
 	})
 	if err != nil {

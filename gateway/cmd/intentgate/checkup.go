@@ -23,6 +23,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/process"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
+	"github.com/intentgate/intentgate/services/mtls/spiffe"
 )
 
 // checkup looks at what a configuration names.
@@ -105,7 +106,7 @@ func readableSecrets(c *gatewayv1.Config) doctor.Report {
 	}
 	files = append(files, config.SecretFiles(c)...)
 	slices.Sort(files)
-	files = slices.Compact(files)
+	files = slices.DeleteFunc(slices.Compact(files), func(file string) bool { return file == "" }) // a key that is got in another way
 	var report doctor.Report
 	for _, file := range files {
 		info, err := os.Stat(file)
@@ -253,7 +254,7 @@ func (e *checkup) services(ctx context.Context) doctor.Report {
 	var group sync.WaitGroup
 	for i, service := range e.settings.GetServices() {
 		group.Go(func() {
-			files := service.GetTls()
+			files, workload := service.GetTls(), service.GetTls().GetSpiffe()
 			if own, err := mtls.ReadCertificates(files.GetCert()); err == nil { // else the hop tells
 				reports[i] = append(reports[i], doctor.Dates("gateway_dates", own[0], e.now()))
 			}
@@ -264,6 +265,11 @@ func (e *checkup) services(ctx context.Context) doctor.Report {
 			hop := doctor.Hop{
 				Target: service.GetTarget(), ServerName: files.GetServerName(), Now: e.now,
 				Files: mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()},
+			}
+			if workload != nil {
+				hop.ServerName, hop.Open = workload.GetServerId(), func() (*spiffe.Source, error) {
+					return spiffe.Open(workload.GetWorkloadApi(), slog.New(slog.DiscardHandler)) //nolint:contextcheck // it lives until it is closed
+				}
 			}
 			reports[i] = append(reports[i], hop.Examine(ctx)...)
 		})

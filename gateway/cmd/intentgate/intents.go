@@ -150,7 +150,12 @@ func describing(settings *gatewayv1.Config) func(ctx context.Context, service st
 	return func(ctx context.Context, name string) ([]byte, error) {
 		i := slices.IndexFunc(settings.GetServices(), func(s *gatewayv1.Service) bool { return s.GetName() == name })
 		silent := slog.New(slog.DiscardHandler)
-		client, _, err := process.Dial(settings.GetServices()[i], mtls.Options{Logger: silent}, silent, nil) //nolint:contextcheck // it lives until it is closed
+		identity, release, err := (&process.WorkloadAPIs{Logger: silent}).Identity(settings.GetServices()[i], mtls.Options{Logger: silent}) //nolint:contextcheck // it lives until it is released
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		client, err := process.Dial(settings.GetServices()[i], identity, silent, nil) //nolint:contextcheck // it lives until it is closed
 		if err != nil {
 			return nil, err
 		}

@@ -99,6 +99,18 @@ func Address(address string) (string, error) {
 	return address, nil
 }
 
+// ParseID reads the SPIFFE ID of a workload, such as spiffe://shop.internal/orders.
+func ParseID(text string) (spiffeid.ID, error) {
+	id, err := spiffeid.FromString(text)
+	if err == nil && id.Path() == "" {
+		err = errors.New("that is a trust domain")
+	}
+	if err != nil {
+		return id, fmt.Errorf("SPIFFE ID %q: %w; want one such as spiffe://shop.internal/orders", text, err)
+	}
+	return id, nil
+}
+
 // Close ends the asking. What was issued stays in force for those who have it.
 func (s *Source) Close() { s.stop() }
 
@@ -161,9 +173,9 @@ func (w watcher) OnX509ContextUpdate(all *workloadapi.X509Context) {
 			return chains, err
 		},
 		Client: func(server string) (*tls.Config, error) {
-			wanted, err := spiffeid.FromString(server)
+			wanted, err := ParseID(server)
 			if err != nil {
-				return nil, fmt.Errorf("the server's SPIFFE ID %q: %w", server, err)
+				return nil, err
 			}
 			return tlsconfig.MTLSClientConfig(svid, all.Bundles, func(id spiffeid.ID, _ [][]*x509.Certificate) error {
 				if id != wanted {

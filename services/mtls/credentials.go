@@ -71,7 +71,7 @@ func (t *transport) serverHandshake(raw *liveConn) (net.Conn, credentials.AuthIn
 		mark = config.ClientCAs
 	} else {
 		var err error
-		issued := t.id.issued()
+		issued := t.id.first(context.Background())
 		config, err = t.id.issuedServer(issued, func(accepted [][]*x509.Certificate) { chains = accepted })
 		if err != nil {
 			return nil, nil, err

@@ -122,12 +122,14 @@ func (s *Source) Identity(o mtls.Options) (*mtls.Identity, error) {
 	return mtls.NewIdentity(s.Issued, o)
 }
 
-// Wait waits for a first certificate. Where ctx ends before, the error says why there is none.
+// Wait waits for the first answer. The error says why there is no certificate.
 func (s *Source) Wait(ctx context.Context) error {
-	for {
-		issued := s.Issued()
+	for issued := s.Issued(); ; issued = s.Issued() {
 		if issued.Certificate != nil {
 			return nil
+		}
+		if !issued.Pending {
+			return issued.Err
 		}
 		select {
 		case <-ctx.Done():

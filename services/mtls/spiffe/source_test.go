@@ -378,7 +378,7 @@ func TestWorkloadAPIAway(t *testing.T) {
 	e.until(t, faulty("register an identity for this process"))
 	svid := shop.SVID("/orders")
 	api.Issue(svid, shop)
-	e.wait(t)
+	e.until(t, func(i *mtls.Issued) bool { return i.Certificate != nil })
 	if n := e.log.count("SVID issued"); n != 1 {
 		t.Errorf("the log tells of %d SVIDs", n)
 	}

@@ -27,22 +27,26 @@ final class FetchedKeys extends Keys {
   private static final Duration REFRESH = Duration.ofMinutes(5);
   /** How often they are fetched for a key that is not known, at most: anybody could name one. */
   private static final Duration AGAIN = Duration.ofSeconds(10);
-  private static final Duration LIMIT = Duration.ofSeconds(5);
+  static final Duration LIMIT = Duration.ofSeconds(5);
   /** How long a call waits for a fetch, whose limit is no concern of its own. */
-  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  static final Duration PATIENCE = Duration.ofSeconds(2);
 
   private final URI url;
   private final Trust trust;
   private final Clock clock;
+  private final Duration limit;
+  private final Duration patience;
   private Instant last = Instant.MIN; // when a fetch ended
   private CompletableFuture<Void> running = CompletableFuture.completedFuture(null);
 
   /** Fetches keys from a server that is judged by authorities, those of each time. */
-  FetchedKeys(String url, Trust trust, Log log, Clock clock) {
+  FetchedKeys(String url, Trust trust, Log log, Clock clock, Duration limit, Duration patience) {
     super(url, log);
     this.url = parse(url);
     this.trust = trust;
     this.clock = clock;
+    this.limit = limit;
+    this.patience = patience;
   }
 
   private static URI parse(String text) {
@@ -70,7 +74,7 @@ final class FetchedKeys extends Keys {
       return key;
     }
     try {
-      fetchAfter(AGAIN).get(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+      fetchAfter(AGAIN).get(patience.toNanos(), TimeUnit.NANOSECONDS);
     } catch (TimeoutException | ExecutionException e) {
       // The last ones stay.
     } catch (InterruptedException e) {
@@ -111,9 +115,9 @@ final class FetchedKeys extends Keys {
     HttpClient client = HttpClient.newBuilder().sslContext(tls).version(HttpClient.Version.HTTP_1_1)
         .followRedirects(HttpClient.Redirect.NEVER).build();
     CompletableFuture<HttpResponse<byte[]>> answer =
-        client.sendAsync(HttpRequest.newBuilder(url).timeout(LIMIT).build(), head -> new Bounded());
+        client.sendAsync(HttpRequest.newBuilder(url).timeout(limit).build(), head -> new Bounded());
     try {
-      HttpResponse<byte[]> response = answer.get(LIMIT.toNanos(), TimeUnit.NANOSECONDS);
+      HttpResponse<byte[]> response = answer.get(limit.toNanos(), TimeUnit.NANOSECONDS);
       if (response.statusCode() != 200) {
         throw new IOException("HTTP status " + response.statusCode() + "; want 200");
       }
@@ -121,7 +125,7 @@ final class FetchedKeys extends Keys {
     } catch (ExecutionException e) {
       throw new IOException(e.getCause().toString(), e.getCause());
     } catch (TimeoutException e) {
-      throw new IOException("no answer within " + LIMIT.toSeconds() + " s", e);
+      throw new IOException("no answer within " + limit.toMillis() + " ms", e);
     } finally {
       answer.cancel(true);
     }

@@ -118,7 +118,7 @@ public final class Tokens {
       if (keys.contains("://")) {
         Trust trust = ca == null ? callers : new Trust();
         Watched authorities = ca == null ? null : trust.of(ca, log);
-        FetchedKeys fetched = new FetchedKeys(keys, trust, log, clock);
+        FetchedKeys fetched = new FetchedKeys(keys, trust, log, clock, FetchedKeys.LIMIT, FetchedKeys.PATIENCE);
         if (authorities != null) {
           authorities.read();
         }

@@ -13,12 +13,15 @@ import com.google.protobuf.DescriptorProtos.FileDescriptorSet;
 import io.github.intentgate.conformance.v1.EchoRequest;
 import io.github.intentgate.conformance.v1.EchoResponse;
 import io.github.intentgate.conformance.v1.ProbeServiceGrpc;
+import io.github.intentgate.v1.CallRef;
 import io.github.intentgate.v1.FulfillRequest;
 import io.github.intentgate.v1.FulfillResponse;
 import io.github.intentgate.v1.IntentServiceGrpc;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.Status;
+import io.grpc.stub.MetadataUtils;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -94,7 +97,8 @@ class CommandTest {
     Told told = run("--help");
     assertEquals(0, told.status());
     assertEquals("", told.err());
-    for (String text : List.of("slow --cert slow.pem", "--assert dns:gateway.internal", "--descriptors FILE", "--probe")) {
+    for (String text : List.of("slow --cert slow.pem", "--assert dns:gateway.internal", "--descriptors FILE", "--probe", "--jwks SOURCE", "--policy FILE",
+        "dns:orders.internal=shop.orders.v1.OrderService")) {
       assertTrue(told.out().contains(text), told.out());
     }
   }
@@ -116,6 +120,31 @@ class CommandTest {
       assertEquals("", told.out());
     }
     assertTrue(here("--cert", "a", "--key", "b", "--ca", "c", "--assert", GATEWAY, "--listen", "x").err().contains("a: there is no such"));
+  }
+
+  @Test
+  void flagsAboutTokensAndMethods() throws Exception {
+    Path policy = java.nio.file.Files.writeString(folder.resolve("policy.json"), "{\"methods\": {\"intentgate.v1.IntentService/Ask\": {}}}");
+    Path odd = java.nio.file.Files.writeString(folder.resolve("odd.json"), "{\"methods\": {}, \"more\": {}}");
+    World world = new World(folder);
+    Files files = world.authority.write(folder.resolve("server"), "dns:" + World.SERVICE);
+    for (List<String> row : List.of(
+        List.of("2", "the trust domain is missing", "--jwks", "jwks.json"),
+        List.of("2", "keys are missing: want their file or URL (--jwks)", "--trust-domain", "shop.internal"),
+        List.of("2", "--forward: forwarder \"dns:checkout.internal\"", "--forward", "dns:checkout.internal"),
+        List.of("2", "--policy: cannot read no-such.json", "--policy", "no-such.json"),
+        List.of("2", "odd.json: policy: the policy: \"more\" is nothing that is known", "--policy", odd.toString()),
+        List.of("2", "has no such method; want * or one of [Fulfill]", "--policy", policy.toString()),
+        List.of("1", "no-such.json: there is no such file", "--jwks", "no-such.json", "--trust-domain", "shop.internal", "--issuer", "x"),
+        List.of("1", "no-such.pem: there is no such file", "--jwks", "https://x/", "--jwks-ca", "no-such.pem", "--trust-domain", "shop.internal"),
+        List.of("1", "http://x/\": want a file, or a URL", "--jwks", "http://x/", "--trust-domain", "shop.internal"))) {
+      List<String> arguments = new ArrayList<>(List.of("--cert", files.cert().toString(), "--key", files.key().toString(), "--ca",
+          files.ca().toString(), "--assert", GATEWAY, "--listen", "127.0.0.1:0"));
+      arguments.addAll(row.subList(2, row.size()));
+      Told told = here(arguments.toArray(String[]::new));
+      assertTrue(told.err().contains(row.get(1)), told.err());
+      assertEquals(row.get(0), String.valueOf(told.status()), told.err());
+    }
   }
 
   @Test
@@ -187,9 +216,13 @@ class CommandTest {
 
   @Test
   void stopsGracefullyAndAtOnce() throws Exception {
+    Signing gateway = Signing.create("gateway");
     try (World world = new World(folder);
         Running first = new Running(world, "--probe");
-        Running second = new Running(world)) {
+        Running second = new Running(world, "--trust-domain=" + Signing.DOMAIN, "--issuer", "https://gateway.internal", "--jwks",
+            Signing.write(folder.resolve("jwks.json"), Signing.set(gateway)).toString(), "--policy",
+            java.nio.file.Files.writeString(folder.resolve("policy.json"), "{\"methods\": {\"intentgate.v1.IntentService/Fulfill\": "
+                + "{\"callers\": [\"" + REPORTS + "\"], \"asserted\": {\"project\": [\"ID_TOKEN\"]}}}}").toString())) {
       Channel channel = channel(world, first);
       EchoRequest request = EchoRequest.newBuilder().setSigned(Long.MIN_VALUE).setUnsigned(-1).setText("🦆").build();
       EchoResponse echo = ProbeServiceGrpc.newBlockingStub(channel).withDeadlineAfter(10, TimeUnit.SECONDS).echo(request);
@@ -205,7 +238,12 @@ class CommandTest {
       assertEquals(0, first.process.waitFor());
 
       Channel other = channel(world, second);
-      assertEquals(Status.Code.UNIMPLEMENTED, World.status(() -> ProbeServiceGrpc.newBlockingStub(other).echo(request)).getCode());
+      assertEquals(Status.Code.PERMISSION_DENIED, World.status(() -> ProbeServiceGrpc.newBlockingStub(other).echo(request)).getCode());
+      Channel theirs = world.channel(second.address, world.authority.issue(GATEWAY), "TLSv1.3", world.authority.certificate());
+      Metadata metadata = CallerMetadata.outgoing(World.CALLER, CallRef.newBuilder().setRequestId("1.x").build());
+      assertEquals(Status.Code.PERMISSION_DENIED, World.status(() -> asserted(theirs, metadata)).getCode());
+      metadata.put(CallerMetadata.TOKEN, gateway.token(Signing.claims()));
+      assertEquals(Status.OK, World.status(() -> asserted(theirs, metadata)));
       Future<FulfillResponse> cut = IntentServiceGrpc.newFutureStub(other).fulfill(taking(60_000));
       World.fulfill(other);
       second.signal("INT");
@@ -215,6 +253,10 @@ class CommandTest {
       assertEquals(Status.Code.UNAVAILABLE,
           Status.fromThrowable(assertThrows(ExecutionException.class, cut::get)).getCode());
     }
+  }
+
+  private static void asserted(Channel channel, Metadata metadata) {
+    World.stub(channel).withInterceptors(MetadataUtils.newAttachHeadersInterceptor(metadata)).fulfill(taking(0));
   }
 
   private static ManagedChannel channel(World world, Running service) {

@@ -124,7 +124,29 @@ mutate: ## Remove each check in turn, and expect the tests to turn red (MUTATE='
 	$(GO) run .ci/mutate/*.go -run '$(MUTATE)' -shares $(SHARES) -share $(SHARE)
 
 .PHONY: bench
-bench: ## Run the benchmarks.
+bench: bench-peers ## Measure what a turn costs, beside others, in less than a quarter of an hour (BENCH='--docs docs' for docs/performance.md).
+	$(GO) run ./gateway/bench --plan base $(BENCH)
+
+.PHONY: bench-full
+bench-full: bench-peers ## Measure it in all cells, for hours.
+	$(GO) run ./gateway/bench --plan full $(BENCH)
+
+.PHONY: bench-short
+bench-short: ## Measure it in some cells, in less than 40 s, beside what is in docs/performance.json.
+	$(GO) run ./gateway/bench --plan short $(addprefix --against ,$(wildcard docs/performance.json)) $(BENCH)
+
+# The peer in Node.js, where that is; it finds the protos.
+.PHONY: bench-peers
+bench-peers: protos
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BENCH_NODE)/node_modules/.package-lock.json; fi
+
+BENCH_NODE := gateway/bench/node
+$(BENCH_NODE)/node_modules/.package-lock.json: $(BENCH_NODE)/package-lock.json
+	npm ci --prefix $(BENCH_NODE) --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: microbench
+microbench: ## Run the benchmarks of Go.
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-once

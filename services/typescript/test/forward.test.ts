@@ -94,6 +94,8 @@ test("a caller, passed on", async (t) => {
   assert.equal(await take(passed, "dns:payments.internal"), "TOKEN_PEER", "theft");
   assert.equal(await take(passed, "dns:gateway.internal"), "TOKEN_TARGET", "the gateway itself means another service");
   assert.equal(await take(gateway.turn(back)), "TOKEN_TARGET", "not what the gateway calls orders by");
+  const own = gateway.turn(back, { claims: { req_wl: "dns:orders.internal" } });
+  assert.equal(await take(own), "TOKEN_TARGET", "a forwarder asserts nobody, not even by a token that names it");
   assert.equal(await take(gateway.turn(front, { claims: { caller_hash: undefined } })), "TOKEN_CALLER", "bound to nobody");
   assert.equal(await take(gateway.turn(back), "dns:gateway.internal"), "");
   stock.journal.entries.splice(0);
@@ -266,7 +268,7 @@ test("flags of tokens and policies", async (t) => {
     let said = "";
     const tls = ["--cert", files.cert, "--key", files.key, "--ca", files.ca, "--assert", "dns:gateway.internal"];
     const outcome = await run(
-      { name: "orders", routes: nothing },
+      { name: "orders", routes: nothing, open: status === 2 ? () => assert.fail("opened for nothing") : () => ({ close() {} }) },
       {
         args: [...tls, "--listen", "127.0.0.1:0", ...args],
         signal: AbortSignal.abort(),

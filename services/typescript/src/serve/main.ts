@@ -5,13 +5,13 @@ import { type Log, logTo } from "../log.js";
 import { checked, type ServerConfig, type TokensConfig, UsageError } from "./config.js";
 import { descriptorSet } from "./descriptors.js";
 import { type Flag, parseFlags } from "./flags.js";
-import { register, Server } from "./server.js";
+import { checkMethods, register, Server } from "./server.js";
 
 /** What a service is made of, beside what its command line says. */
 export interface Service extends Partial<Pick<ServerConfig, "drain" | "maxConnectionAge" | "tokens" | "methods">> {
   /** Its name in the log and in messages, such as orders. */
   readonly name: string;
-  /** Registers its handlers. */
+  /** Registers its handlers. It runs before `open`, too, where only what is registered is asked for. */
   readonly routes: (router: ConnectRouter) => void;
   /** Flags of its own, such as that of its store, by name. */
   readonly flags?: Readonly<Record<string, Flag>>;
@@ -101,7 +101,13 @@ async function serve(
     methods: line.methods ?? rest.methods,
     log: log ?? logTo({ format: logFormat, write: stderr }),
   };
-  checked(config); // before anything is opened
+  // Before anything is opened.
+  const whole = checked(config);
+  if (config.methods !== undefined) {
+    const router = createConnectRouter();
+    register(router, name, routes, probe);
+    checkMethods(whole, router);
+  }
   const opened = await open?.(line.own);
   try {
     const server = await Server.open(config);

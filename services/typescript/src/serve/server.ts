@@ -75,8 +75,7 @@ export class Server {
       acceptCompression: [compressionGzip],
     });
     const services = register(router, name, (one) => routes(behind(one, interceptors)), probe);
-    const problems = lists.methods?.problems(new Set([...lists.allowed, ...lists.asserting]), methodsOf(router)) ?? [];
-    if (problems.length > 0) throw new UsageError(problems.join("\n"));
+    checkMethods(whole, router);
     this.#health = new HealthService(services.map(({ typeName }) => typeName));
     router.service(Health, this.#health);
     router.service(ServerReflection, new ReflectionService([...services, Health, ServerReflection]));
@@ -158,6 +157,12 @@ export function register(
   }
   if (probe) router.service(ProbeService, new Probe());
   return [...new Set(router.handlers.map(({ service }) => service))];
+}
+
+/** Throws a {@link UsageError} where the policy names what a router has no handlers of. */
+export function checkMethods({ lists: { allowed, asserting, methods } }: Checked, router: ConnectRouter): void {
+  const problems = methods?.problems(new Set([...allowed, ...asserting]), methodsOf(router)) ?? [];
+  if (problems.length > 0) throw new UsageError(problems.join("\n"));
 }
 
 /** Returns what a router has handlers of: methods by service. */

@@ -75,6 +75,11 @@ test("keys of a URL: read for one that is not known, every ten seconds at most; 
   world.document = jwksOf(two);
   await keys.reload();
   assert.deepEqual([keys.get(one.jwk.kid), await known(two)], [undefined, true]);
+
+  world.document = jwksOf(one);
+  const reading = keys.reload();
+  assert.equal(await known(one), true, "what is being read is waited for");
+  await reading;
 });
 
 test("keys of other places", async (t) => {
@@ -123,6 +128,8 @@ test("keys of a file are read as it changes", async (t) => {
   assert.ok(keys.get(one.jwk.kid) && keys.get(two.jwk.kid));
   put(source, "{");
   await journal.next("Could not read the keys of callers' tokens");
+  await keys.reload();
+  assert.equal(journal.entries.length, 0, "one fault is told once, however often the folder changes");
   assert.ok(keys.get(one.jwk.kid) && keys.get(two.jwk.kid));
   put(source, jwksOf(two));
   await journal.next("Read the keys of callers' tokens");

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from authority import Authority
 from programs import running
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +26,9 @@ services:
     target: TARGET
     tls: {ca: certs/internal-ca.pem, cert: certs/gateway.pem, key: certs/gateway.key, server_name: orders.internal}
     intents: {descriptor_set: stores.binpb, allow: {intents: ["store.*"], actions: ["store.*"], tags: ["*"]}}
+caller_tokens: {issuer: "https://gateway.internal", trust_domain: shop.internal, keys: [tokens.key]}
 """
+POLICY = """{"methods": {"shop.stores.v1.StoreService/*": {"asserted": {"project": ["ID_TOKEN"]}}}}"""
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +43,16 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]
 
     subprocess.run(["go", "build", "-o", "bin/", "./gateway/cmd/intentgate"], cwd=ROOT, check=True)
     run("intentgate certs --out certs && python -m stores.service --descriptors stores.binpb")
+    config = CONFIG.replace("PROJECT", "{id: shop, number: 415104041262}")
+    (folder / "tokens.key").write_bytes(Authority.new().issued.key_pem)
+    (folder / "intentgate.yaml").write_text(config.replace("TARGET", "127.0.0.1:1"))
+    (folder / "policy.json").write_text(POLICY)
+    run("intentgate jwks --config intentgate.yaml > jwks.json")
     files = "--cert certs/orders.pem --key certs/orders.key --ca certs/internal-ca.pem"
-    serve = f"python -m stores.service --listen 127.0.0.1:0 --assert dns:gateway.internal {files}"
+    tokens = "--jwks jwks.json --trust-domain shop.internal --issuer https://gateway.internal --policy policy.json"
+    serve = f"python -m stores.service --listen 127.0.0.1:0 --assert dns:gateway.internal {files} {tokens}"
     with running(serve, folder, environment, "msg=Listening") as service:
-        config = CONFIG.replace("TARGET", service["address"]).replace("PROJECT", "{id: shop, number: 415104041262}")
-        (folder / "intentgate.yaml").write_text(config)
+        (folder / "intentgate.yaml").write_text(config.replace("TARGET", service["address"]))
         with running("intentgate serve", folder, environment, "msg=Serving", "Intents learnt") as gateway:
 
             def ask(path: str, arguments: str) -> str:

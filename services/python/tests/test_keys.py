@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from authority import Authority
 from intentgate.identity import Authorities, read_authorities
-from intentgate.keys import Keys, parse_keys
+from intentgate.keys import Keys, base64url, parse_keys
 from intentgate.line import Log
 from keyserver import KeyServer, serving_keys
 from signing import Signing, b64, jwks, write_jwks
@@ -45,9 +46,6 @@ def test_keys_of_a_file(tmp_path: Path) -> None:
     assert keys.get("") is None
 
 
-EC = {"kty": "EC", "crv": "P-256"}
-
-
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
@@ -69,6 +67,9 @@ def test_a_file_that_is_no_good(document: bytes, problem: str, tmp_path: Path) -
     assert str(file) in str(error.value)
 
 
+GOOD = Signing()
+
+
 def other_curve() -> dict[str, str]:
     numbers = ec.generate_private_key(ec.SECP384R1()).public_key().public_numbers()
     return {"kty": "EC", "crv": "P-384", "kid": "k", "x": b64(numbers.x.to_bytes(48)), "y": b64(numbers.y.to_bytes(48))}
@@ -88,6 +89,7 @@ def other_curve() -> dict[str, str]:
         {"d": "AAAA"},  # a private key, which is nobody's to publish
         {"x": b64(bytes(32))},  # no point of the curve
         {"x": b64(bytes(31))},
+        {"kid": "longer", "x": b64(b"\0" + base64url(GOOD.jwk["x"])), "y": GOOD.jwk["y"]},
         {"x": 7},
         {"y": None},
     ],
@@ -217,6 +219,20 @@ def test_a_server_that_says_nothing_holds_up_nobody(
         assert await keys.find(kid(key)) is None
         assert ticks[0] >= 3  # others went on
         ticking.cancel()
+
+    run(case())
+
+
+def test_nobody_waits_for_keys_that_never_come(trusted: Authorities, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("intentgate.keys._FETCH_TIMEOUT", 0.05)
+    end = threading.Event()
+    monkeypatch.setattr(Keys, "_fetch", lambda _: end.wait(30) and b"")
+
+    async def case() -> None:
+        keys = Keys("https://localhost/", lambda: trusted, LOG)
+        assert await asyncio.gather(*(keys.find("any") for _ in range(3))) == [None] * 3
+        assert not end.is_set()
+        end.set()
 
     run(case())
 

@@ -16,13 +16,14 @@ from google.rpc import error_details_pb2
 
 from intentgate import Peer, names, outgoing_metadata, parse_methods, rules, tokens
 from intentgate.caller import Call
-from intentgate.keys import Keys
+from intentgate.keys import Keys, base64url
 from intentgate.line import Log
 from intentgate.policy import Policy
 from intentgate.refusal import Refusal
 from intentgate.signed import Forwarder, SignedCallers
 from intentgate.tokens import Verifier
 from intentgate.v1 import caller_pb2
+from signing import b64
 from test_vectors import value
 
 VECTORS = json.loads(Path(__file__, "../../../caller/testdata/tokens.json").resolve().read_text())
@@ -150,6 +151,29 @@ def test_policy_files(row: dict[str, Any]) -> None:
         return
     with pytest.raises(ValueError, match=r"^policy: "):
         starts()
+
+
+def test_a_forwarder_that_does_not_assert_is_one_alone(tmp_path: Path, run: Any) -> None:
+    """Even where the token was made for its connection."""
+    row = VECTORS["tokens"][0] | {"asserting": ["dns:other.internal"]}
+    metadata = [value(entry) for entry in row["metadata"]]
+    for service, reason in (
+        ("shop.checkout.v1.CheckoutService", "TOKEN_TARGET"),
+        ("shop.orders.v1.OrderService", "TOKEN_CALLER"),
+    ):
+        row |= {"forward": [f"{row['peer'][0]}={service}"], "code": "PERMISSION_DENIED", "reason": reason}
+        run(play(policy_of(row, keys_of(tmp_path), lambda: datetime.fromtimestamp(row["now"], UTC)), row, metadata))
+
+
+def test_a_signature_has_one_length(tmp_path: Path, run: Any) -> None:
+    row = VECTORS["tokens"][0]
+    *others, (_, token) = [value(entry) for entry in row["metadata"]]
+    signed, _, signature = str(token).rpartition(".")
+    both = base64url(signature)
+    refused = row | {"code": "PERMISSION_DENIED", "reason": "TOKEN_SIGNATURE"}
+    for spelt in (both[:32] + b"\0" + both[32:], both[:63], both + both):
+        metadata = [*others, ("intentgate-token", f"{signed}.{b64(spelt)}")]
+        run(play(policy_of(row, keys_of(tmp_path), lambda: datetime.fromtimestamp(row["now"], UTC)), refused, metadata))
 
 
 def test_a_verdict_ends_with_its_token_and_with_its_key(

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -305,6 +306,7 @@ func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 			return der
 		}}},
 		{"with a byte more", forge{claims: claims(), sign: func(input string) []byte { return append(signature(t, key, input), 0) }}},
+		{"with a byte between its numbers", forge{claims: claims(), sign: func(input string) []byte { return slices.Insert(signature(t, key, input), 32, 0) }}},
 	}) {
 		add("signature: "+name, "TOKEN_SIGNATURE", f)
 	}
@@ -318,6 +320,7 @@ func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 	add("for another service", "TOKEN_TARGET", forge{claims: claims("target", "shop.faq.v1.FaqService")})
 	add("for the service by a longer name", "TOKEN_TARGET", forge{claims: claims("target", orders+"s")})
 	add("passed on, and the forwarder has it from elsewhere", "TOKEN_TARGET", forge{claims: bound()}, from(passer))
+	add("made for a forwarder that does not assert", "TOKEN_TARGET", forge{claims: claims("req_wl", passer)}, from(passer))
 	add("stolen by another asserting peer", "TOKEN_PEER", forge{claims: bound()}, from("dns:other.internal"))
 	add("passed on by an asserting peer that is no forwarder", "TOKEN_PEER", forge{claims: forwarded}, from("dns:other.internal"))
 	add("for nobody's connection", "TOKEN_PEER", forge{claims: claims("req_wl", nil)})
@@ -333,6 +336,7 @@ func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 	add("replayed in another session", "TOKEN_TURN", forge{claims: bound()}, with(shop, "projects/shop/agent/sessions/124", request))
 	add("another project", "TOKEN_SUBJECT", forge{claims: claims()}, with(bank, session, request))
 	add("a project that is proven, and no word of it", "TOKEN_SUBJECT", forge{claims: claims("sub", nil)})
+	add("another project than one that is stated", "TOKEN_SUBJECT", forge{claims: claims("sub", "projects/7")}, with(claimed, session, request))
 	add("a project of a similar name", "TOKEN_SUBJECT", forge{claims: claims("sub", "projects/4151040412620")})
 	return rows
 }

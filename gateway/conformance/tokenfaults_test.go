@@ -28,7 +28,7 @@ func tokenFaults(t *testing.T) map[string]row {
 		return func(c *conformance.Config) { c.Start.Command = command + "; true {cert} {key} {ca} {policy}" + signed }
 	}
 	var mu sync.Mutex
-	good := map[string]bool{}
+	good, seen := map[string]bool{}, map[string]bool{}
 	judged := []string{
 		"token_required", "token_form", "token_algorithm", "token_signature", "token_time", "token_audience", "token_stolen", "token_forwarder",
 		"token_bound", "token_subject",
@@ -66,6 +66,16 @@ func tokenFaults(t *testing.T) map[string]row {
 			}
 			return answer, err
 		}}, []string{"token_time"}, "has ended meanwhile: OK", false, true},
+		"remembered is good": {broken{lenient: func(why string, md metadata.MD) bool {
+			if !slices.Contains([]string{"TOKEN_CALLER", "TOKEN_TURN", "TOKEN_SUBJECT", "TOKEN_PEER"}, why) {
+				return false
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			before := seen[md[caller.MetadataToken][0]]
+			seen[md[caller.MetadataToken][0]] = true
+			return before
+		}}, []string{"token_stolen", "token_forwarder", "token_bound", "token_subject"}, "another turn: OK instead of TOKEN_TURN", false, false},
 		"the keys of the start": {broken{keepTokenKeys: true}, []string{"token_rotation"}, "by a key that was added", false, true},
 		"ignores tokens": {broken{policy: func(p *caller.Policy) {
 			p.Tokens = nil

@@ -27,7 +27,7 @@ with = @if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(3); \
   else echo 'Left out, since there is no $(1) here: $(3)'; fi
 
 .PHONY: test
-test: test-go generated check-rules check-deploy test-languages ## Pass all tests, of each language whose toolchain is there.
+test: test-go generated check-rules check-deploy check-edge test-languages ## Pass all tests, of each language whose toolchain is there.
 
 .PHONY: test-go
 test-go: need protos lint generated-go go-test test-consumer bench-once ## Pass the tests of the Go code: lint, generated code, go test -race, some fuzzing and mutations, a short soak.

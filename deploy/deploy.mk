@@ -5,6 +5,7 @@ PROMTOOL := $(GO) run -tags remove_all_sd -modfile=deploy/tools.mod github.com/p
 KUSTOMIZE := $(GO) tool -modfile=deploy/tools.mod kustomize
 ACTIONLINT := $(GO) tool -modfile=deploy/schemas.mod actionlint
 KUBECTL_VALIDATE := $(GO) tool -modfile=deploy/schemas.mod kubectl-validate
+PEBBLE := $(GO) tool -modfile=deploy/edge.mod -n pebble
 GORELEASER := $(GO) tool -modfile=deploy/goreleaser.mod goreleaser
 
 # The folders of the definitions of cert-manager's resources and of those of Prometheus' operator, out of their Go modules.
@@ -19,6 +20,10 @@ check-deploy: ## Check what deploy/ has for Kubernetes and systemd, and the work
 	KUSTOMIZE='$(KUSTOMIZE)' KUBECTL_VALIDATE='$(KUBECTL_VALIDATE)' CRDS="$(CRDS)" ACTIONLINT='$(ACTIONLINT)' \
 	SYSTEMD_ANALYZE="$$(command -v systemd-analyze || echo "$${CI:+systemd-analyze}")" \
 	  $(GO) test -count=1 ./deploy
+
+.PHONY: check-edge
+check-edge: ## Have an ACME CA issue the edge's certificate.
+	PEBBLE="$$($(PEBBLE))" $(GO) test -count=1 -run TestACME ./gateway/cmd/intentgate
 
 .PHONY: check-release
 check-release: ## Check .goreleaser.yaml, and that two builds of what is committed are one, byte by byte.

@@ -2,7 +2,13 @@ package main
 
 const proxying = "gateway/edge/proxyprotocol.go"
 
-// front is what stands before the edge: the PROXY protocol.
+const (
+	challenging = "gateway/edge/challenge.go"
+	issuing     = "gateway/acme/acme.go"
+	acmeRoom    = "gateway/acme"
+)
+
+// front is what stands before the edge: the PROXY protocol, and ACME CAs.
 var front = []mutation{
 	{
 		name:  "proxy protocol: wanted of those listed",
@@ -68,5 +74,82 @@ var front = []mutation{
 		name:  "proxy protocol: peers of the configuration",
 		edits: []edit{{"gateway/process/generation.go", `g.site.ProxyPeers = append(g.site.ProxyPeers, prefix)`, `_ = prefix`}},
 		red:   []check{{e2e, `TestProxyProtocol`}},
+	},
+	{
+		name:  "acme: who offers another protocol is a client",
+		edits: []edit{{challenging, `slices.Equal(hello.SupportedProtos, []string{acmeProtocol})`, `slices.Contains(hello.SupportedProtos, acmeProtocol)`}},
+		red:   []check{{edgeRoom, `TestChallengeOfStrangers/beside_http/1.1|TestChallengeOfStrangers/after_http/1.1`}},
+	},
+	{
+		name:  "acme: no handler behind a challenge",
+		edits: []edit{{handshake, `return errChallenge`, `return nil`}},
+		red:   []check{{edgeRoom, `TestChallenge/TLS_1.2|TestChallenge/TLS_1.3`}},
+	},
+	{
+		name: "acme: a config of its own",
+		edits: []edit{{handshake, `return c.challenge(site)`, `if config, err := c.challenge(site); err != nil || len(config.NextProtos) == 0 {
+				return config, err
+			}`}},
+		red: []check{{edgeRoom, `TestChallenge/TLS_1.3`}},
+	},
+	{
+		name:  "acme: no tickets of a challenge",
+		edits: []edit{{challenging, `SessionTicketsDisabled: true, `, ``}},
+		red:   []check{{edgeRoom, `TestChallenge/TLS_1.2|TestChallenge/TLS_1.3`}},
+	},
+	{
+		name:  "acme: pending for that name",
+		edits: []edit{{acmeRoom + "/client.go", `return m.pending[name]`, "for _, any := range m.pending {\n\t\treturn any\n\t}\n\treturn nil"}},
+		red:   []check{{acmeRoom, `TestPendingChallenge`}},
+	},
+	{
+		name:  "acme: pending as long as the CA looks",
+		edits: []edit{{acmeRoom + "/client.go", `delete(s.m.pending, challenge.Identifier.Value)`, ``}},
+		red:   []check{{acmeRoom, `TestPendingChallenge`}},
+	},
+	{
+		name:  "acme: nothing is shown before there is a certificate",
+		edits: []edit{{handshake, `if certificate == nil {`, `if false {`}},
+		red:   []check{{edgeRoom, `TestNoServerCertificate`}},
+	},
+	{
+		name:  "acme: not ready before there is a certificate",
+		edits: []edit{{"gateway/admin/health.go", ` && result.Waiting == ""`, ``}},
+		red:   []check{{"gateway/admin", `TestStatus`}},
+	},
+	{
+		name:  "acme: the names of a certificate",
+		edits: []edit{{issuing, `case !slices.Equal(slices.Sorted(slices.Values(leaf.DNSNames)), slices.Sorted(slices.Values(m.config.Domains))):`, `case false:`}},
+		red:   []check{{acmeRoom, `TestUseless|TestKept`}},
+	},
+	{
+		name:  "acme: an expired certificate",
+		edits: []edit{{issuing, `case !now.Before(leaf.NotAfter):`, `case now.IsZero():`}},
+		red:   []check{{acmeRoom, `TestKept`}},
+	},
+	{
+		name:  "acme: ever longer waits",
+		edits: []edit{{issuing, `firstWait<<(2*orders)`, `firstWait`}},
+		red:   []check{{acmeRoom, `TestFailures|TestNoRest`}},
+	},
+	{
+		name:  "acme: the CA says when",
+		edits: []edit{{issuing, `m.window, m.at = info, info.SelectedTime`, `m.window = info`}},
+		red:   []check{{acmeRoom, `TestSuggestedRenewal`}},
+	},
+	{
+		name:  "acme: renewed in time",
+		edits: []edit{{issuing, `life*2/3`, `life`}},
+		red:   []check{{acmeRoom, `TestRenewal`}},
+	},
+	{
+		name:  "acme: the folder is the gateway's alone",
+		edits: []edit{{acmeRoom + "/store.go", `os.Chmod(s.folder, 0o700)`, `os.Chmod(s.folder, 0o755)`}},
+		red:   []check{{acmeRoom, `TestKept`}},
+	},
+	{
+		name:  "acme: another one wants a restart",
+		edits: []edit{{"gateway/config/fixed.go", `if !proto.Equal(config.GetEdge().GetAcme(), inForce.GetEdge().GetAcme()) {`, `if proto.Equal(config, nil) {`}},
+		red:   []check{{"gateway/config", `TestReload/acme`}},
 	},
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/intentgate/intentgate/gateway/expiry"
 )
 
-// Health knows whether the gateway should be sent turns: its edge is listening and not draining, and every service that is
+// Health knows whether the gateway should be sent turns: its edge is listening, has a certificate to show and is not draining, and every service that is
 // required can be reached and has told its intents once. That the configuration is loaded is implied, since without it there is no Health. It is safe
 // for concurrent use.
 type Health struct {
@@ -23,7 +23,7 @@ type Health struct {
 	listening, draining atomic.Bool
 }
 
-// Sources are what a Health asks each time. All but Services only inform, and may be nil.
+// Sources are what a Health asks each time. All but Services and Waiting only inform, and all but Services may be nil.
 type Sources struct {
 	Services func() []Service
 	State    func() ConfigState
@@ -31,6 +31,7 @@ type Sources struct {
 	Profiles func() []Profile      // whose client certificates are trusted
 	Keys     func() idtoken.Status // how those of ID tokens are; without a Source: there are none
 	Files    func() []File         // that are watched
+	Waiting  func() string         // for what the edge waits before anybody can connect; empty: nothing
 	Now      func() time.Time      // needed with Ends
 }
 
@@ -54,6 +55,7 @@ type readiness struct {
 	Listening bool               `json:"listening"`
 	Draining  bool               `json:"draining"`
 	Services  []serviceReadiness `json:"services"`
+	Waiting   string             `json:"waiting,omitempty"`
 	// What follows only informs: what was good is still in force.
 	Config       *ConfigState `json:"config,omitempty"`
 	Certificates []expiry.End `json:"certificates,omitempty"`
@@ -104,7 +106,10 @@ type keys struct {
 // check looks at everything now.
 func (h *Health) check() readiness {
 	result := readiness{Listening: h.listening.Load(), Draining: h.draining.Load(), Services: []serviceReadiness{}}
-	result.Ready = result.Listening && !result.Draining
+	if h.sources.Waiting != nil {
+		result.Waiting = h.sources.Waiting()
+	}
+	result.Ready = result.Listening && !result.Draining && result.Waiting == ""
 	for _, service := range h.sources.Services() {
 		state, detail := service.State()
 		ready := serviceReadiness{service.Name, state.String(), service.Required, detail, nil}

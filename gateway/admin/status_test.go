@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,8 +27,11 @@ func TestStatus(t *testing.T) {
 			{Name: "faq", State: fixed(connectivity.TransientFailure, "connection refused")},
 		}
 	}
+	var waiting atomic.Value
+	waiting.Store("")
 	health, err := admin.NewHealth(admin.Sources{
 		Services: services,
+		Waiting:  func() string { return waiting.Load().(string) }, //nolint:errcheck // it is text
 		State: func() admin.ConfigState {
 			return admin.ConfigState{File: "intentgate.yaml", Loaded: loaded, SHA256: "ab"}
 		},
@@ -65,6 +69,10 @@ func TestStatus(t *testing.T) {
 		`"expiring":[{"kind":"root","name":"dialogflow/gts","not_after":"2027-01-02T03:04:05Z"}]}` + "\n"
 	ready := func(when string, status int, want string) {
 		t.Helper()
+		faq := faq
+		if what := waiting.Load().(string); what != "" { //nolint:errcheck // it is text
+			faq = strings.Replace(faq, `"config"`, `"waiting":"`+what+`","config"`, 1)
+		}
 		got := get(t, web, http.MethodGet, "http://gateway:9900/readyz", nil)
 		if got.status != status || got.body != want+faq || got.header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d %s, want %d %s", when, got.status, got.body, status, want+faq)
@@ -77,6 +85,9 @@ func TestStatus(t *testing.T) {
 	health.Listening()
 	ready("a required service is missing", 503, `{"ready":false,"listening":true,"draining":false,"services":[{"name":"orders","state":"CONNECTING","required":true},`)
 	orders.Store(int32(connectivity.Ready))
+	waiting.Store("edge.acme: no certificate")
+	ready("there is no certificate", 503, `{"ready":false,"listening":true,"draining":false,"services":[{"name":"orders","state":"READY","required":true},`)
+	waiting.Store("")
 	ready("serving", 200, `{"ready":true,"listening":true,"draining":false,"services":[{"name":"orders","state":"READY","required":true},`)
 	orders.Store(int32(connectivity.Idle))
 	ready("an idle required service", 503, `{"ready":false,"listening":true,"draining":false,"services":[{"name":"orders","state":"IDLE","required":true},`)

@@ -53,6 +53,9 @@ const (
 	HandshakeFailed Reason = "handshake_failed"
 	ProxyHeader     Reason = "proxy_header"
 	ProxyUnlisted   Reason = "proxy_unlisted"
+	NoChallenge     Reason = "no_challenge"
+
+	NoServerCertificate Reason = "no_server_certificate"
 )
 
 // hints is what each reason means to the person who has to make it go away. Every reason has its row.
@@ -88,6 +91,8 @@ var hints = map[Reason]string{
 	HandshakeFailed:     "client and gateway could not agree on a handshake: see the error; `bad record MAC` in TLS 1.3 most often means that an OpenSSL client refused the gateway's certificate",
 	ProxyHeader:         "the peer is listed in edge.proxy_protocol.peers, and its connection does not begin with version 2 of the PROXY protocol: switch it on there, or take the peer off the list",
 	ProxyUnlisted:       "somebody who is not listed in edge.proxy_protocol.peers sent a header of the PROXY protocol: list the load balancer's address, or switch the protocol off there",
+	NoChallenge:         "somebody asked for the answer to an ACME challenge that is not pending: a stranger, or a CA that another gateway of this name has called",
+	NoServerCertificate: "the gateway has no certificate of its own yet: the ACME CA has issued none, for reasons that the log has",
 }
 
 // Hint says in a sentence what usually lies behind the reason, and what to do.

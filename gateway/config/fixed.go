@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -18,7 +19,9 @@ var fixed = []string{
 }
 
 // Fixed says whether the value at a path cannot change while the gateway runs.
-func Fixed(path string) bool { return slices.Contains(fixed, path) }
+func Fixed(path string) bool {
+	return slices.Contains(fixed, path) || path == "edge.acme" || strings.HasPrefix(path, "edge.acme.")
+}
 
 // unchanged adds what would be other than it is in force and cannot change. Defaults are filled in.
 func (r *report) unchanged(config, inForce *gatewayv1.Config) {
@@ -26,6 +29,9 @@ func (r *report) unchanged(config, inForce *gatewayv1.Config) {
 		if is, was := valueAt(config, path), valueAt(inForce, path); is != was {
 			r.field(path, "%s, and %s is in force; it cannot change while the gateway runs: restart it, or write what is in force", quote(is), quote(was))
 		}
+	}
+	if !proto.Equal(config.GetEdge().GetAcme(), inForce.GetEdge().GetAcme()) {
+		r.field("edge.acme", "another one is in force; it cannot change while the gateway runs: restart it, or write what is in force")
 	}
 	if (config.GetStatus().GetCertificate() == nil) != (inForce.GetStatus().GetCertificate() == nil) {
 		r.field("status.certificate", "TLS is switched on or off, which cannot be while the gateway runs: restart it, or write what is in force")

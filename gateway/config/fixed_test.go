@@ -38,6 +38,7 @@ func TestReload(t *testing.T) {
 		"status":           {head + tail + strings.Replace(listeners, "9900", "9909", 1), `:8:18: status.listen: ":9909", and ":9900"` + cannot},
 		"no admin":         {head + tail + listeners[:strings.Index(listeners, "admin")], `:1:1: admin.listen: "", and "127.0.0.1:9901"` + cannot},
 		"status by TLS":    {head + tail + strings.Replace(listeners, "}", ", certificate: {cert: any.pem, key: any.pem}}", 1), ":8:40: status.certificate: TLS is switched on or off"},
+		"acme":             {strings.Replace(head, "certificate: {cert: any.pem, key: any.pem}", "acme: {domains: [a.example], folder: acme, accept_terms: true}", 1) + tail + listeners, "edge.acme: another one is in force"},
 		"header_bytes":     {head + "  limits: {header_bytes: 7}\n" + tail + listeners, `edge.limits.header_bytes: "7", and "32768"` + cannot},
 		"handshakes":       {head + "  limits: {handshakes: 7}\n" + tail + listeners, `edge.limits.handshakes: "7", and "256"` + cannot},
 		"connections":      {head + "  limits: {connections: 7}\n" + tail + listeners, `edge.limits.connections: "7", and "10000"` + cannot},

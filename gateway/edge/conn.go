@@ -32,6 +32,8 @@ type conn struct {
 	versions []uint16
 	refusal  *authn.Refusal
 
+	challenged bool // likewise: it is an ACME CA's, for which there is no more than the handshake
+
 	verdict atomic.Pointer[authn.Verdict]
 
 	http2   bool        // likewise

@@ -45,8 +45,16 @@ func (s *Server) tlsConfig() *tls.Config {
 		}
 		c.sni, c.versions = hello.ServerName, hello.SupportedVersions
 		site := s.config.Site()
+		if asksChallenge(hello) {
+			return c.challenge(site)
+		}
+		certificate := site.Certificate()
+		if certificate == nil {
+			c.refusal = &authn.Refusal{Reason: authn.NoServerCertificate, Saw: "a client", Wanted: "a certificate to show it"}
+			return nil, c.refusal
+		}
 		config := base.Clone()
-		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return site.Certificate(), nil }
+		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
 		config.VerifyConnection = func(state tls.ConnectionState) error { return c.judge(site, state) }
 		if site.SendCANames {
 			config.ClientCAs = roots(site.Trust.Profiles())
@@ -133,7 +141,9 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 		Version: state.Version, Resumed: state.DidResume, Verdict: c.verdict.Load(), Err: err,
 	}
 	if err != nil {
-		report.Verdict, report.Refusal = nil, c.explain(err)
+		if report.Verdict, report.Challenge = nil, errors.Is(err, errChallenge); !report.Challenge {
+			report.Refusal = c.explain(err)
+		}
 		s.report(ctx, report)
 		c.turnAway(err)
 		return
@@ -151,7 +161,7 @@ func (s *Server) handOver(ctx context.Context, c *conn, nc net.Conn) {
 	}
 }
 
-// handshake returns nil for an accepted and proven certificate only. A stranger's bytes that make something panic cost
+// handshake returns nil for an accepted and proven certificate only, and errChallenge for a CA's. A stranger's bytes that make something panic cost
 // them their connection, not everybody theirs.
 func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) (err error) {
 	defer func() {
@@ -180,6 +190,9 @@ func (s *Server) handshake(ctx context.Context, c *conn, secured *tls.Conn) (err
 	}
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return err
+	}
+	if c.challenged {
+		return errChallenge
 	}
 	if c.verdict.Load() == nil {
 		return errors.New("the certificate was not judged")

@@ -23,6 +23,9 @@ type Handshake struct {
 	Verdict *authn.Verdict // who it is; nil where it failed
 	Refusal *authn.Refusal // why it failed; nil where it succeeded
 	Err     error          // what crypto/tls said to that
+
+	// Challenge says that an ACME CA has seen the answer to its challenge: neither a verdict nor a refusal.
+	Challenge bool
 }
 
 // By names the proxy, for the log; nothing where there is none.
@@ -33,16 +36,24 @@ func (h *Handshake) By() slog.Attr {
 	return slog.String("proxy", h.Proxy.String())
 }
 
-// report tells about a handshake, in one log line if it failed.
+// report tells about a handshake, in one log line if it failed or was a CA's.
 func (s *Server) report(ctx context.Context, h Handshake) {
 	if s.config.Observe != nil {
 		defer s.config.Observe(h)
 	}
-	if h.Refusal == nil {
+	if h.Refusal == nil && !h.Challenge {
 		return
 	}
-	suppressed, ok := s.failures.allow(network(h.Peer.Addr()), h.Refusal.Reason)
+	var reason authn.Reason = acmeProtocol
+	if h.Refusal != nil {
+		reason = h.Refusal.Reason
+	}
+	suppressed, ok := s.failures.allow(network(h.Peer.Addr()), reason)
 	if !ok {
+		return
+	}
+	if h.Challenge {
+		s.config.Logger.LogAttrs(ctx, slog.LevelInfo, "ACME challenge answered", slog.String("peer", h.Peer.String()), h.By(), slog.String("sni", h.SNI))
 		return
 	}
 	level := slog.LevelWarn

@@ -14,11 +14,13 @@ import (
 )
 
 // Site is what is served by the configuration of a time, and whom. Another one may take its place while the Server runs: each
-// handshake and each request goes by one Site from its beginning to its end. All but Proxies, ProxyPeers,
+// handshake and each request goes by one Site from its beginning to its end. All but Challenge, Proxies, ProxyPeers,
 // SendCANames, DrainDelay and Drain is required, and no Certificate on a unix socket.
 type Site struct {
-	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain
+	Certificate func() *tls.Certificate // the server's certificate of the moment, with its full chain; nil: there is none yet
 	Trust       *authn.Trust
+	// Challenge returns the answer to the ACME challenge that is pending for a name; nil: none is. It may be nil.
+	Challenge   func(name string) *tls.Certificate
 	Proxies     []*forwarded.Proxy // who hand on certificates; on a unix socket exactly one, which all connections are of
 	ProxyPeers  []netip.Prefix     // whose connections begin with the PROXY protocol, version 2; nobody else's may
 	SendCANames bool               // tell clients which roots are trusted: a hint, which makes some send nothing at all

@@ -52,6 +52,9 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 		return nil, err
 	}
 	p.settle = append(p.settle, func(ctx context.Context) { _ = p.joins.Wait(ctx) }) // what is left then is cut off
+	if err := p.issuer(settings.GetEdge().GetAcme()); err != nil {                   //nolint:contextcheck // nothing is asked for yet
+		return nil, err
+	}
 	first, err := p.generate(ctx, settings)
 	if err != nil {
 		return nil, err
@@ -112,7 +115,7 @@ func (p *Process) listen(_ context.Context, settings *gatewayv1.Config) (err err
 func (p *Process) operators(ctx context.Context, settings *gatewayv1.Config) (err error) {
 	p.health, err = admin.NewHealth(admin.Sources{
 		Services: p.services, State: p.configState, Ends: p.ends, Profiles: func() []admin.Profile { return p.current.Load().shownProfiles() },
-		Keys: p.keys, Files: p.files, Now: p.now,
+		Keys: p.keys, Files: p.files, Waiting: p.waiting, Now: p.now,
 	})
 	if err != nil {
 		return err
@@ -187,7 +190,7 @@ func (p *Process) ends(yield func(expiry.End) bool) { p.current.Load().ends(yiel
 
 // files are those that are watched, with what is wrong with them.
 func (p *Process) files() []admin.File {
-	return append(p.configFile.All(), p.current.Load().files.All()...)
+	return slices.Concat(p.configFile.All(), p.issued.All(), p.current.Load().files.All())
 }
 
 // goodFiles yields whether they are good.

@@ -70,6 +70,7 @@ type generation struct {
 	signer      *callertoken.Signer                // likewise
 	identities  map[string]func() *tls.Certificate // the gateway's, by service; nil where none has been issued yet
 	own         []ownCertificate
+	acmeRoots   *mtls.Roots // those of the CA that issues the edge's certificate; nil: the system's
 	// statusCertificate is the status listener's; nil where it serves plain HTTP.
 	statusCertificate *mtls.KeyPair
 	sessionKey        atomic.Pointer[string] // nil: a random one
@@ -174,12 +175,8 @@ func (h holding) Invoke(ctx context.Context, call *backend.Call) ([]byte, error)
 // webhooks makes what is served at the edge.
 func (g *generation) webhooks(context.Context) error {
 	settings := g.settings.GetEdge()
-	if pair := settings.GetCertificate(); pair != nil {
-		certificate, err := g.listenerCertificate(expiry.Edge, pair)
-		if err != nil {
-			return err
-		}
-		g.site.Certificate = certificate.Certificate
+	if err := g.edgeCertificate(); err != nil {
+		return err
 	}
 	for _, proxy := range settings.GetProxies() {
 		made, err := forwarded.New(forwarded.Config{

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/intentgate/intentgate/gateway"
+	"github.com/intentgate/intentgate/gateway/acme"
 	"github.com/intentgate/intentgate/gateway/admin"
 	"github.com/intentgate/intentgate/gateway/admission"
 	"github.com/intentgate/intentgate/gateway/edge"
@@ -46,12 +47,14 @@ type Process struct {
 	admission *admission.Control
 	joins     *joins.Calls
 	workloads *WorkloadAPIs
+	acme      *acme.Manager // of the edge's certificate; nil where that is in files
 	logger    *slog.Logger
 	now       func() time.Time
 	current   atomic.Pointer[generation]
 	reloader  *reloader
 	// configFile is what came of reading the configuration file, where that is followed.
 	configFile admin.Files
+	issued     admin.Files // what came of the last order of a certificate, likewise
 	// group runs all that runs beside the edge, as long as living does, and serving ends when the gateway begins to stop. They are
 	// there while it serves.
 	group           *errgroup.Group

@@ -52,6 +52,10 @@ func (a audit) refused(ctx context.Context, now time.Time, attrs []slog.Attr) {
 // Handshake counts a handshake of the edge and writes the decision on an identity to the audit trail.
 func (t *Telemetry) Handshake(h edge.Handshake) {
 	ctx := context.Background() // a handshake belongs to no request yet
+	if h.Challenge {
+		t.handshakes.count(ctx, 1, "challenge", "")
+		return
+	}
 	if h.Refusal != nil {
 		reason := string(h.Refusal.Reason)
 		t.handshakes.count(ctx, 1, "refused", reason)
@@ -116,7 +120,7 @@ func identity(verdict *authn.Verdict) []slog.Attr {
 func judged(reason authn.Reason) bool {
 	switch reason {
 	case authn.NotTLS, authn.ProtocolVersion, authn.ClientRefused, authn.Timeout, authn.HungUp, authn.Overload, authn.HandshakeFailed,
-		authn.ProxyHeader, authn.ProxyUnlisted:
+		authn.ProxyHeader, authn.ProxyUnlisted, authn.NoChallenge, authn.NoServerCertificate:
 		return false
 	default:
 		return true

@@ -2,11 +2,14 @@
 package dnstest
 
 import (
+	"encoding/binary"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -49,6 +52,53 @@ func Start(tb testing.TB) *Server {
 		<-done
 	})
 	return s
+}
+
+// ServeTCP answers questions over TCP, too, at the address that it returns.
+func (s *Server) ServeTCP(tb testing.TB) (address string) {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var served sync.WaitGroup
+	served.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return // it is closed
+			}
+			served.Go(func() {
+				defer func() { _ = conn.Close() }()
+				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+				for s.answerTCP(conn) == nil { // the end, at last
+				}
+			})
+		}
+	})
+	tb.Cleanup(func() {
+		_ = listener.Close()
+		served.Wait()
+	})
+	return listener.Addr().String()
+}
+
+// answerTCP answers a question with its length before it.
+func (s *Server) answerTCP(conn net.Conn) error {
+	var length [2]byte
+	if _, err := io.ReadFull(conn, length[:]); err != nil {
+		return err
+	}
+	packet := make([]byte, binary.BigEndian.Uint16(length[:]))
+	if _, err := io.ReadFull(conn, packet); err != nil {
+		return err
+	}
+	answer, err := s.answer(packet)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)) //nolint:gosec // it fits
+	return err
 }
 
 // Set says what addresses, of IPv4, a name has from now on.

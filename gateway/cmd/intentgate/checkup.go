@@ -91,15 +91,10 @@ func listenable(ctx context.Context, what, address string) doctor.Finding {
 // readableSecrets judges who may read the private keys and the files of other secrets.
 func readableSecrets(c *gatewayv1.Config) doctor.Report {
 	var files []string
-	for _, pair := range []*gatewayv1.KeyPair{c.GetEdge().GetCertificate(), c.GetStatus().GetCertificate()} {
-		if pair != nil {
-			files = append(files, pair.GetKey())
-		}
-	}
 	for _, service := range c.GetServices() {
 		files = append(files, service.GetTls().GetKey())
 	}
-	for _, key := range []*gatewayv1.KeyPair{c.GetStatus().GetCertificate(), c.GetTelemetry().GetTraces().GetOtlp().GetTls().GetCertificate()} {
+	for _, key := range []*gatewayv1.KeyPair{c.GetEdge().GetCertificate(), c.GetStatus().GetCertificate(), c.GetTelemetry().GetTraces().GetOtlp().GetTls().GetCertificate()} {
 		if key != nil {
 			files = append(files, key.GetKey())
 		}
@@ -128,6 +123,9 @@ func readableSecrets(c *gatewayv1.Config) doctor.Report {
 func (e *checkup) edge() doctor.Report {
 	if len(e.settings.GetEdge().GetProxies()) > 0 && e.settings.GetEdge().GetCertificate() == nil {
 		return doctor.Report{doctor.Skip("files", "TLS ends at "+e.settings.GetEdge().GetProxies()[0].GetName()+": ask intentgate doctor with the URL that Dialogflow calls")}
+	}
+	if acme := e.settings.GetEdge().GetAcme(); acme != nil {
+		return doctor.Report{doctor.Skip("server_dates", "a CA issues the certificate while the gateway runs; /readyz tells until when it is good")}
 	}
 	certificates, err := mtls.ReadCertificates(e.settings.GetEdge().GetCertificate().GetCert())
 	var report doctor.Report
@@ -193,6 +191,9 @@ func (e *checkup) webhooks() doctor.Report {
 	certificates, _ := mtls.ReadCertificates(e.settings.GetEdge().GetCertificate().GetCert()) // edge tells what is wrong with it
 	if len(e.settings.GetEdge().GetProxies()) > 0 {
 		certificates = nil // agents call another name, and see another certificate
+	}
+	if acme := e.settings.GetEdge().GetAcme(); acme != nil {
+		certificates = []*x509.Certificate{{DNSNames: acme.GetDomains()}}
 	}
 	whose := map[string]string{}
 	for _, webhook := range e.settings.GetWebhooks() {

@@ -92,6 +92,9 @@ type readiness struct {
 		Name, State, Detail string
 		Required            bool
 	}
+	Waiting      string
+	Certificates []struct{ Kind string }
+	BadFiles     []struct{ Name, Error string } `json:"bad_files"`
 }
 
 func (g *gate) readiness(t *testing.T) (int, readiness) {

@@ -20,7 +20,7 @@ func (b *Bar) met() bool { return b.Ratio <= b.Most }
 
 func (b *Bar) verdict() string {
 	if b.met() {
-		return "met    "
+		return "met"
 	}
 	return "NOT met"
 }
@@ -34,16 +34,17 @@ func (r *Report) met() bool {
 	return true
 }
 
-// ratioOf is a bar's in this report, or a dash.
+// ratioOf is what a bar's ratio was in this report; that of no bar at all heads the column.
 func (r *Report) ratioOf(name string) string {
-	if r != nil {
-		for _, bar := range r.Bars {
-			if bar.Name == name {
-				return fmt.Sprintf("%.2f", bar.Ratio)
-			}
+	if name == "" {
+		return "on " + r.Date
+	}
+	for _, bar := range r.Bars {
+		if bar.Name == name {
+			return fmt.Sprintf("%.2f", bar.Ratio)
 		}
 	}
-	return "–"
+	return ""
 }
 
 func cpu(s *Sample) float64     { return s.CPU }

@@ -189,14 +189,14 @@ func TestDocument(t *testing.T) {
 	}
 	out.Reset()
 	err := run(t.Context(), []string{"--from", from, "--docs", folder, "--against", before, "--strict"}, &out, io.Discard)
-	if !errors.Is(err, errNotMet) || !strings.Contains(out.String(), "10.00     1.20    1.00  NOT met ES typed, over the equal floor") {
+	if !errors.Is(err, errNotMet) || !strings.Contains(out.String(), "| 10.00 |    1.20 | NOT met | 1.00 |") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"# By hand\n", "\nBy hand, too\n", "| ES typed, over the equal floor | 10.00 | 1.20 | NOT met |", "| node | by hand in Node.js", "with Go 1, nginx 2;"} {
+	for _, part := range []string{"# By hand\n", "\nBy hand, too\n", "| 10.00 |    1.20 | NOT met |", "- **node**: by hand in Node.js", "with Go 1, nginx 2;"} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("no %q in\n%s", part, text)
 		}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // What is measured stands between these lines of performance.md; the rest is written by people.
@@ -34,56 +35,113 @@ func (r *Report) document(folder string) error {
 	if err := writeJSON(&report, r); err != nil {
 		return err
 	}
-	text = slices.Concat(before, []byte(measuredBegin+"\n\n"+r.markdown()+"\n"+measuredEnd), after)
+	text = slices.Concat(before, []byte(measuredBegin+"\n\n![CPU time of the edge for a turn](performance.svg)\n\n"+r.markdown(nil)+"\n"+measuredEnd), after)
 	write := func(name string, text []byte) error {
 		return os.WriteFile(filepath.Join(folder, name), text, 0o644) //nolint:gosec // it is to be committed
 	}
 	return errors.Join(write("performance.json", report.Bytes()), write("performance.svg", r.plot()), write("performance.md", text))
 }
 
-// markdown is what is measured, for the page.
-func (r *Report) markdown() string {
+// markdown is what is measured, for people, on the page and on a terminal; with ratios of what was measured before, where that is given.
+func (r *Report) markdown(before *Report) string {
 	var s strings.Builder
-	p := func(format string, args ...any) { fmt.Fprintf(&s, format, args...) }
-	p("Measured on %s: %s, with", r.Date, r.Machine)
+	fmt.Fprintf(&s, "Measured on %s: %s, with", r.Date, r.Machine)
 	for i, name := range slices.Sorted(maps.Keys(r.Versions)) {
-		p("%s %s %s", map[bool]string{true: ","}[i > 0], name, r.Versions[name])
+		fmt.Fprintf(&s, "%s %s %s", map[bool]string{true: ","}[i > 0], name, r.Versions[name])
 	}
-	p("; commit %s. %d rounds, of %g s for each peer and cell; the load of the machine was %s at the start.\n\n", r.Commit, r.Rounds, r.Seconds, r.Load)
-	p("![CPU time of the edge for a turn](performance.svg)\n\n## Bars\n\n| | ratio | at most | |\n|---|--:|--:|---|\n")
+	fmt.Fprintf(&s, "; commit %s. %d rounds, of %g s for each peer and cell, took %.0f s; the load of the machine was %s at the start.\n",
+		r.Commit, r.Rounds, r.Seconds, r.Took, r.Load)
+	s.WriteString("\n## Bars\n")
+	bars := table{{"", "ratio", "at most", ""}}
 	for _, bar := range r.Bars {
-		p("| %s | %.2f | %.2f | %s |\n", bar.Name, bar.Ratio, bar.Most, strings.TrimSpace(bar.verdict()))
+		bars = append(bars, []string{bar.Name, fmt.Sprintf("%.2f", bar.Ratio), fmt.Sprintf("%.2f", bar.Most), bar.verdict()})
 	}
-	p("\n## Who was measured\n\n| | |\n|---|---|\n")
+	for i := range bars {
+		if before != nil {
+			bars[i] = append(bars[i], before.ratioOf(bars[i][0]))
+		}
+	}
+	bars.write(&s)
+	s.WriteString("\n## Who was measured\n\n")
 	for _, name := range peerNames() {
 		if slices.ContainsFunc(r.Rows, func(row *Row) bool { return row.Peer == name }) {
-			p("| %s | %s |\n", name, what[name])
+			fmt.Fprintf(&s, "- **%s**: %s\n", name, what[name])
 		}
 	}
-	p("\n## Turns and handshakes\n")
-	last := ""
-	for _, row := range r.Rows {
-		if row.Cell != last {
-			p("\n`%s`\n\n| | CPU µs | × floor | service µs | p50 µs | p99 µs | 1/s | allocations | KiB | peak MiB |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n", row.Cell)
-			last = row.Cell
+	s.WriteString("\n## Turns and handshakes\n")
+	for rows := r.Rows; len(rows) > 0; {
+		name, cell := rows[0].Cell, table{{"", "CPU µs", "× floor", "service µs", "p50 µs", "p99 µs", "1/s", "allocations", "KiB", "peak MiB", "failed"}}
+		for ; len(rows) > 0 && rows[0].Cell == name; rows = rows[1:] {
+			m := rows[0].Median
+			cell = append(cell, []string{
+				rows[0].Peer, fmt.Sprintf("%.1f", m.CPU), fmt.Sprintf("%.2f", ratio(rows[0], r.floorOf(rows[0]), cpu)), known("%.1f", m.Backend),
+				fmt.Sprintf("%.0f", m.P50), fmt.Sprintf("%.0f", m.P99), fmt.Sprintf("%.0f", m.PerSecond), known("%.0f", m.Allocs),
+				known("%.1f", m.AllocBytes/1024), fmt.Sprintf("%.0f", m.PeakMiB), known("%.2f %%", m.Failed*100),
+			})
 		}
-		m := row.Median
-		p("| %s | %.1f | %.2f | %.1f | %.0f | %.0f | %.0f | %s | %s | %.0f |\n", row.Peer, m.CPU, ratio(row, r.floorOf(row), cpu), m.Backend, m.P50, m.P99,
-			m.PerSecond, known("%.0f", m.Allocs), known("%.1f", m.AllocBytes/1024), m.PeakMiB)
+		fmt.Fprintf(&s, "\n`%s`\n", name)
+		cell.write(&s)
 	}
 	if len(r.Idle) > 0 {
-		p("\n## Idle connections\n\n| | connections | live KiB each | resident KiB each |\n|---|--:|--:|--:|\n")
-		for _, idle := range r.Idle {
-			p("| %s | %d | %.1f | %.1f |\n", idle.Peer, idle.Connections, idle.LiveKiB, idle.RSSKiB)
+		s.WriteString("\n## Idle connections\n")
+		idle := table{{"", "connections", "live KiB each", "resident KiB each"}}
+		for _, i := range r.Idle {
+			idle = append(idle, []string{i.Peer, fmt.Sprint(i.Connections), fmt.Sprintf("%.1f", i.LiveKiB), fmt.Sprintf("%.1f", i.RSSKiB)})
 		}
+		idle.write(&s)
 	}
 	if len(r.StartUps) > 0 {
-		p("\n## Starting\n\nThe gateway's program has %.1f MiB.\n\n| | serves after |\n|---|--:|\n", r.BinaryMiB)
+		fmt.Fprintf(&s, "\n## Starting\n\nThe gateway's program has %.1f MiB.\n", r.BinaryMiB)
+		starts := table{{"", "serves after ms"}}
 		for _, start := range r.StartUps {
-			p("| %s | %.0f ms |\n", start.Peer, start.Milliseconds)
+			starts = append(starts, []string{start.Peer, fmt.Sprintf("%.0f", start.Milliseconds)})
 		}
+		starts.write(&s)
 	}
 	return s.String()
+}
+
+// known leaves out what is not.
+func known(format string, value float64) string {
+	if value == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, value)
+}
+
+// table has a head and rows, of which the first column is words, and all others are numbers.
+type table [][]string
+
+// write writes it in Markdown, the columns below each other.
+func (t table) write(s *strings.Builder) {
+	widths := make([]int, len(t[0]))
+	for _, row := range t {
+		for i, text := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text), 2)
+		}
+	}
+	s.WriteByte('\n')
+	for i, row := range t {
+		for j, text := range row {
+			if j == 0 {
+				fmt.Fprintf(s, "| %-*s |", widths[j], text)
+			} else {
+				fmt.Fprintf(s, " %*s |", widths[j], text)
+			}
+		}
+		s.WriteByte('\n')
+		if i > 0 {
+			continue
+		}
+		for j, width := range widths {
+			if j == 0 {
+				s.WriteString("|" + strings.Repeat("-", width+2) + "|")
+			} else {
+				s.WriteString(strings.Repeat("-", width+1) + ":|")
+			}
+		}
+		s.WriteByte('\n')
+	}
 }
 
 // plot draws the CPU time of all peers in the base cell, each with its rounds as dots.

@@ -33,7 +33,7 @@ nothing; ratios are worth more.
                    PLATFORM/METHOD/BYTES/PROTOCOL/CONNECTIONS/TOKEN/CHAIN
   --peers REGEXP   only these peers
   --rounds N       how often each cell has its turn (default 5; short 2)
-  --duration TIME  how long each peer plays at a time (default 1s; short 700ms)
+  --duration TIME  how long each peer plays at a time (default 1s; short 600ms)
   --idle N         measure memory with so many idle connections (default 5000; short 0, which is not at all)
   --list           print the cells with their peers, and measure nothing
   --json           print the report as JSON
@@ -126,7 +126,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if o.json {
 		err = writeJSON(out, report)
 	} else {
-		err = report.print(out, before)
+		_, err = io.WriteString(out, report.markdown(before))
 	}
 	if err == nil && o.docs != "" {
 		err = report.document(o.docs)
@@ -166,7 +166,7 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	defaults, ok := map[string]options{
-		"short": {rounds: 2, duration: 700 * time.Millisecond},
+		"short": {rounds: 2, duration: 600 * time.Millisecond},
 		"base":  {rounds: 5, duration: time.Second, idle: 5000},
 		"full":  {rounds: 3, duration: time.Second, idle: 5000},
 	}[o.plan]

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/intentgate/intentgate/gateway/bench/peer"
@@ -45,7 +43,7 @@ type Row struct {
 }
 
 // Sample is what was measured once. Times are in microseconds: CPU and Backend those of the edge and of the service for a turn, P50 and
-// P99 what Dialogflow waits.
+// P99 what Dialogflow waits. Failed is the share of turns without an answer of the service's: a gateway with too much to do says so.
 type Sample struct {
 	CPU        float64 `json:"cpu"`
 	Backend    float64 `json:"backend"`
@@ -55,6 +53,7 @@ type Sample struct {
 	Allocs     float64 `json:"allocs"` // of the edge for a turn; 0: it does not tell
 	AllocBytes float64 `json:"alloc_bytes"`
 	PeakMiB    float64 `json:"peak_mib"`
+	Failed     float64 `json:"failed,omitempty"`
 }
 
 // Idle is what a connection takes that waits for its next turn: what is live, with stacks, and by the kernel's account.
@@ -119,7 +118,7 @@ func medians(samples []Sample) (m Sample) {
 		func(s *Sample) *float64 { return &s.CPU }, func(s *Sample) *float64 { return &s.Backend },
 		func(s *Sample) *float64 { return &s.P50 }, func(s *Sample) *float64 { return &s.P99 },
 		func(s *Sample) *float64 { return &s.PerSecond }, func(s *Sample) *float64 { return &s.PeakMiB },
-		func(s *Sample) *float64 { return &s.Allocs }, func(s *Sample) *float64 { return &s.AllocBytes },
+		func(s *Sample) *float64 { return &s.Failed }, func(s *Sample) *float64 { return &s.Allocs }, func(s *Sample) *float64 { return &s.AllocBytes },
 	} {
 		var values []float64
 		for i := range samples {
@@ -210,43 +209,4 @@ func (r *Report) floorOf(row *Row) *Row {
 		return floor
 	}
 	return r.row(row.Cell, static)
-}
-
-// print writes tables for people, with what was before, if it is known.
-func (r *Report) print(out io.Writer, before *Report) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	p := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
-	p("%s; load %s; %d rounds of %gs, in %.0fs; commit %s\n", r.Machine, r.Load, r.Rounds, r.Seconds, r.Took, r.Commit)
-	last := ""
-	for _, row := range r.Rows {
-		if row.Cell != last {
-			p("\n%s\nCPU µs\t×floor\tservice µs\tp50 µs\tp99 µs\t1/s\tallocs\tKiB\tpeak MiB\t  peer\n", row.Cell)
-			last = row.Cell
-		}
-		m := row.Median
-		p("%.1f\t%.2f\t%.1f\t%.0f\t%.0f\t%.0f\t%s\t%s\t%.0f\t  %s\n", m.CPU, ratio(row, r.floorOf(row), cpu), m.Backend, m.P50, m.P99, m.PerSecond,
-			known("%.0f", m.Allocs), known("%.1f", m.AllocBytes/1024), m.PeakMiB, row.Peer)
-	}
-	for _, idle := range r.Idle {
-		p("\n%s: %.1f KiB live for each of %d idle connections, %.1f KiB resident\n", idle.Peer, idle.LiveKiB, idle.Connections, idle.RSSKiB)
-	}
-	for _, s := range r.StartUps {
-		p("\n%s: serves after %.0f ms", s.Peer, s.Milliseconds)
-	}
-	if r.BinaryMiB > 0 {
-		p("\nThe gateway's program has %.1f MiB\n", r.BinaryMiB)
-	}
-	p("\nratio\tat most\tbefore\t  \n")
-	for _, bar := range r.Bars {
-		p("%.2f\t%.2f\t%s\t  %s %s\n", bar.Ratio, bar.Most, before.ratioOf(bar.Name), bar.verdict(), bar.Name)
-	}
-	return errors.Join(w.Flush(), nil)
-}
-
-// known leaves out what is not.
-func known(format string, value float64) string {
-	if value == 0 {
-		return "–"
-	}
-	return fmt.Sprintf(format, value)
 }

@@ -5,7 +5,9 @@ PROMTOOL := $(GO) run -tags remove_all_sd -modfile=deploy/tools.mod github.com/p
 KUSTOMIZE := $(GO) tool -modfile=deploy/tools.mod kustomize
 ACTIONLINT := $(GO) tool -modfile=deploy/schemas.mod actionlint
 KUBECTL_VALIDATE := $(GO) tool -modfile=deploy/schemas.mod kubectl-validate
+# These are started by tests, which want the program itself.
 PEBBLE := $(GO) tool -modfile=deploy/edge.mod -n pebble
+H2SPEC := $(GO) tool -modfile=deploy/edge.mod -n h2spec
 GORELEASER := $(GO) tool -modfile=deploy/goreleaser.mod goreleaser
 
 # The folders of the definitions of cert-manager's resources and of those of Prometheus' operator, out of their Go modules.
@@ -22,8 +24,9 @@ check-deploy: ## Check what deploy/ has for Kubernetes and systemd, and the work
 	  $(GO) test -count=1 ./deploy
 
 .PHONY: check-edge
-check-edge: ## Have an ACME CA issue the edge's certificate.
-	PEBBLE="$$($(PEBBLE))" $(GO) test -count=1 -run TestACME ./gateway/cmd/intentgate
+check-edge: ## Have an ACME CA issue the edge's certificate, and h2spec judge its HTTP/2.
+	@pebble="$$($(PEBBLE))"; h2spec="$$($(H2SPEC))"; \
+	PEBBLE=$$pebble H2SPEC=$$h2spec $(GO) test -count=1 -v -run 'TestACME|TestH2Spec' ./gateway/edge ./gateway/cmd/intentgate
 
 .PHONY: check-release
 check-release: ## Check .goreleaser.yaml, and that two builds of what is committed are one, byte by byte.

@@ -1,4 +1,4 @@
-// Whom the edge is tested with: an ACME CA.
+// Whom the edge is tested with: an ACME CA, and a judge of HTTP/2.
 module github.com/intentgate/intentgate
 
 go 1.26.0

@@ -111,7 +111,7 @@ var certificates = []mutation{
 	},
 	{
 		name:  "dates: of connections that live",
-		edits: []edit{{judge, `return c.Dates.limit(longest(chains)), nil`, `return longest(chains), nil`}},
+		edits: []edit{{judge, `return c.Dates.limit(valid), nil`, `return valid, nil`}},
 		red:   []check{{judgement, `TestDatesEndLiveVerdicts`}},
 	},
 	{

@@ -56,7 +56,7 @@ var connections = []mutation{
 	},
 	{
 		name:  "connection: trust of each request",
-		edits: []edit{{connection, `p.site.Trust.Current(before, p.conn.server.config.Now())`, `before, (*authn.Refusal)(nil)`}},
+		edits: []edit{{balancer, `verdict, refusal := trust.Current(before, now)`, `verdict, refusal := before, (*authn.Refusal)(nil)`}},
 		red:   []check{{edgeRoom, `TestLiveConnectionsAreJudged`}, {"gateway", `TestWithdrawnTrust`}},
 	},
 	{

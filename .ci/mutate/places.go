@@ -94,7 +94,7 @@ var places = []mutation{
 	},
 	{
 		name:  "stop: answers end their connections",
-		edits: []edit{{connection, `if p.conn.server.draining.Load() {`, `if false {`}},
+		edits: []edit{{connection, `if p.withdrawn || p.conn.server.draining.Load() {`, `if p.withdrawn {`}},
 		red:   []check{{edgeRoom, `TestDrainDelay$|TestDrainDelayOnHTTP2`}},
 	},
 	{

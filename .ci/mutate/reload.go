@@ -9,7 +9,7 @@ const (
 var reloads = []mutation{
 	{
 		name:  "reload: a turn goes by one configuration",
-		edits: []edit{{connection, `p.site.Trust.Current(`, `p.conn.server.config.Site().Trust.Current(`}},
+		edits: []edit{{balancer, `p.conn.current(p.site.Trust, now)`, `p.conn.current(p.conn.server.config.Site().Trust, now)`}},
 		red:   []check{{edgeRoom, `TestSiteIsReplaced`}},
 	},
 	{

@@ -72,11 +72,6 @@ var requests = []mutation{
 		red:   []check{{gatewayRoom, `TestFailures/project_mismatch`}},
 	},
 	{
-		name:  "turn: a connection without trust is closed",
-		edits: []edit{{turn, `w.Header().Set("Connection", "close")`, ``}},
-		red:   []check{{gatewayRoom, `TestWithdrawnTrust`}},
-	},
-	{
 		name:  "turn: refusals tell nothing",
 		edits: []edit{{failures, `Public: "the caller is not allowed here"`, `Public: refusal.Error()`}},
 		red:   []check{{gatewayRoom, `TestFailures/profile_mismatch`}},

@@ -160,7 +160,13 @@ func (f *fixture) client(config *tls.Config, http2 bool) *http.Client {
 	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
 
-func (f *fixture) url() string { return "https://" + f.Addr().String() + "/dialogflow/es" }
+func (f *fixture) url() string {
+	host := f.Addr().String()
+	if f.Addr().Network() == "unix" {
+		host = serverName
+	}
+	return "https://" + host + "/dialogflow/es"
+}
 
 // post sends an empty object.
 func (f *fixture) post(client *http.Client) (status int, body string, err error) {

@@ -31,6 +31,7 @@ func TestLastElement(t *testing.T) {
 		{`Cert="a`, ``},
 		{`Cert="a\"`, ``},
 		{`Cert="a"b`, ``},
+		{`Cert="a"bHash=1`, ``},
 		{`Cert="a" ;Hash=1`, `[{Cert a} {Hash 1}]`},
 		{`Cert=a"b"`, ``},
 		{`Cert=a\;b=c`, ``},
@@ -149,6 +150,9 @@ func TestChainInOne(t *testing.T) {
 		verdict, _, refusal := proxy.Verdict(Take(header), pki.Trust(), authntest.Now)
 		if refusal == nil && (c.want != "" || verdict.ForwardedBy() != "haproxy") || refusal != nil && refusal.Reason != c.want {
 			t.Errorf("%s: %v, want %q", name, refusal, c.want)
+		}
+		if name == "more than are looked at" && !strings.HasPrefix(refusal.Saw, "more than") {
+			t.Errorf("%s: all were parsed: %v", name, refusal)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func TestLoadBalancers(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.RemoveAll(sockets) })
-			g := behind(t, sockets, b.proxy, b.local)
+			g := balancedBy(t, sockets, b.proxy, b.local)
 			front := g.balance(t, sockets, b.program, b.recipe)
 			google := front(g.pki.SSLCom.TLS())
 			for i := range 3 { // connections are kept, TLS sessions resumed
@@ -98,8 +98,8 @@ func TestLoadBalancers(t *testing.T) {
 	}
 }
 
-// behind starts a gateway whose proxy is called front, and has a certificate lb.pem, unless it comes by the unix socket edge.sock.
-func behind(t *testing.T, sockets, proxy string, local bool) *gate {
+// balancedBy starts a gateway whose proxy is called front, and has a certificate lb.pem, unless it comes by the unix socket edge.sock.
+func balancedBy(t *testing.T, sockets, proxy string, local bool) *gate {
 	t.Helper()
 	dir := folder(t)
 	ca, err := devca.New(devca.Options{CommonName: "Own CA"})

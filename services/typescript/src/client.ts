@@ -50,6 +50,7 @@ export class Channel {
         {
           ...identity.contextOptions(),
           ...(isIP(host) === 0 && { servername: host }),
+          rejectUnauthorized: true, // whatever the environment says
           checkServerIdentity: (_: string, { raw }: PeerCertificate) => wrongName(host, new X509Certificate(raw)),
         },
       );

@@ -126,6 +126,22 @@ test("a client wants the service's own name", async (t) => {
   await assert.rejects(address.client(Health).check({}), /not for 127.0.0.1/);
 });
 
+test("a client believes no other authority, whatever the environment says", async (t) => {
+  const world = await start(t);
+  const tls = world.authority.files(`${world.folder}/client`, "dns:gateway.internal");
+  const elsewhere = new Authority(t).files(`${world.folder}/elsewhere`, "dns:gateway.internal");
+  const channel = new Channel({
+    target: world.target,
+    serverName: "service.internal",
+    tls: { ...tls, ca: elsewhere.ca },
+    log: () => {},
+  });
+  t.after(() => channel.close());
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+  t.after(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
+  await assert.rejects(channel.client(Health).check({}), /self.signed certificate|unable to (get|verify)|signature/i);
+});
+
 test("a client's certificate is read again", async (t) => {
   const world = await start(t, { probe: true });
   const folder = `${world.folder}/client`;

@@ -162,11 +162,16 @@ func (w watcher) OnX509ContextUpdate(all *workloadapi.X509Context) {
 	if before.Certificate != nil && slices.EqualFunc(before.Certificate.Certificate, certificate.Certificate, slices.Equal) && same(w.bundles, all.Bundles) {
 		if before.Err != nil {
 			before.Err = nil
-			w.put(before)
 			w.logger.InfoContext(w.ctx, "Workload API answers again")
+			w.put(before)
 		}
 		return
 	}
+	domains := make([]string, 0, all.Bundles.Len())
+	for _, bundle := range all.Bundles.Bundles() {
+		domains = append(domains, bundle.TrustDomain().Name())
+	}
+	w.logger.InfoContext(w.ctx, "SVID issued", "id", svid.ID.String(), "not_after", certificate.Leaf.NotAfter, "trust_domains", domains)
 	w.bundles = all.Bundles
 	w.put(mtls.Issued{
 		Version: before.Version + 1, Certificate: certificate,
@@ -187,11 +192,6 @@ func (w watcher) OnX509ContextUpdate(all *workloadapi.X509Context) {
 			}), nil
 		},
 	})
-	domains := make([]string, 0, all.Bundles.Len())
-	for _, bundle := range all.Bundles.Bundles() {
-		domains = append(domains, bundle.TrustDomain().Name())
-	}
-	w.logger.InfoContext(w.ctx, "SVID issued", "id", svid.ID.String(), "not_after", certificate.Leaf.NotAfter, "trust_domains", domains)
 }
 
 // OnX509ContextWatchError keeps what is in force.

@@ -62,20 +62,25 @@ func (s signing) set(t *testing.T) []byte {
 
 func (s signing) token(t *testing.T) string {
 	t.Helper()
-	return s.tokenOf(t, gateway)
+	return s.sign(t, claimsOf(gateway))
 }
 
-// tokenOf signs one for a workload's connection.
-func (s signing) tokenOf(t *testing.T, workload string) string {
+// claimsOf are those of a token for a workload's connection.
+func claimsOf(workload string) token.Claims {
+	return token.Claims{
+		Issuer: "x", IssuedAt: time.Now().Unix(), Expires: time.Now().Unix() + 60, Audience: "shop.internal", Workload: workload,
+		Target: intentgatev1.IntentService_ServiceDesc.ServiceName,
+	}
+}
+
+// sign signs claims.
+func (s signing) sign(t *testing.T, claims token.Claims) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.private, KeyID: s.jwk.KeyID}}, (&jose.SignerOptions{}).WithType(token.Type))
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, err := json.Marshal(token.Claims{
-		Issuer: "x", IssuedAt: time.Now().Unix(), Expires: time.Now().Unix() + 60, Audience: "shop.internal", Workload: workload,
-		Target: intentgatev1.IntentService_ServiceDesc.ServiceName,
-	})
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		t.Fatal(err)
 	}

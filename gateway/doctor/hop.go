@@ -23,11 +23,12 @@ const patience = 5 * time.Second
 // Hop is the way from the gateway to a service, as the configuration describes it.
 type Hop struct {
 	Target     string     // a gRPC name
-	ServerName string     // what the service's certificate must carry: a DNS name, or with Open a SPIFFE ID
+	ServerName string     // what the service's certificate must carry: a DNS name, or a SPIFFE ID
 	Files      mtls.Files // the gateway's own certificate and key, and the service's CA
-	// Open opens the SPIFFE Workload API in the place of Files; nil: there are files.
-	Open func() (*spiffe.Source, error)
-	Now  func() time.Time
+	// SPIFFE has the Workload API at this address, or that of the environment, issue what Files hold otherwise.
+	SPIFFE      bool
+	WorkloadAPI string
+	Now         func() time.Time
 }
 
 // Examine judges the hop as a turn takes it, at each address of the target: the connection, both certificates, what
@@ -36,8 +37,8 @@ type Hop struct {
 func (h Hop) Examine(ctx context.Context) Report {
 	at := instance{Hop: h}
 	var report Report
-	if h.Open != nil {
-		source, err := h.Open()
+	if h.SPIFFE {
+		source, err := spiffe.Open(h.WorkloadAPI, slog.New(slog.DiscardHandler)) //nolint:contextcheck // it is closed below
 		if err != nil {
 			return Report{workloadAPI(err)}
 		}

@@ -108,9 +108,9 @@ func (i instance) certificate(presented []*x509.Certificate) Report {
 			"put the service's CA into services[].tls.ca, and its intermediates after the leaf in the service's --cert; by SPIFFE: give the service an SVID, or federate its trust domain")
 	}
 	name := Pass("server_name", "%s is among its names", i.ServerName)
-	if i.Open != nil && (len(leaf.URIs) != 1 || leaf.URIs[0].String() != i.ServerName) {
+	if i.SPIFFE && (len(leaf.URIs) != 1 || leaf.URIs[0].String() != i.ServerName) {
 		name = Fail("server_name", "the names "+names(leaf), i.ServerName, "correct services[].tls.spiffe.server_id, or the service's identity")
-	} else if i.Open == nil && leaf.VerifyHostname(i.ServerName) != nil {
+	} else if !i.SPIFFE && leaf.VerifyHostname(i.ServerName) != nil {
 		name = Fail("server_name", "the names "+names(leaf), i.ServerName,
 			"set services[].tls.server_name to one of its names, or issue the certificate for the one that is wanted")
 	}

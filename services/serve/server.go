@@ -56,7 +56,7 @@ func New(ctx context.Context, config Config) (_ *Server, err error) {
 			s.release()
 		}
 	}()
-	if err := s.identify(); err != nil {
+	if err := s.identify(); err != nil { //nolint:contextcheck // what it begins lasts as long as the server
 		return nil, err
 	}
 

@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -111,7 +112,7 @@ func TestWorkloadAPILate(t *testing.T) {
 	if _, err := client.Fulfill(t.Context(), &intentgatev1.FulfillRequest{}); status.Code(err) != codes.Unavailable {
 		t.Errorf("without a certificate: %v", err)
 	}
-	if line := w.log.next(t, "Handshake failed"); !strings.Contains(line["error"].(string), "no certificate has been issued: the Workload API at ") {
+	if line := w.log.next(t, "Handshake failed"); !strings.Contains(fmt.Sprint(line["error"]), "no certificate has been issued: the Workload API at ") {
 		t.Errorf("the log says %v", line)
 	}
 	api.Issue(shop.SVID("/orders"), shop)

@@ -23,7 +23,6 @@ import (
 	"github.com/intentgate/intentgate/gateway/process"
 	gatewayv1 "github.com/intentgate/intentgate/gen/go/intentgate/gateway/v1"
 	"github.com/intentgate/intentgate/services/mtls"
-	"github.com/intentgate/intentgate/services/mtls/spiffe"
 )
 
 // checkup looks at what a configuration names.
@@ -268,9 +267,7 @@ func (e *checkup) services(ctx context.Context) doctor.Report {
 				Files: mtls.Files{Cert: files.GetCert(), Key: files.GetKey(), CA: files.GetCa()},
 			}
 			if workload != nil {
-				hop.ServerName, hop.Open = workload.GetServerId(), func() (*spiffe.Source, error) {
-					return spiffe.Open(workload.GetWorkloadApi(), slog.New(slog.DiscardHandler)) //nolint:contextcheck // it lives until it is closed
-				}
+				hop.SPIFFE, hop.WorkloadAPI, hop.ServerName = true, workload.GetWorkloadApi(), workload.GetServerId()
 			}
 			reports[i] = append(reports[i], hop.Examine(ctx)...)
 		})

@@ -107,7 +107,7 @@ func (e *end) until(t *testing.T, good func(*mtls.Issued) bool) {
 
 // shake plays a handshake, and has the client read a word: under TLS 1.3 it learns late that it was refused. seen are the
 // certificates that each side saw of the other, where that accepted it.
-func shake(t *testing.T, server, client credentials.TransportCredentials) (clientErr, serverErr error, seen [2]*x509.Certificate) {
+func shake(t *testing.T, server, client credentials.TransportCredentials) (seen [2]*x509.Certificate, clientErr, serverErr error) {
 	t.Helper()
 	near, far := tcp(t)
 	served := make(chan error, 1)
@@ -132,7 +132,8 @@ func shake(t *testing.T, server, client credentials.TransportCredentials) (clien
 		_, clientErr = io.ReadAll(secure)
 	}
 	_ = near.Close()
-	return clientErr, <-served, seen
+	serverErr = <-served
+	return seen, clientErr, serverErr
 }
 
 // tcp is a connection, by both of its ends.
@@ -195,7 +196,7 @@ func TestServers(t *testing.T) {
 		"an id that is none":                 {shop, shop.Leaf("uri:" + ordersID), "spiffe://Shop/orders", "SPIFFE ID"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clientErr, serverErr, seen := shake(t, files(t, c.ca.CA, c.leaf, shop.CA), gateway.ClientCredentials(c.want))
+			seen, clientErr, serverErr := shake(t, files(t, c.ca.CA, c.leaf, shop.CA), gateway.ClientCredentials(c.want))
 			if c.err == "" {
 				if clientErr != nil || serverErr != nil {
 					t.Errorf("client: %v, server: %v", clientErr, serverErr)
@@ -210,8 +211,10 @@ func TestServers(t *testing.T) {
 		})
 	}
 	t.Run("TLS 1.2", func(t *testing.T) {
-		server := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{shop.SVID("/orders").TLS()}, NextProtos: []string{"h2"}})
-		if err, _, _ := shake(t, server, gateway.ClientCredentials(ordersID)); err == nil || !strings.Contains(err.Error(), "version") {
+		server := credentials.NewTLS(&tls.Config{ //nolint:gosec // that is what is tried
+			MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{shop.SVID("/orders").TLS()}, NextProtos: []string{"h2"},
+		})
+		if _, err, _ := shake(t, server, gateway.ClientCredentials(ordersID)); err == nil || !strings.Contains(err.Error(), "version") {
 			t.Errorf("client: %v", err)
 		}
 	})
@@ -238,7 +241,7 @@ func TestClients(t *testing.T) {
 		"a DNS name alone":                     {shop, []string{"dns:gateway.internal"}, "no URI SAN"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, serverErr, seen := shake(t, orders.ServerCredentials(), files(t, c.ca.CA, shop.Leaf(c.sans...), shop.CA))
+			seen, _, serverErr := shake(t, orders.ServerCredentials(), files(t, c.ca.CA, shop.Leaf(c.sans...), shop.CA))
 			switch {
 			case c.err == "" && (serverErr != nil || seen[1] == nil || "uri:"+seen[1].URIs[0].String() != c.sans[0]):
 				t.Errorf("server: %v, saw %v", serverErr, seen[1])
@@ -252,13 +255,13 @@ func TestClients(t *testing.T) {
 		err    string
 	}{
 		"no certificate": {&tls.Config{MinVersion: tls.VersionTLS13}, "didn't provide a certificate"},
-		"TLS 1.2": {&tls.Config{
+		"TLS 1.2": {&tls.Config{ //nolint:gosec // that is what is tried
 			MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{shop.SVID("/gateway").TLS()},
 		}, "version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.config.RootCAs, c.config.ServerName, c.config.NextProtos = shop.Pool(), "orders.internal", []string{"h2"}
-			if _, err, _ := shake(t, orders.ServerCredentials(), credentials.NewTLS(c.config)); err == nil || !strings.Contains(err.Error(), c.err) {
+			if _, _, err := shake(t, orders.ServerCredentials(), credentials.NewTLS(c.config)); err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("server: %v, want %q", err, c.err)
 			}
 		})
@@ -279,7 +282,7 @@ func TestRotation(t *testing.T) {
 	renewed := shop.SVID("/gateway")
 	gateway.Issue(renewed, shop)
 	gateway.until(t, func(i *mtls.Issued) bool { return i.Version == 2 })
-	if clientErr, serverErr, seen := shake(t, server, client); clientErr != nil || serverErr != nil || !seen[1].Equal(renewed.Leaf) {
+	if seen, clientErr, serverErr := shake(t, server, client); clientErr != nil || serverErr != nil || !seen[1].Equal(renewed.Leaf) {
 		t.Errorf("a new connection: client %v, server %v, shows %v", clientErr, serverErr, seen[1])
 	}
 	alive(t, near, far)
@@ -288,7 +291,7 @@ func TestRotation(t *testing.T) {
 	orders.Issue(shop.SVID("/orders"), next)
 	orders.until(t, func(i *mtls.Issued) bool { return i.Version == 2 })
 	ends(t, far)
-	if _, serverErr, _ := shake(t, server, client); serverErr == nil || !strings.Contains(serverErr.Error(), "unknown authority") {
+	if _, _, serverErr := shake(t, server, client); serverErr == nil || !strings.Contains(serverErr.Error(), "unknown authority") {
 		t.Errorf("by an authority that was withdrawn: %v", serverErr)
 	}
 	if orders.log.count("Connection ended, its certificate is no longer good") != 1 {
@@ -311,7 +314,7 @@ func TestBundleWithdrawn(t *testing.T) {
 
 	orders.Issue(svid, shop)
 	ends(t, foreignNear)
-	if _, err, _ := shake(t, orders.ServerCredentials(), foreign.ClientCredentials(ordersID)); err == nil || !strings.Contains(err.Error(), "no X.509 bundle") {
+	if _, _, err := shake(t, orders.ServerCredentials(), foreign.ClientCredentials(ordersID)); err == nil || !strings.Contains(err.Error(), "no X.509 bundle") {
 		t.Errorf("a new one: %v", err)
 	}
 	alive(t, near, far)
@@ -374,7 +377,7 @@ func TestWorkloadAPIAway(t *testing.T) {
 	}
 
 	e.until(t, faulty("is it running"))
-	if err, _, _ := shake(t, e.ServerCredentials(), e.ClientCredentials(ordersID)); err == nil || !strings.Contains(err.Error(), "no certificate has been issued: the Workload API at "+api.Address) {
+	if _, err, _ := shake(t, e.ServerCredentials(), e.ClientCredentials(ordersID)); err == nil || !strings.Contains(err.Error(), "no certificate has been issued: the Workload API at "+api.Address) {
 		t.Errorf("without a certificate: %v", err)
 	}
 	short, stop := context.WithTimeout(t.Context(), time.Millisecond)
@@ -392,7 +395,7 @@ func TestWorkloadAPIAway(t *testing.T) {
 	}
 	works := func(when string) {
 		t.Helper()
-		if clientErr, serverErr, _ := shake(t, e.ServerCredentials(), e.ClientCredentials(ordersID)); clientErr != nil || serverErr != nil {
+		if _, clientErr, serverErr := shake(t, e.ServerCredentials(), e.ClientCredentials(ordersID)); clientErr != nil || serverErr != nil {
 			t.Errorf("%s: client %v, server %v", when, clientErr, serverErr)
 		}
 	}
@@ -430,7 +433,7 @@ func TestExpired(t *testing.T) {
 	api.Issue(shop.SVID("/orders"), shop)
 	e := open(t, api, mtls.Options{Now: func() time.Time { return time.Now().Add(2 * 365 * 24 * time.Hour) }})
 	e.wait(t)
-	clientErr, serverErr, _ := shake(t, e.ServerCredentials(), e.ClientCredentials(ordersID))
+	_, clientErr, serverErr := shake(t, e.ServerCredentials(), e.ClientCredentials(ordersID))
 	for side, err := range map[string]error{"client": clientErr, "server": serverErr} {
 		if err == nil || !strings.Contains(err.Error(), "the certificate that was issued has expired") {
 			t.Errorf("%s: %v", side, err)

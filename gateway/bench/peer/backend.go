@@ -29,8 +29,12 @@ type plain struct {
 
 // Fulfill answers every turn as one about an order.
 func (plain) Fulfill(_ context.Context, request *intentgatev1.FulfillRequest) (*intentgatev1.FulfillResponse, error) {
+	return fulfilled(request), nil
+}
+
+func fulfilled(request *intentgatev1.FulfillRequest) *intentgatev1.FulfillResponse {
 	order := request.GetParameters().GetFields()["order_id"].GetStringValue()
-	return &intentgatev1.FulfillResponse{Reply: &intentgatev1.Reply{Texts: []string{answer(order)}}}, nil
+	return &intentgatev1.FulfillResponse{Reply: &intentgatev1.Reply{Texts: []string{answer(order)}}}
 }
 
 type orders struct {
@@ -39,7 +43,11 @@ type orders struct {
 
 // TrackOrder has found every order on its way.
 func (orders) TrackOrder(_ context.Context, request *ordersv1.TrackOrderRequest) (*ordersv1.TrackOrderResponse, error) {
+	return tracked(request), nil
+}
+
+func tracked(request *ordersv1.TrackOrderRequest) *ordersv1.TrackOrderResponse {
 	return &ordersv1.TrackOrderResponse{
 		Text: answer(request.GetOrderId()), OrderId: &request.OrderId, Status: ordersv1.OrderStatus_ORDER_STATUS_SHIPPED.Enum(),
-	}, nil
+	}
 }

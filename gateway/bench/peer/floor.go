@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -38,10 +39,9 @@ func Path(platform string, method turns.Method, size int) string {
 
 // fixed is a call, and what is answered after it.
 type fixed struct {
-	platform dialogflow.Platform
-	method   string
-	request  []byte
-	answer   []byte
+	turn   *dialogflow.Turn
+	call   binding.Call
+	answer []byte
 }
 
 // Sizes are those that turns come in, in bytes. Floors know no other.
@@ -70,34 +70,47 @@ func fix(dir, platform string, kind turns.Method, size int) (*fixed, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fixed{platform: dialogflow.ES, answer: fmt.Appendf(nil, `{"fulfillmentText":%q}`, answer("A-1001"))}
+	f := &fixed{}
+	write, on := dialogflow.WriteOptions{API: dialogflow.V2}, dialogflow.ES
+	var response proto.Message = answerES(nil)
 	if platform == "CX" {
-		f.platform, f.answer = dialogflow.CX, fmt.Appendf(nil, `{"fulfillmentResponse":{"messages":[{"text":{"text":[%q]}}]}}`, answer("A-1001"))
+		write.API, on, response = dialogflow.V3, dialogflow.CX, answerCX(nil)
 	}
-	turn, err := dialogflow.Read(f.platform, template.Example())
-	if err != nil {
+	if f.turn, err = dialogflow.Read(on, template.Example()); err != nil {
 		return nil, err
 	}
 	var of gateway.Binding
 	switch kind {
 	case turns.IntentService:
-		of = binding.NewIntentService(binding.IntentServiceOptions{Context: "orders"})
+		of, response = binding.NewIntentService(binding.IntentServiceOptions{Context: "orders"}), fulfilled(&intentgatev1.FulfillRequest{})
 	case turns.Typed:
+		response = tracked(&ordersv1.TrackOrderRequest{OrderId: "A-1001"})
 		of, err = binding.Compile(ordersv1.File_shop_orders_v1_order_service_proto.Services().ByName("OrderService").Methods().ByName("TrackOrder"),
-			binding.Options{Platform: f.platform})
+			binding.Options{Platform: on})
 	case turns.Canonical:
 		descriptor, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(canonicalService + "." + platform))
 		method, ok := descriptor.(protoreflect.MethodDescriptor)
 		if !ok {
 			return nil, fmt.Errorf("no method %s.%s", canonicalService, platform)
 		}
-		of, err = binding.Compile(method, binding.Options{Platform: f.platform})
+		of, err = binding.Compile(method, binding.Options{Platform: on})
 	}
 	if err != nil {
 		return nil, err
 	}
-	call, err := of.Call(turn)
-	f.method, f.request = call.Method, call.Request
+	if f.call, err = of.Call(f.turn); err != nil {
+		return nil, err
+	}
+	encoded, err := proto.Marshal(response)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := of.Answer(encoded)
+	if f.answer = answer.JSON; err != nil || f.answer != nil {
+		return f, err
+	}
+	write.Context, write.ContextLifespan = of.Context()
+	f.answer, _, err = dialogflow.Write(f.turn, answer.Reply, write)
 	return f, err
 }
 
@@ -130,7 +143,7 @@ func bareFloor(_ context.Context, b *base) (http.Handler, error) {
 
 func (f *fixed) invoke(ctx context.Context, conn *grpc.ClientConn) error {
 	var response []byte
-	return conn.Invoke(ctx, f.method, f.request, &response, grpc.ForceCodecV2(raw{}))
+	return conn.Invoke(ctx, f.call.Method, f.call.Request, &response, grpc.ForceCodecV2(raw{}))
 }
 
 func write(w http.ResponseWriter, answer []byte) {
@@ -174,7 +187,7 @@ func equalFloor(_ context.Context, b *base) (http.Handler, error) {
 		return nil, err
 	}
 	return paths(b, func(f *fixed) http.HandlerFunc {
-		e := equal{fixed: f, base: b, telemetry: tell, traces: spans, caller: fixedCaller(f.platform)}
+		e := equal{fixed: f, base: b, telemetry: tell, traces: spans, caller: fixedCaller(f.turn)}
 		return e.serve
 	})
 }
@@ -197,27 +210,31 @@ func (f *equal) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	var random [56]byte
+	var random [44]byte
 	_, _ = rand.Read(random[:]) // never fails
-	session := "projects/shop/agent/sessions/" + hex.EncodeToString(random[:16])
+	another := func(id string, random []byte) string { return id[:len(id)-2*len(random)] + hex.EncodeToString(random) }
 	ref := &intentgatev1.CallRef{
-		Session: session, TurnId: hex.EncodeToString(random[16:24]), RequestId: "1." + base64.RawURLEncoding.EncodeToString(random[24:]),
+		Session: another(f.turn.Session.Name, random[:6]), TurnId: another(f.turn.ID, random[6:12]),
+		RequestId: "1." + base64.RawURLEncoding.EncodeToString(random[12:]),
 	}
-	event.Webhook, event.Timeout, event.Platform, event.Peer = "/dialogflow/es", 5*time.Second, f.platform.String(), r.RemoteAddr
+	const budget = 5*time.Second - 300*time.Millisecond
+	event.Webhook, event.Timeout, event.Platform, event.Peer = "/dialogflow/es", 5*time.Second, f.turn.Platform.String(), r.RemoteAddr
 	event.Project, event.KnownProject, event.ProjectProof = "shop", "shop", "ID_TOKEN"
-	event.Agent, event.AgentProof = "shop", "STATED"
-	event.Profile, event.IDToken, event.Language, event.BytesIn = "dev", "accepted", "en", int(size)
-	event.Intent, event.Action, event.TurnID = "order.track", "order.track", ref.GetTurnId()
-	event.Service, event.Method, event.RequestID = "orders", f.method, ref.GetRequestId()
-	event.SetSession(session)
+	if event.Agent = f.turn.Session.Agent; event.Agent != "" {
+		event.AgentProof = "STATED"
+	}
+	event.Profile, event.IDToken, event.Language, event.BytesIn = "dev", "accepted", f.turn.Language, int(size)
+	event.Intent, event.Action, event.Tag, event.Unknown = f.turn.Intent.DisplayName, f.turn.Action, f.turn.Tag, f.turn.Unknown
+	event.Service, event.Method, event.TurnID, event.RequestID = "orders", f.call.Method, ref.GetTurnId(), ref.GetRequestId()
+	event.SetSession(ref.GetSession())
 
-	ctx, cancel := context.WithDeadline(r.Context(), start.Add(5*time.Second-300*time.Millisecond))
+	ctx, cancel := context.WithDeadline(r.Context(), start.Add(budget))
 	defer cancel()
 	md, err := caller.Outgoing{Caller: f.caller, Ref: ref, Trace: event.CallTrace()}.Metadata()
 	if err == nil {
 		event.Enter(telemetry.Call)
 		called := time.Now()
-		event.BudgetLeft = 5*time.Second - called.Sub(start)
+		event.BudgetLeft = budget - called.Sub(start)
 		err = f.invoke(metadata.NewOutgoingContext(ctx, md), f.conn)
 		event.ServiceDuration, event.Tries = time.Since(called), 1
 	}
@@ -232,7 +249,7 @@ func (f *equal) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // fixedCaller is who calls, as the gateway would say.
-func fixedCaller(platform dialogflow.Platform) *intentgatev1.Caller {
+func fixedCaller(turn *dialogflow.Turn) *intentgatev1.Caller {
 	stated := func(value string) *intentgatev1.Caller_Value {
 		return &intentgatev1.Caller_Value{Value: value, Proof: intentgatev1.Caller_PROOF_STATED}
 	}
@@ -247,8 +264,8 @@ func fixedCaller(platform dialogflow.Platform) *intentgatev1.Caller {
 		},
 		IdToken: &intentgatev1.Caller_IdToken{Email: "service-415104041262@gcp-sa-dialogflow.iam.gserviceaccount.com", Audience: "https://bench.internal/dialogflow"},
 	}
-	if platform == dialogflow.CX {
-		who.Platform, who.Location, who.Agent = intentgatev1.Platform_PLATFORM_CX, stated("europe-west1"), stated("5f8a3c1e-2b7d-4c90-a6e4-1d0f9b3c7a52")
+	if turn.Platform == dialogflow.CX {
+		who.Platform, who.Location, who.Agent = intentgatev1.Platform_PLATFORM_CX, stated(turn.Session.Location), stated(turn.Session.Agent)
 	}
 	return who
 }

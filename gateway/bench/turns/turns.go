@@ -111,18 +111,21 @@ func grow(body []byte, platform string, size int) ([]byte, error) {
 		return m
 	}
 	query, session := member(request, "queryResult"), member(member(request, "sessionInfo"), "parameters")
-	for i := 0; len(body) < size; i++ {
-		item := map[string]any{
-			"product": fmt.Sprintf("soup-bowl-%03d", i), "product.original": "the blue bowl for soup", "quantity": i%9 + 1,
-			"price": map[string]any{"amount": 14.5 + float64(i), "currency": "EUR"}, "wrapped": i%2 == 0, "note": "a gift for Müller & Söhne",
-		}
-		if platform == "CX" {
-			session[fmt.Sprintf("item_%03d", i)] = item
-		} else {
-			contexts, _ := query["outputContexts"].([]any)
-			query["outputContexts"] = append(contexts, map[string]any{
-				"name": fmt.Sprintf("%s/contexts/item-%03d", request["session"], i), "lifespanCount": 5, "parameters": item,
-			})
+	for i := 0; len(body) < size; {
+		for range 1 + (size-len(body))/600 { // an item has a little less
+			item := map[string]any{
+				"product": fmt.Sprintf("soup-bowl-%03d", i), "product.original": "the blue bowl for soup", "quantity": i%9 + 1,
+				"price": map[string]any{"amount": 14.5 + float64(i), "currency": "EUR"}, "wrapped": i%2 == 0, "note": "a gift for Müller & Söhne",
+			}
+			if platform == "CX" {
+				session[fmt.Sprintf("item_%03d", i)] = item
+			} else {
+				contexts, _ := query["outputContexts"].([]any)
+				query["outputContexts"] = append(contexts, map[string]any{
+					"name": fmt.Sprintf("%s/contexts/item-%03d", request["session"], i), "lifespanCount": 5, "parameters": item,
+				})
+			}
+			i++
 		}
 		var err error
 		if body, err = json.MarshalIndent(request, "", "  "); err != nil {

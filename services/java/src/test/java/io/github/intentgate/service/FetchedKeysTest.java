@@ -86,6 +86,11 @@ class FetchedKeysTest {
   private void answer(HttpExchange exchange) throws IOException {
     fetches.incrementAndGet();
     try (exchange) {
+      if (exchange.getRequestURI().getPath().equals("/endless")) {
+        exchange.sendResponseHeaders(200, 0);
+        exchange.getResponseBody().write(new byte[(64 << 10) + 1]);
+        exchange.getResponseBody().flush();
+      }
       slow.await();
       if (exchange.getRequestURI().getPath().equals("/moved")) {
         exchange.getResponseHeaders().add("Location", "/");
@@ -201,6 +206,14 @@ class FetchedKeysTest {
     String problem = world.lines("Could not read the keys of callers' tokens", 1).get(0).get("error").toString();
     assertTrue(problem.contains("no answer within 1500 ms") || problem.contains("timed out"), problem);
     assertNotNull(keys.get("one"));
+  }
+
+  @Test
+  void bodyThatDoesNotEndIsCutOff() throws Exception {
+    slow = new CountDownLatch(1);
+    assertNull(keys("/endless", world.authority).find("one"));
+    String problem = world.lines("Could not read the keys of callers' tokens", 1).get(0).get("error").toString();
+    assertTrue(problem.contains("more than 64 KiB"), problem);
   }
 
   @Test

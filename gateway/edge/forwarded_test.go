@@ -37,8 +37,11 @@ func balance(t *testing.T, pki *authntest.PKI) *balanced {
 	b := &balanced{ca: ca, seen: make(chan edge.Forwarded, 1000), profiles: []*authn.Profile{pki.Profile("dev"), own(t, ca, "agent")}}
 	var proxies []*forwarded.Proxy
 	for _, config := range []forwarded.Config{
-		{Name: "google", Header: "GOOGLE"}, {Name: "envoy", Header: "XFCC"}, {Name: "haproxy", Header: "CLIENT_CERT"},
-		{Name: "believed-google", Header: "GOOGLE", TrustChainVerified: true}, {Name: "nginx", Header: "XFCC", TrustChainVerified: true},
+		{Name: "google", Header: "GOOGLE"},
+		{Name: "envoy", Header: "XFCC"},
+		{Name: "haproxy", Header: "CLIENT_CERT"},
+		{Name: "believed-google", Header: "GOOGLE", TrustChainVerified: true},
+		{Name: "nginx", Header: "XFCC", TrustChainVerified: true},
 	} {
 		config.Profile = config.Name
 		b.profiles = append(b.profiles, own(t, ca, config.Name))

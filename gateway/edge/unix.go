@@ -33,7 +33,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("edge: %w; its folder has to exist, the gateway's user needs to write there, and a socket's path has at most 107 bytes", err)
 	}
 	// For the user and the group of the gateway, which the proxy's user is to be in.
-	if err := os.Chmod(path, 0o660); err != nil {
+	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // who opens it is the proxy, another user
 		_ = socket.Close()
 		return nil, fmt.Errorf("edge: %w", err)
 	}

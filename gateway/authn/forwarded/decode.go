@@ -72,7 +72,7 @@ func byteSequences(text string) (blocks [][]byte, err error) {
 	for member := range strings.SplitSeq(text, ",") {
 		member = strings.Trim(member, " \t")
 		if len(member) < len(noBytes) || member[0] != ':' || member[len(member)-1] != ':' || strings.ContainsAny(member, "\r\n") {
-			return nil, errors.New("no byte sequence, such as :MIIB…=:")
+			return nil, errors.New("no byte sequence, which base64 between colons is")
 		}
 		block, err := base64.StdEncoding.Strict().DecodeString(member[1 : len(member)-1])
 		if err != nil {

@@ -104,6 +104,12 @@ var tokenSignature = forged(
 		d.sign = func(input string) ([]byte, error) { return sign(input + "x") }
 	}},
 	forgery{"none", string(token.Signature), func(d *draft) { d.sign = func(string) ([]byte, error) { return nil, nil } }},
+	forgery{"one with a byte more", string(token.Signature), func(d *draft) {
+		d.sign = func(input string) ([]byte, error) {
+			signature, err := d.es256(input)
+			return append(signature, 0), err
+		}
+	}},
 	forgery{"in ASN.1", string(token.Signature), func(d *draft) {
 		d.sign = func(input string) ([]byte, error) {
 			digest := sha256.Sum256([]byte(input))
@@ -174,6 +180,10 @@ var tokenBound = forged(
 
 var tokenSubject = forged(ending(token.Subject,
 	forgery{what: "another project", spoil: func(d *draft) { d.claims.Subject = "projects/another" }},
+	forgery{what: "another project than one that is stated", spoil: func(d *draft) {
+		d.project("", "conformance", intentgatev1.Caller_PROOF_STATED)
+		d.claims.Subject = "projects/another"
+	}},
 	forgery{what: "a project of a longer name", spoil: func(d *draft) { d.claims.Subject += "2" }},
 	forgery{what: "no word of a project that is proven", spoil: func(d *draft) { d.claims.Subject = "" }},
 )...)

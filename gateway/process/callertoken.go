@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -79,7 +80,11 @@ func workload(certificate *tls.Certificate) (string, error) {
 	if certificate == nil {
 		return "", callertoken.ErrNobody
 	}
-	cert := certificate.Leaf
+	return Workload(certificate.Leaf)
+}
+
+// Workload is the gateway's name in a certificate of its own, as tokens have it.
+func Workload(cert *x509.Certificate) (string, error) {
 	if len(cert.URIs) > 0 {
 		return "uri:" + cert.URIs[0].String(), nil
 	}

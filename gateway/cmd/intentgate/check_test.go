@@ -58,7 +58,7 @@ func TestCheckGood(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	s := startService(t, dir, "127.0.0.1:0")
-	configure(t, dir, append(tokens, edit{"127.0.0.1:1\n", s.addr + "\n"})...)
+	configure(t, dir, append(tokens, edit{"127.0.0.1:1\n", s.addr + "\n"}, signedCalls)...)
 	report := checked(t, dir)
 	if got := about(report, doctor.Failed); len(got) > 0 {
 		t.Errorf("failed: %v", got)
@@ -68,7 +68,7 @@ func TestCheckGood(t *testing.T) {
 	}
 	ok := about(report, doctor.OK)
 	for _, want := range []string{
-		"configuration: config", "configuration: listen", "configuration: secret_files", "edge: server_dates", "edge: server_key", "edge: server_extended_key_usage", "profiles: roots", "ID token keys: fetch",
+		"configuration: config", "configuration: listen", "configuration: secret_files", "edge: server_dates", "edge: server_key", "edge: server_extended_key_usage", "profiles: roots", "ID token keys: fetch", "caller tokens: keys",
 		"webhook /dialogflow/cx: audience", "webhook /dialogflow/cx: project_proof", "service shop-orders: gateway_dates", "service shop-orders: asserting", "service shop-orders: strangers",
 	} {
 		if !slices.Contains(ok, want) {
@@ -114,9 +114,11 @@ func TestCheckFaults(t *testing.T) {
 		"address in use":      {"configuration: listen", doctor.Warning, edit{`listen: "127.0.0.1:0"`, `listen: "` + busy.Addr().String() + `"`}},
 		"no route": {"configuration: routes", doctor.Warning, edit{"routes:\n", "  - {name: faq, target: \"" + s.addr +
 			"\", tls: {ca: certs/internal-ca.pem, " + gateway + ", server_name: orders.internal}}\nroutes:\n"}},
-		"another path":   {"webhook /dialogflow/cx: audience", doctor.Warning, edit{cx, cx + "/"}},
-		"another host":   {"webhook /dialogflow/cx: audience", doctor.Warning, edit{cx, "https://gate.example/dialogflow/cx"}},
-		"shared webhook": {"webhook /dialogflow/cx: audience_shared", doctor.Warning, edit{off, `id_token: {audiences: ["https://a.gate.test/dialogflow/es", "` + cx + `"]}`}},
+		"another path":           {"webhook /dialogflow/cx: audience", doctor.Warning, edit{cx, cx + "/"}},
+		"another host":           {"webhook /dialogflow/cx: audience", doctor.Warning, edit{cx, "https://gate.example/dialogflow/cx"}},
+		"shared webhook":         {"webhook /dialogflow/cx: audience_shared", doctor.Warning, edit{off, `id_token: {audiences: ["https://a.gate.test/dialogflow/es", "` + cx + `"]}`}},
+		"tokens without keys":    {"caller tokens: keys", doctor.Warning, edit{"routes:\n", "caller_tokens: {issuer: x, trust_domain: shop.internal}\nroutes:\n"}},
+		"tokens of the same key": {"caller tokens: keys", doctor.Failed, edit{"routes:\n", "caller_tokens: {issuer: x, trust_domain: shop.internal, keys: [certs/gateway.key, certs/../certs/gateway.key]}\nroutes:\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,6 +141,18 @@ func TestCheckFaults(t *testing.T) {
 				t.Errorf("no %s: %+v", test.want, report)
 			}
 		})
+	}
+}
+
+// signedCalls have the gateway sign for whom it calls.
+var signedCalls = edit{"routes:\n", "caller_tokens: {issuer: x, trust_domain: shop.internal, keys: [certs/gateway.key]}\nroutes:\n"}
+
+// TestCheckWorkload has a gateway whose certificate names nobody.
+func TestCheckWorkload(t *testing.T) {
+	t.Parallel()
+	report := checked(t, folder(t, signedCalls, edit{"cert: certs/gateway.pem, key: certs/gateway.key", "cert: certs/dialogflow-gts.pem, key: certs/dialogflow-gts.key"}), "--offline")
+	if got := about(report, doctor.Failed); !slices.Equal(got, []string{"caller tokens: workload"}) {
+		t.Errorf("failed: %v", got)
 	}
 }
 

@@ -40,6 +40,7 @@ func (e *checkup) all(ctx context.Context) doctor.Report {
 	report = append(report, e.edge().About("edge")...)
 	report = append(report, e.profiles().About("profiles")...)
 	report = append(report, e.keys(ctx).About("ID token keys")...)
+	report = append(report, e.callerTokens().About("caller tokens")...)
 	report = append(report, e.webhooks()...)
 	report = append(report, e.services(ctx)...)
 	return append(report, e.intents(ctx)...)
@@ -98,7 +99,7 @@ func readableSecrets(c *gatewayv1.Config) doctor.Report {
 			files = append(files, key.GetKey())
 		}
 	}
-	files = append(files, config.SecretFiles(c)...)
+	files = append(files, slices.Concat(config.SecretFiles(c), c.GetCallerTokens().GetKeys())...)
 	slices.Sort(files)
 	files = slices.DeleteFunc(slices.Compact(files), func(file string) bool { return file == "" }) // a key that is got in another way
 	var report doctor.Report

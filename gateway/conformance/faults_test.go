@@ -120,7 +120,8 @@ func faults(t *testing.T) map[string]row {
 		"not believed":       {broken{policy: func(p *caller.Policy) { p.Allowed, p.Asserting = p.Asserting, nil }}, one("gateway_believed"), "PermissionDenied", false, false},
 		"all of the CA": {
 			broken{strange: func(c *x509.Certificate) bool { return slices.Contains(c.DNSNames, "unlisted.internal") }},
-			[]string{"refuses_unlisted", "token_stolen"}, "health says OK to dns:unlisted.internal, and reflection PermissionDenied", false, false,
+			[]string{"refuses_unlisted", "token_stolen"},
+			"health says OK to dns:unlisted.internal, and reflection PermissionDenied", false, false,
 		},
 		"open reflection": {broken{openReflection: true}, []string{"refuses_unlisted", "refuses_common_name"}, "health says PermissionDenied to dns:unlisted.internal, and reflection OK", false, false},
 		"common names": {

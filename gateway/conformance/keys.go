@@ -26,7 +26,7 @@ const (
 	TrustDomain = "conformance.internal"
 	Issuer      = "https://" + pki.GatewayName
 	Forward     = "dns:forwarder.internal=" + passedFrom
-	passedFrom  = "intentgate.conformance.v1.ForwardingService" // which is not there: the gateway's calls of it come by the forwarder
+	passedFrom  = "intentgate.conformance.v1.ForwardingService" //nolint:gosec // no password, but a service that is not there: the gateway's calls of it come by the forwarder
 )
 
 // Keys are certificates for judging a service that has to be started with Service. They are for one judgement: it changes the

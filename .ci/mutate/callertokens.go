@@ -77,6 +77,16 @@ var signed = []mutation{
 		red:   []check{{e2e, `TestCallerTokensOfItsOwn`}},
 	},
 	{
+		name:  "caller token: what is told before serving",
+		edits: []edit{{"gateway/cmd/intentgate/check_tokens.go", `case len(e.settings.GetCallerTokens().GetKeys()) > 0:`, `case true:`}},
+		red:   []check{{e2e, `TestCheckFaults/tokens_without_keys`}},
+	},
+	{
+		name:  "caller token: a gateway that a service cannot name",
+		edits: []edit{{"gateway/cmd/intentgate/check_tokens.go", `if _, err := process.Workload(own[0]); err != nil {`, `if _, err := process.Workload(own[0]); false {`}},
+		red:   []check{{e2e, `TestCheckWorkload`}},
+	},
+	{
 		name:  "caller token: no project that is stated",
 		edits: []edit{{signing, `if value.GetProof() > intentgatev1.Caller_PROOF_STATED {`, `if value != nil {`}},
 		red:   []check{{signRoom, `TestClaims/a_project_that_is_stated`}},

@@ -243,13 +243,16 @@ func TestSmoke(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s in %s: %v", name, c, b.because(name, err))
 			}
-			if s.CPU <= 1 || s.P50 <= 0 || s.P99 < s.P50 || s.PerSecond <= 0 || s.Allocs < 10 || s.AllocBytes < 100 || s.PeakMiB <= 1 {
+			if s.CPU <= 1 || s.P50 <= 0 || s.P99 < s.P50 || s.PerSecond <= 0 || s.PeakMiB <= 1 {
 				t.Errorf("%s in %s: %+v", name, c, s)
 			}
 			if calls := c.protocol != load.Resumption; calls != (s.Backend > 1) {
 				t.Errorf("%s in %s: the service takes %g µs", name, c, s.Backend)
 			}
 		}
+	}
+	if h, err := heapOf(t.Context(), b.edges[equal].Status); err != nil || h.mallocs < 1000 || h.bytes < h.live || h.stacks <= 0 {
+		t.Errorf("%+v, %v", h, err) // too few turns for a figure of one: to ask costs as much
 	}
 	if idle, err := b.idle(t.Context(), equal, 50); err != nil || idle.LiveKiB < 1 || idle.RSSKiB < 0 {
 		t.Errorf("%+v, %v", idle, err)

@@ -20,11 +20,13 @@ import (
 
 const day = 24 * time.Hour
 
+var errAway = errors.New("away")
+
 // ca is a CA that is asked without a network.
 type ca struct {
 	authority *devca.Authority
 	life      time.Duration
-	err       error // of the next orders
+	away      bool // orders fail
 	window    func(*x509.Certificate) (acme.RenewalInfo, error)
 	orders    []time.Time
 	replaced  []*x509.Certificate
@@ -75,8 +77,8 @@ func (c *ca) open(t *testing.T, folder string) *Manager {
 	}
 	m.order = func(_ context.Context, replaces *x509.Certificate) ([]byte, error) {
 		c.orders, c.replaced = append(c.orders, time.Now()), append(c.replaced, replaces)
-		if c.err != nil {
-			return nil, c.err
+		if c.away {
+			return nil, errAway
 		}
 		return c.issue(t, "b.example", "a.example"), nil
 	}
@@ -100,22 +102,14 @@ func (c *ca) config(folder string) Config {
 }
 
 // run runs the manager for a time.
-func run(t *testing.T, m *Manager, then ...func()) {
+func run(t *testing.T, m *Manager, time time.Duration) {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- m.Run(ctx) }()
-	for _, step := range then {
-		step()
-		synctest.Wait()
-	}
-	stop()
-	if err := <-done; err != nil {
+	ctx, stop := context.WithTimeout(t.Context(), time)
+	defer stop()
+	if err := m.Run(ctx); err != nil {
 		t.Error(err)
 	}
 }
-
-func pass(d time.Duration) func() { return func() { time.Sleep(d) } }
 
 // A certificate is renewed at two thirds of its time, and a little later; the CA is told which one it replaces, and asked four times
 // a day whether it would rather have that earlier.
@@ -126,12 +120,12 @@ func TestRenewal(t *testing.T) {
 		if m.Certificate() != nil {
 			t.Error("a certificate before the first")
 		}
-		run(t, m, pass(time.Second), pass(59*day))
+		run(t, m, 59*day)
 		if len(c.orders) != 1 || c.replaced[0] != nil || m.Certificate() == nil || c.asked < 4*58 || c.asked > 4*60 {
 			t.Fatalf("%d orders, asked %d times", len(c.orders), c.asked)
 		}
 		first := m.Certificate().Leaf
-		run(t, m, pass(5*day))
+		run(t, m, 5*day)
 		after := c.orders[len(c.orders)-1].Sub(first.NotBefore)
 		if len(c.orders) != 2 || c.replaced[1] != first || after < 60*day || after > 63*day || m.Certificate().Leaf == first || c.changed != 2 {
 			t.Errorf("%d orders, the last one after %s", len(c.orders), after)
@@ -151,12 +145,12 @@ func TestSuggestedRenewal(t *testing.T) {
 			return info, nil
 		}
 		m := c.open(t, t.TempDir())
-		run(t, m, pass(70*day), func() {
-			if len(c.orders) != 1 {
-				t.Errorf("%d orders before the CA wants one", len(c.orders))
-			}
-			at = 2 * day
-		}, pass(7*time.Hour))
+		run(t, m, 70*day)
+		if len(c.orders) != 1 {
+			t.Errorf("%d orders before the CA wants one", len(c.orders))
+		}
+		at = 2 * day
+		run(t, m, time.Minute)
 		if len(c.orders) != 2 || c.orders[1].Sub(start) < 70*day {
 			t.Errorf("orders at %v", c.orders)
 		}
@@ -167,26 +161,25 @@ func TestSuggestedRenewal(t *testing.T) {
 func TestFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCA(t)
-		away := errors.New("away")
-		c.err = away
+		c.away = true
 		m := c.open(t, t.TempDir())
-		run(t, m, pass(5*time.Second), func() {
-			if len(c.orders) != 2 {
-				t.Errorf("%d orders in five seconds", len(c.orders))
-			}
-		}, pass(time.Hour), func() {
-			if len(c.orders) > 7 || len(c.seen) != len(c.orders) || !errors.Is(c.seen[0], away) || m.Certificate() != nil {
-				t.Fatalf("%d orders in an hour, %v", len(c.orders), c.seen)
-			}
-			c.err = nil
-		}, pass(90*time.Minute))
+		run(t, m, 5*time.Second)
+		if len(c.orders) != 2 {
+			t.Errorf("%d orders in five seconds", len(c.orders))
+		}
+		run(t, m, time.Hour)
+		if len(c.orders) > 9 || len(c.seen) != len(c.orders) || !errors.Is(c.seen[0], errAway) || m.Certificate() != nil {
+			t.Fatalf("%d orders in an hour, %v", len(c.orders), c.seen)
+		}
+		c.away = false
+		run(t, m, time.Minute)
 		if m.Certificate() == nil || c.changed != 1 || c.seen[len(c.seen)-1] != nil {
 			t.Fatalf("%d orders, %v", len(c.orders), c.seen)
 		}
 		first := m.Certificate()
-		c.err = away
-		run(t, m, pass(80*day))
-		if m.Certificate() != first || !errors.Is(c.seen[len(c.seen)-1], away) {
+		c.away = true
+		run(t, m, 80*day)
+		if m.Certificate() != first || !errors.Is(c.seen[len(c.seen)-1], errAway) {
 			t.Errorf("the old certificate is gone, or it is not told: %v", c.seen[len(c.seen)-1])
 		}
 	})
@@ -201,7 +194,7 @@ func TestNoRest(t *testing.T) {
 			info.SelectedTime = info.SuggestedWindow.Start
 			return info, nil
 		}
-		run(t, c.open(t, t.TempDir()), pass(time.Hour))
+		run(t, c.open(t, t.TempDir()), time.Hour)
 		if len(c.orders) > 7 {
 			t.Errorf("%d orders in an hour", len(c.orders))
 		}
@@ -227,7 +220,7 @@ func TestKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, folder := newCA(t), t.TempDir()
 		m := c.open(t, folder)
-		run(t, m, pass(time.Second))
+		run(t, m, time.Second)
 		again := c.open(t, folder)
 		if again.Certificate() == nil || again.Certificate().Leaf.SerialNumber.Cmp(m.Certificate().Leaf.SerialNumber) != 0 {
 			t.Fatal("the certificate is gone")

@@ -59,16 +59,19 @@ func (s store) accountKey() (crypto.Signer, error) {
 		return nil, fmt.Errorf("%s: no PEM block; put the key back, or remove the file for another account", path)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; put the key back, or remove the file for another account", path, err)
+	}
 	signer, ok := key.(crypto.Signer)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("%s: no private key (%T, %v); put it back, or remove the file for another account", path, key, err)
+	if !ok {
+		return nil, fmt.Errorf("%s: a key that signs nothing; put the right one back, or remove the file for another account", path)
 	}
 	return signer, nil
 }
 
 // readCertificate returns nil where there is none.
 func (s store) readCertificate() ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(s.folder, certificateFile)) //nolint:gosec // the operator names the folder
+	data, err := os.ReadFile(filepath.Join(s.folder, certificateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

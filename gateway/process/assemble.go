@@ -52,7 +52,7 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 		return nil, err
 	}
 	p.settle = append(p.settle, func(ctx context.Context) { _ = p.joins.Wait(ctx) }) // what is left then is cut off
-	if err := p.issuer(settings.GetEdge().GetAcme()); err != nil {                   //nolint:contextcheck // nothing is asked for yet
+	if err := p.issuer(settings.GetEdge().GetAcme()); err != nil {
 		return nil, err
 	}
 	first, err := p.generate(ctx, settings)

@@ -132,6 +132,11 @@ var signed = []mutation{
 		red:   []check{{callerRoom, `TestPolicyFiles/a_method_that_is_not`}, {"services/serve", `TestPolicyOfMethods`}},
 	},
 	{
+		name:  "policy: no member that is null",
+		edits: []edit{{methods, `token.Kind() == 'n'`, `token.Kind() == '0'`}},
+		red:   []check{{callerRoom, `TestPolicyFiles/no_proof,_as_null`}},
+	},
+	{
 		name:  "policy: no member that nobody knows",
 		edits: []edit{{methods, `, json.RejectUnknownMembers(true)`, ``}},
 		red:   []check{{callerRoom, `TestPolicyFiles/a_member_that`}},

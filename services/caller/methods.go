@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/grpc/codes"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -50,10 +52,22 @@ func ParseMethods(document []byte) (Methods, error) {
 	if err := json.Unmarshal(document, &file, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf(`policy: %w; want such as {"methods": {"shop.orders.v1.OrderService/*": {"asserted": {}}}}`, err)
 	}
+	if hasNull(document) {
+		return nil, errors.New("policy: a member is null, which says neither none nor any; leave it out")
+	}
 	if file.Methods == nil {
 		return nil, errors.New(`policy: "methods" is missing; want at least {"methods": {}}, by which nobody may call anything`)
 	}
 	return file.Methods, nil
+}
+
+// hasNull says whether a JSON document has a null in it.
+func hasNull(document []byte) bool {
+	for decoder := jsontext.NewDecoder(bytes.NewReader(document)); ; {
+		if token, err := decoder.ReadToken(); err != nil || token.Kind() == 'n' {
+			return err == nil
+		}
+	}
 }
 
 // Check tells all at once that is wrong: names that are no peer's of the lists, ways of proof that are none, and methods that are not among

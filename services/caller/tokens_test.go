@@ -404,6 +404,10 @@ func policyFiles() (files []policyFile) {
 	add("a proof that is none", `{"methods": {`+method+`: {"asserted": {"project": ["PASSWORD"]}}}}`, false)
 	add("a proof that is not specified", `{"methods": {`+method+`: {"asserted": {"project": ["UNSPECIFIED"]}}}}`, false)
 	add("no proof", `{"methods": {`+method+`: {"asserted": {"project": []}}}}`, false)
+	add("no proof, as null", `{"methods": {`+method+`: {"asserted": {"project": null}}}}`, false)
+	add("no callers, as null", `{"methods": {`+method+`: {"callers": null, "asserted": {}}}}`, false)
+	add("nobody asserted, as null", `{"methods": {`+method+`: {"asserted": null}}}`, false)
+	add("a rule that is null", `{"methods": {`+method+`: null}}`, false)
 	return files
 }
 

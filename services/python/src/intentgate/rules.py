@@ -79,12 +79,12 @@ def _method(value: Any, name: str) -> Method:  # noqa: ANN401 # of any JSON
 
 
 def _members(value: Any, what: str, known: Iterable[str] | None = None) -> dict[str, Any]:  # noqa: ANN401
-    if value is None:
-        return {}
     if not isinstance(value, dict):
         raise ValueError(f"{what} is no object")  # noqa: TRY004 # of a document, not of an argument
     if known is not None and (unknown := value.keys() - set(known)):
         raise ValueError(f"{what} has the members {sorted(unknown)}, where only {list(known)} are known")
+    if None in value.values():
+        raise ValueError(f"{what} has a member that is null, which says neither none nor any; leave it out")
     return value
 
 

@@ -146,9 +146,6 @@ public final class Methods {
       rule.asserted();
       Set<String> parts = Stream.of(Part.values()).map(Part::text).collect(Collectors.toSet());
       for (Map.Entry<String, Object> part : members(name + ": asserted", written.get("asserted"), parts).entrySet()) {
-        if (part.getValue() == null) {
-          continue; // as if it were not there
-        }
         List<Caller.Proof> proofs = new ArrayList<>();
         for (String proof : Json.strings(name + ": " + part.getKey(), part.getValue())) {
           try {
@@ -164,10 +161,13 @@ public final class Methods {
   }
 
   private static Map<String, Object> members(String name, Object value, Set<String> known) throws Json.Bad {
-    Map<String, Object> members = value == null ? Map.of() : Json.object(name, value);
+    Map<String, Object> members = Json.object(name, value);
     for (String member : members.keySet()) {
       if (!known.contains(member)) {
         throw new Json.Bad(name + ": \"" + member + "\" is nothing that is known; there are " + new TreeSet<>(known));
+      }
+      if (members.get(member) == null) {
+        throw new Json.Bad(name + ": \"" + member + "\" is null, which says neither none nor any; leave it out");
       }
     }
     return members;

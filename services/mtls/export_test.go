@@ -5,11 +5,19 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // Again sets how often files are read without an event.
 func Again(o Options, every time.Duration) Options {
 	o.again = every
+	return o
+}
+
+// NewWatcher sets what files are watched with.
+func NewWatcher(o Options, f func() (*fsnotify.Watcher, error)) Options {
+	o.newWatcher = f
 	return o
 }
 

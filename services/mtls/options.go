@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // Files are the PEM files of one end of the hop. Each may be replaced at any time, best by a rename.
@@ -30,6 +32,8 @@ type Options struct {
 	// again is how often the files are read without an event: a folder that is replaced as a whole, or lies on another
 	// machine, causes none.
 	again time.Duration
+	// newWatcher is fsnotify's.
+	newWatcher func() (*fsnotify.Watcher, error)
 }
 
 func (o Options) complete() (Options, error) {
@@ -38,6 +42,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.newWatcher == nil {
+		o.newWatcher = fsnotify.NewWatcher
 	}
 	if o.again == 0 {
 		o.again = time.Minute

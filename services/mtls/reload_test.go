@@ -2,11 +2,15 @@ package mtls_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"github.com/intentgate/intentgate/services/mtls"
 	"github.com/intentgate/intentgate/services/mtls/devca"
@@ -118,6 +122,29 @@ func watched(t *testing.T, files mtls.Files, log *logBuffer, tweak ...func(mtls.
 	}
 	wait("the first reading", func(error) bool { return true })
 	return identity, wait
+}
+
+// A gateway with many services, beside others of its user: the system gives a user 128 of what files are watched with.
+func TestWatchWithoutEvents(t *testing.T) {
+	ca := mtlstest.NewCA(t)
+	files := ca.Files("dns:first.internal")
+	log := &logBuffer{}
+	identity, wait := watched(t, files, log, func(o mtls.Options) mtls.Options {
+		return mtls.Again(mtls.NewWatcher(o, func() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE }), 10*time.Millisecond)
+	})
+	if !strings.Contains(log.String(), "reading them every minute") {
+		t.Errorf("the log does not say so: %s", log)
+	}
+	second := ca.Issue(ca.Leaf("dns:second.internal"))
+	if err := second.WriteFiles(files.Cert, files.Key); err != nil {
+		t.Fatal(err)
+	}
+	wait("the new certificate", func(error) bool { return identity.Certificate().Leaf.Equal(second.Leaf) })
+	strange := errors.New("no such call")
+	o := mtls.NewWatcher(options(log), func() (*fsnotify.Watcher, error) { return nil, strange })
+	if err := mtls.Watch(t.Context(), o, nil, nil); !errors.Is(err, strange) {
+		t.Errorf("watched with %v", err)
+	}
 }
 
 func TestWatchRename(t *testing.T) {

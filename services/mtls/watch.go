@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -20,7 +21,7 @@ const settle = 100 * time.Millisecond
 type Reload func() (changed bool, err error)
 
 // Watch calls reload at once, when something changes in a folder of the files, and every minute, until the context ends. It
-// fails only if the folders cannot be watched. What comes of each reading goes to the log, once for each change and each
+// fails only if the folders cannot be watched; where the system has nothing left to watch with, every minute has to do. What comes of each reading goes to the log, once for each change and each
 // fault, and to Options.Observe.
 //
 // The folders are watched and not the files, because files are replaced by renames, and in Kubernetes not even they
@@ -29,12 +30,19 @@ func Watch(ctx context.Context, o Options, files []string, reload Reload) (err e
 	if o, err = o.complete(); err != nil {
 		return err
 	}
-	watcher, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watch files: %w", err)
+	add := func() error { return nil } // nothing is told of
+	watcher, err := o.newWatcher()
+	if err == nil {
+		defer func() { err = errors.Join(err, watcher.Close()) }()
+		add = func() error { return addFolders(watcher, files) }
+		err = add()
+	} else {
+		watcher = new(fsnotify.Watcher)
 	}
-	defer func() { err = errors.Join(err, watcher.Close()) }()
-	if err := addFolders(watcher, files); err != nil {
+	switch {
+	case exhausted(err):
+		o.Logger.Warn("Watching files failed, reading them every minute", "error", err, "hint", "raise fs.inotify.max_user_instances and max_user_watches")
+	case err != nil:
 		return fmt.Errorf("watch files: %w", err)
 	}
 	ticker := time.NewTicker(o.again)
@@ -53,7 +61,7 @@ func Watch(ctx context.Context, o Options, files []string, reload Reload) (err e
 				return errors.New("watch files: the watcher ended")
 			}
 		case <-ticker.C:
-			if err := addFolders(watcher, files); err != nil { // the path may lead to another folder by now
+			if err := add(); err != nil { // the path may lead to another folder by now
 				o.Logger.Warn("Watching files failed, reading them every minute", "error", err)
 			}
 		case err := <-watcher.Errors:
@@ -68,6 +76,11 @@ func Watch(ctx context.Context, o Options, files []string, reload Reload) (err e
 			settled = time.After(settle)
 		}
 	}
+}
+
+// exhausted says whether the system, or this user, has nothing left to watch with: that keeps nobody from starting.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOSPC)
 }
 
 // telling returns a function that calls reload and tells what came of it; the log last, when all is done.

@@ -99,7 +99,7 @@ func watched(t *testing.T, files mtls.Files, log *logBuffer, tweak ...func(mtls.
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error)
+	ended := make(chan error, 1)
 	go func() { ended <- identity.Watch(ctx) }()
 	t.Cleanup(func() {
 		cancel()
@@ -116,6 +116,7 @@ func watched(t *testing.T, files mtls.Files, log *logBuffer, tweak ...func(mtls.
 					return
 				}
 			case err := <-ended:
+				ended <- nil // it has been told
 				t.Fatalf("watch ended before %s: %v", what, err)
 			}
 		}

@@ -79,6 +79,11 @@ var svids = []mutation{
 		red:   []check{{serveRoom, `TestNewRefusesGaps/files_and_a_Workload`}},
 	},
 	{
+		name:  "spiffe: callers by their SPIFFE IDs alone",
+		edits: []edit{{"services/serve/config.go", `problems = append(problems, notIssued(&policy)...)`, `_ = notIssued(&policy)`}},
+		red:   []check{{serveRoom, `TestNewRefusesGaps/callers_of_a_Workload`}},
+	},
+	{
 		name:  "spiffe: a renewed SVID is shown to services",
 		edits: []edit{{issued, `changed := now.Version != id.seen`, `changed := false`}},
 		red:   []check{{e2e, `TestSPIFFE$`}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,6 +130,9 @@ func (c *Config) check() (caller.Policy, error) {
 			policy.Tokens.Forwarders = append(policy.Tokens.Forwarders, forwarder)
 		}
 	}
+	if c.WorkloadAPI != "" {
+		problems = append(problems, notIssued(&policy)...)
+	}
 	policy.Methods = c.Methods
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
@@ -140,4 +144,21 @@ func (c *Config) check() (caller.Policy, error) {
 		c.Now = time.Now
 	}
 	return policy, errors.Join(problems...)
+}
+
+// notIssued complains of callers that are not named by SPIFFE IDs. A trust domain answers for its own IDs alone: one that is federated
+// could write any other name into its certificates.
+func notIssued(policy *caller.Policy) (problems []error) {
+	sans := slices.Concat(policy.Allowed, policy.Asserting)
+	if policy.Tokens != nil {
+		for _, forwarder := range policy.Tokens.Forwarders {
+			sans = append(sans, forwarder.Peer)
+		}
+	}
+	for _, san := range sans {
+		if _, err := spiffe.ParseID(strings.TrimPrefix(san.String(), "uri:")); err != nil && san != (mtls.SAN{}) { // which has been complained of
+			problems = append(problems, fmt.Errorf("%s: with WorkloadAPI (--workload-api) callers are known by their SPIFFE IDs alone; want such as uri:spiffe://shop.internal/gateway", san))
+		}
+	}
+	return problems
 }

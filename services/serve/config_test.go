@@ -64,6 +64,14 @@ func TestNewRefusesGaps(t *testing.T) {
 			func(c *serve.Config) { c.TLS, c.WorkloadAPI = mtls.Files{}, "tcp://10.0.0.1:8081" },
 			[]string{"WorkloadAPI (--workload-api)", "is on another machine"},
 		},
+		"callers of a Workload API who are not named by SPIFFE IDs": {
+			func(c *serve.Config) {
+				c.TLS, c.WorkloadAPI = mtls.Files{}, "unix:///run/spire/agent/api.sock"
+				c.Asserting, c.Allowed = []string{"dns:gateway.internal"}, []string{"uri:https://crm.internal", "uri:spiffe://shop.internal"}
+				c.Tokens = &serve.Tokens{Keys: "jwks.json", TrustDomain: "shop.internal", Forwarders: []string{"dns:checkout.internal=shop.checkout.v1.CheckoutService"}}
+			},
+			[]string{"dns:gateway.internal: with WorkloadAPI", "uri:https://crm.internal: with", "uri:spiffe://shop.internal: with", "dns:checkout.internal: with"},
+		},
 		"keys of a URL, and nobody who judges it": {
 			func(c *serve.Config) {
 				c.TLS, c.WorkloadAPI = mtls.Files{}, "unix:///run/spire/agent/api.sock"

@@ -37,13 +37,20 @@ export const maxMethods = 1 << 20;
 export function parseMethods(document: Uint8Array): Methods {
   if (document.length > maxMethods) throw new Error(`policy: ${document.length} bytes; want at most ${maxMethods}`);
   try {
-    const { methods } = fieldsOf(parseJson(document), "the file", ["methods"]);
+    const file = parseJson(document);
+    if (hasNull(file)) throw new Error("a member is null, which says neither none nor any; leave it out");
+    const { methods } = fieldsOf(file, "the file", ["methods"]);
     new Rules(methods); // without any nobody could call anything: that is to be written as {"methods": {}}
     return methods as Methods;
   } catch (error) {
     const such = 'want such as {"methods": {"shop.orders.v1.OrderService/*": {"asserted": {}}}}';
     throw new Error(`policy: ${(error as Error).message}; ${such}`);
   }
+}
+
+/** Tells whether there is a null anywhere in a value. */
+function hasNull(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.values(value).some(hasNull));
 }
 
 const proofs: ReadonlyMap<string, Caller_Proof> = new Map(

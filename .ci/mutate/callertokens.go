@@ -19,6 +19,7 @@ var signed = []mutation{
 	vector("caller token: none without a caller", claimed, "\tcase p.call.Direct():\n\t\treturn malformed", "\tcase false:\n\t\treturn malformed", `a_token_and_no_caller`),
 	vector("caller token: its size", verdicts, `if len(raw) > MaxSize {`, `if len(raw) > 1<<20 {`, `malformed:_longer`),
 	vector("caller token: no key of its own", parsing, `json.RejectUnknownMembers(true)`, `json.RejectUnknownMembers(false)`, `malformed:_a_key_of_its_own`),
+	vector("caller token: a header that is an object", parsing, ` || jsontext.Value(first).Kind() != '{' {`, ` || jsontext.Value(first).Kind() == 'x' {`, `malformed:_a_header_that_is_null`),
 	vector("caller token: its type", parsing, ` || h.Type != Type {`, ` {`, `algorithm:_another_type|algorithm:_no_type`),
 	vector("caller token: its algorithm", parsing, `if h.Algorithm != string(algorithms[0]) || `, `if `, `algorithm:_none$|algorithm:_HS256`),
 	vector("caller token: its signature", verdicts, `payload, err = signed.Verify(key)`, `payload = signed.UnsafePayloadWithoutVerification()`, `signature:_a_stranger|signature:_of_other`),

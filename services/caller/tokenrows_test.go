@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -259,6 +260,37 @@ func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 		{"no end", forge{claims: claims("exp", nil)}},
 		{"no beginning", forge{claims: claims("iat", nil)}},
 		{"a list of trust domains", forge{claims: claims("aud", []string{"shop.internal"})}},
+		{"a header that is null", forge{header: `null`, claims: claims()}},
+		{"a header with white space that is none", forge{header: "{\"alg\":\"ES256\",\"kid\":\"KID\",\"typ\":\"txntoken+jwt\"}\u00a0", claims: claims()}},
+		{"a header and more", forge{header: `{"alg":"ES256","kid":"KID","typ":"txntoken+jwt"}{}`, claims: claims()}},
+		{"a header with a byte order mark", forge{header: "\ufeff" + `{"alg":"ES256","kid":"KID","typ":"txntoken+jwt"}`, claims: claims()}},
+		{"an algorithm twice, once with escapes", forge{header: `{"alg":"ES256","\u0061lg":"none","kid":"KID","typ":"txntoken+jwt"}`, claims: claims()}},
+		{"an algorithm in capitals", forge{header: `{"ALG":"ES256","kid":"KID","typ":"txntoken+jwt"}`, claims: claims()}},
+		{"a kid that is half a character", forge{header: `{"alg":"ES256","kid":"\ud800","typ":"txntoken+jwt"}`, claims: claims()}},
+		{"a header that is no UTF-8", forge{header: "{\"alg\":\"ES256\",\"kid\":\"\xff\",\"typ\":\"txntoken+jwt\"}", claims: claims()}},
+		{"a line end", forge{claims: claims(), after: func(s string) string { return s[:10] + "\n" + s[10:] }}},
+		{"bits of no meaning", forge{claims: claims(), after: func(s string) string { return s[:len(s)-1] + string(s[len(s)-1]+1) }}}, // 64 bytes leave four
+		{"claims that are null", forge{payload: "null"}},
+		{"an end that is null", forge{claims: claims("exp", json.RawMessage("null"))}},
+		{"an end with a point", forge{claims: claims("exp", json.RawMessage("1795000095.0"))}},
+		{"an end with an exponent", forge{claims: claims("exp", json.RawMessage("1795000095e0"))}},
+		{"a beginning with an exponent", forge{claims: claims("iat", json.RawMessage("1795e6"))}},
+		{"an end that is enormous", forge{claims: claims("exp", json.RawMessage("100000000000000000000000000000000"))}},
+		{"an end at 2^64 and a little", forge{claims: claims("exp", json.RawMessage("18446744075504551711"))}},
+		{"a beginning below nothing", forge{claims: claims("iat", -1)}},
+		{"an end that is true", forge{claims: claims("exp", true)}},
+		{"a session that is a number", forge{claims: claims("session", 1)}},
+		{"a claim twice, once with escapes", forge{payload: `{"aud":"bank.internal","\u0061ud":"shop.internal"}`}},
+		{"a claim of no meaning here, twice", forge{payload: strings.Replace(mustJSON(t, claims()), "{", `{"a":1,"a":2,`, 1)}},
+		{"a name twice within a claim", forge{payload: strings.Replace(mustJSON(t, claims()), "{", `{"a":{"b":1,"b":2},`, 1)}},
+		{"claims and more", forge{payload: mustJSON(t, claims()) + "{}"}},
+		{"a comma after the last claim", forge{payload: strings.TrimSuffix(mustJSON(t, claims()), "}") + ",}"}},
+		{"half a character", forge{payload: strings.Replace(mustJSON(t, claims()), "{", `{"a":"\udc00",`, 1)}},
+		{"a number that is none", forge{payload: strings.Replace(mustJSON(t, claims()), "{", `{"a":NaN,`, 1)}},
+		{"a number with a zero before", forge{payload: strings.Replace(mustJSON(t, claims()), "{", `{"a":01,`, 1)}},
+		{"a tab in a text", forge{payload: strings.Replace(mustJSON(t, claims()), "{", "{\"a\":\"\t\",", 1)}},
+		{"a text in single quotes", forge{payload: strings.Replace(mustJSON(t, claims()), "{", "{'a':1,", 1)}},
+		{"a comment", forge{payload: "/**/" + mustJSON(t, claims())}},
 	}) {
 		add("malformed: "+name, "TOKEN_MALFORMED", f)
 	}
@@ -311,6 +343,10 @@ func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 		add("signature: "+name, "TOKEN_SIGNATURE", f)
 	}
 
+	add("claims with white space and escapes", "", forge{payload: " \r\n\t" + strings.Replace(mustJSON(t, claims()), `"aud"`, `"\u0061ud" `, 1) + "\n"})
+	add("claims with members that are called strangely", "", forge{payload: strings.Replace(mustJSON(t, claims()), "{", `{"__proto__":{"iss":"x"},"":1e999,"constructor":null,`, 1)})
+	add("a null turn", "", forge{claims: claims("txn", json.RawMessage("null"), "session", json.RawMessage("null"), "caller_hash", json.RawMessage("null"))})
+	add("a gateway in capitals", "", forge{claims: claims("req_wl", "dns:GATEWAY.internal")})
 	add("expired", "TOKEN_EXPIRED", forge{claims: claims()}, at(moment+95+31))
 	add("not begun", "TOKEN_EXPIRED", forge{claims: claims()}, at(moment-31))
 	add("good for too long", "TOKEN_EXPIRED", forge{claims: claims("exp", moment+3*3600+1)})
@@ -323,6 +359,27 @@ func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 	add("made for a forwarder that does not assert", "TOKEN_TARGET", forge{claims: claims("req_wl", passer)}, from(passer))
 	add("stolen by another asserting peer", "TOKEN_PEER", forge{claims: bound()}, from("dns:other.internal"))
 	add("passed on by an asserting peer that is no forwarder", "TOKEN_PEER", forge{claims: forwarded}, from("dns:other.internal"))
+	for _, workload := range []string{
+		"DNS:gateway.internal", "dns: gateway.internal", "gateway.internal", "dns:*.internal", "dns:gateway.internal.", "dns:", "dns:gateway.internal\x00", "uri:gateway.internal",
+	} {
+		add(fmt.Sprintf("for the connection of %q", workload), "TOKEN_PEER", forge{claims: claims("req_wl", workload)})
+	}
+	add("passed on, and bound to null", "TOKEN_CALLER", forge{claims: claims("target", "shop.checkout.v1.CheckoutService", "caller_hash", json.RawMessage("null"))}, from(passer))
+	add("for a trust domain in capitals", "TOKEN_AUDIENCE", forge{claims: claims("aud", "Shop.internal")})
+	add("for a trust domain with a zero byte", "TOKEN_AUDIENCE", forge{claims: claims("aud", "shop.internal\x00")})
+	add("key: null", "TOKEN_KEY", forge{header: `{"alg":"ES256","kid":null,"typ":"txntoken+jwt"}`, claims: claims()})
+	add("key: __proto__", "TOKEN_KEY", forge{header: `{"alg":"ES256","kid":"__proto__","typ":"txntoken+jwt"}`, claims: claims()})
+	add("key: with white space", "TOKEN_KEY", forge{header: `{"alg":"ES256","kid":"KID ","typ":"txntoken+jwt"}`, claims: claims()})
+	add("algorithm: null", "TOKEN_ALGORITHM", forge{header: `{"alg":null,"kid":"KID","typ":"txntoken+jwt"}`, claims: claims()})
+	add("signature: of the other half of the curve", "", forge{claims: claims(), sign: func(input string) []byte { // ECDSA has two for each
+		both := signature(t, key, input)
+		s := new(big.Int).Sub(elliptic.P256().Params().N, new(big.Int).SetBytes(both[32:]))
+		return append(both[:32:32], s.FillBytes(make([]byte, 32))...)
+	}})
+	add("signature: with the order of the curve", "TOKEN_SIGNATURE", forge{claims: claims(), sign: func(input string) []byte {
+		n := elliptic.P256().Params().N.Bytes()
+		return append(n, n...)
+	}})
 	add("for nobody's connection", "TOKEN_PEER", forge{claims: claims("req_wl", nil)})
 	add("stolen by a peer that may only call", "", forge{claims: bound()}, from("dns:crm.internal"),
 		func(r *tokenRow) { r.Allowed = []string{"dns:crm.internal"} }, answer("PERMISSION_DENIED", caller.ReasonMayNotAssert, ""))
@@ -339,6 +396,15 @@ func tokenRows(t *testing.T) []tokenRow { //nolint:funlen,maintidx // a table
 	add("another project than one that is stated", "TOKEN_SUBJECT", forge{claims: claims("sub", "projects/7")}, with(claimed, session, request))
 	add("a project of a similar name", "TOKEN_SUBJECT", forge{claims: claims("sub", "projects/4151040412620")})
 	return rows
+}
+
+func mustJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 type forgery struct {

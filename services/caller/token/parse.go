@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxSeconds bounds a time, so that none overflows. It is in the year 36812.
@@ -36,7 +37,7 @@ func parseHeader(raw string) (*header, *Refusal) {
 		}
 	}
 	h := &header{}
-	if err := json.Unmarshal(first, h, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(first, h, json.RejectUnknownMembers(true)); err != nil || jsontext.Value(first).Kind() != '{' { // json takes null for an empty one
 		return nil, Refuse(Malformed, "alg, typ and kid, each once, and nothing else", "a header that cannot be read")
 	}
 	if h.Algorithm != string(algorithms[0]) || h.Type != Type {

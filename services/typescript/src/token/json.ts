@@ -1,19 +1,22 @@
 /**
  * Reads JSON in UTF-8, in which each name of an object has to come once: `JSON.parse` takes the last of several, and who else reads
  * the same text may take another. It throws for anything else.
+ *
+ * @param whole members of the outermost object whose numbers have to be written without a point and an exponent: `JSON.parse` makes the
+ * same of `1e3` and `1000`, others do not
  */
-export function parseJson(document: Uint8Array): unknown {
+export function parseJson(document: Uint8Array, whole: readonly string[] = []): unknown {
   const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(document);
   const value: unknown = JSON.parse(text);
-  checkStrings(text);
+  checkSpelling(text, whole);
   return value;
 }
 
-/** Looks at the strings of a text that is JSON. */
-function checkStrings(text: string): void {
+/** Looks at the strings, and at some numbers, of a text that is JSON. */
+function checkSpelling(text: string, whole: readonly string[]): void {
   const objects: (Set<string> | undefined)[] = []; // the names in each object that is open; undefined for a list
   let last = "";
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g)) {
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]|-?\d[\d.eE+-]*/g)) {
     switch (token) {
       case "{":
         objects.push(new Set());
@@ -30,6 +33,10 @@ function checkStrings(text: string): void {
         objects.at(-1)?.add(last);
         break;
       default:
+        if (!token.startsWith('"')) {
+          if (objects.length === 1 && whole.includes(last) && /[.eE]/.test(token)) throw new Error(`${last} is no whole number`);
+          break;
+        }
         last = token.includes("\\") ? JSON.parse(token) : token.slice(1, -1);
         if (!last.isWellFormed()) throw new Error("half a character");
     }

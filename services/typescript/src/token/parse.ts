@@ -70,7 +70,7 @@ function headerOf(json: Uint8Array): { readonly alg: string; readonly typ: strin
 export function parseClaims(json: Uint8Array): Claims {
   const saw = "claims that cannot be read";
   const wanted = "a JSON object, each name once, times in whole seconds";
-  const members = read(json, saw, wanted);
+  const members = read(json, saw, wanted, ["iat", "exp"]);
   const text = (name: string) => textOf(members, name, saw, wanted);
   const seconds = (name: string) => {
     const value = members.get(name);
@@ -93,9 +93,9 @@ export function parseClaims(json: Uint8Array): Claims {
 }
 
 /** Nothing of a token is told: what cannot be read may be anything. */
-function read(json: Uint8Array, saw: string, wanted: string): ReadonlyMap<string, unknown> {
+function read(json: Uint8Array, saw: string, wanted: string, whole?: readonly string[]): ReadonlyMap<string, unknown> {
   try {
-    const members = membersOf(parseJson(json));
+    const members = membersOf(parseJson(json, whole));
     if (members !== undefined) return members;
   } catch {
     // is told below

@@ -59,10 +59,15 @@ var certificates = []mutation{
 		name: "certificate: from the root down",
 		edits: []edit{{
 			judge,
-			`!slices.ContainsFunc(issuers, func(issuer *x509.Certificate) bool { return rest[next].CheckSignatureFrom(issuer) == nil })`,
+			`!slices.ContainsFunc(issuers, func(issuer *x509.Certificate) bool { return cert.CheckSignatureFrom(issuer) == nil })`,
 			`len(issuers) == 0`,
 		}},
 		red: []check{{judgement, `TestNoKeyOfAStrangersVerifiesAnything`}},
+	},
+	{
+		name:  "certificate: intermediates that are remembered",
+		edits: []edit{{judge, `len(m.seen) < maxIntermediates`, `true`}},
+		red:   []check{{judgement, `TestIntermediates`}},
 	},
 	{
 		name:  "subject: the rule",

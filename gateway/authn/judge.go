@@ -3,12 +3,14 @@ package authn
 import (
 	"bytes"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/intentgate/intentgate/services/mtls"
@@ -114,12 +116,39 @@ func (c *Chain) vouched(presented []*x509.Certificate) *x509.CertPool {
 			issuers = named(authorities, cert.RawIssuer)
 			return len(issuers) > 0
 		})
-		if next < 0 || !slices.ContainsFunc(issuers, func(issuer *x509.Certificate) bool { return rest[next].CheckSignatureFrom(issuer) == nil }) {
+		if next < 0 || !c.known.vouched(rest[next], issuers) {
 			return pool
 		}
 		pool.AddCert(rest[next])
 		authorities, rest = append(authorities, rest[next]), slices.Delete(rest, next, next+1)
 	}
+}
+
+// intermediates are certificates that a root of the chain stands behind, which are a handful: crypto/x509 verifies them once more in each
+// handshake, and with an RSA root that is the dearest part of it. Neither time nor what else a client presents changes what they are.
+type intermediates struct {
+	mu   sync.Mutex
+	seen map[[sha256.Size]byte]bool
+}
+
+// maxIntermediates bounds what is remembered: some roots have issued hundreds.
+const maxIntermediates = 256
+
+// vouched says whether one of the issuers, behind which a root stands, has signed the certificate.
+func (m *intermediates) vouched(cert *x509.Certificate, issuers []*x509.Certificate) bool {
+	sum := sha256.Sum256(cert.Raw)
+	m.mu.Lock()
+	seen := m.seen[sum]
+	m.mu.Unlock()
+	if seen || !slices.ContainsFunc(issuers, func(issuer *x509.Certificate) bool { return cert.CheckSignatureFrom(issuer) == nil }) {
+		return seen
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.seen) < maxIntermediates {
+		m.seen[sum] = true
+	}
+	return true
 }
 
 func named(certs []*x509.Certificate, subject []byte) (found []*x509.Certificate) {

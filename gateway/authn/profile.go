@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -34,6 +35,7 @@ type Chain struct {
 	Dates     Dates
 
 	pool  *x509.CertPool
+	known *intermediates
 	where string // profile/chain
 }
 
@@ -110,6 +112,7 @@ func newProfile(name string, agents []string, chains ...Chain) (*Profile, error)
 		}
 		c.where = name + "/" + c.Name
 		c.pool = mtls.Pool(c.Roots)
+		c.known = &intermediates{seen: map[[sha256.Size]byte]bool{}}
 	}
 	for _, a := range agents {
 		parts := strings.Split(a, "/")

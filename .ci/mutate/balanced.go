@@ -117,6 +117,16 @@ var balanced = []mutation{
 		red:   []check{{handedRoom, `TestLastElement`}},
 	},
 	{
+		name:  "forwarded: nothing after names that a client may have written",
+		edits: []edit{{handedDER, `names = true`, `names = false`}},
+		red:   []check{{handedRoom, `TestLastElement`}},
+	},
+	{
+		name:  "forwarded: what the proxy says of the chain is a part of what is remembered",
+		edits: []edit{{handedText, `all[0] = '+'`, `all[0] = '-'`}},
+		red:   []check{{handedRoom, `TestDigest`}},
+	},
+	{
 		name:  "forwarded: a backslash before a quote",
 		edits: []edit{{handedDER, "case '\\\\':\n\t\t\ti++\n", "case '\\\\':\n"}},
 		red:   []check{{handedRoom, `TestLastElement`}},

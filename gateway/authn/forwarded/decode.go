@@ -110,9 +110,10 @@ func escapedPEM(text string) (blocks [][]byte, err error) {
 type pair struct{ key, value string }
 
 // lastElement reads an X-Forwarded-Client-Cert from its beginning, by the quotes, and returns the last element. It is strict: were
-// there two ways to read it, a certificate's subject could say where an element begins.
+// there two ways to read it, a certificate's subject could say where an element begins. Its URI and its DNS names could: Envoy writes
+// them last, and without quotes, so that nothing which follows them is believed, be it of the element or the next.
 func lastElement(text string) (last []pair, err error) {
-	for {
+	for names := false; ; {
 		key, rest, ok := strings.Cut(text, "=")
 		key = strings.Trim(key, " \t")
 		if !ok || key == "" || strings.ContainsFunc(key, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) {
@@ -132,6 +133,14 @@ func lastElement(text string) (last []pair, err error) {
 			value = strings.TrimSuffix(trimmed, `"`)
 		} else if strings.ContainsAny(value, `"\`) {
 			return nil, errors.New("a quote or a backslash in a value without quotes")
+		}
+		switch strings.ToUpper(key) {
+		case "URI", "DNS":
+			names = true
+		default:
+			if names {
+				return nil, errors.New("something after URI or DNS, which proxies write as the client's certificate has them")
+			}
 		}
 		last = append(last, pair{key, value})
 		switch rest = strings.TrimLeft(rest[end:], " \t"); {

@@ -125,11 +125,11 @@ func malformed(err error) *authn.Refusal {
 
 // digest is a hash of all that the verdict depends on.
 func (s *said) digest() digest {
-	all := make([]byte, 0, len(s.leaf)+len(s.chain)+binary.MaxVarintLen64+1)
+	all := []byte{'-'}
+	if s.verified {
+		all[0] = '+'
+	}
 	all = binary.AppendUvarint(all, uint64(len(s.leaf)))
 	all = append(append(all, s.leaf...), s.chain...)
-	if s.verified {
-		all = append(all, '!') // neither base64 nor percent-encoding ends so
-	}
 	return sha256.Sum256(all)
 }

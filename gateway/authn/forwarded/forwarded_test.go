@@ -41,6 +41,11 @@ func TestLastElement(t *testing.T) {
 		{`Cert ="a"`, `[{Cert a}]`},
 		{`C rt="a"`, ``},
 		{`Сert="a"`, ``}, // the first letter is Cyrillic
+		// A URI and a DNS name may hold anything.
+		{`Hash=1;Cert="a";URI=x,Hash=2;Cert="b"`, ``},
+		{`Hash=1;Cert="a";DNS=x;Cert="b"`, ``},
+		{`Hash=1;uri=x;Chain="b"`, ``},
+		{`Hash=1;Cert="a";URI=;DNS=a,URI=b`, `[{URI b}]`},
 		// A client's quote without its end turns inside and outside around. The next quote is then followed by what no quote may be.
 		{`Subject=",Hash=00;Cert="-----BEGIN";Chain="-----BEGIN"`, ``},
 	} {
@@ -48,6 +53,19 @@ func TestLastElement(t *testing.T) {
 		if got := fmt.Sprint(last); err == nil && got != c.want || (err != nil) != (c.want == "") {
 			t.Errorf("%s: %s, %v; want %s", c.text, got, err, c.want)
 		}
+	}
+}
+
+// No two of what proxies say are remembered as one.
+func TestDigest(t *testing.T) {
+	seen := map[digest]said{}
+	for _, s := range []said{
+		{leaf: "a"}, {leaf: "a", verified: true}, {leaf: "a", chain: "!"}, {leaf: "a", chain: "!", verified: true}, {leaf: "a!"}, {leaf: "", chain: "a"}, {leaf: "a", chain: "+"},
+	} {
+		if other, ok := seen[s.digest()]; ok {
+			t.Errorf("%+v and %+v are the same", s, other)
+		}
+		seen[s.digest()] = s
 	}
 }
 

@@ -38,6 +38,11 @@ var signed = []mutation{
 	vector("caller token: the session", claimed, `case claims.Session != "" && `, `case false && `, `replayed_in_another_session`),
 	vector("caller token: the project", claimed, `if claims.Subject == "" && !proven || `, `if true || `, `another_project|a_project_that_is_proven`),
 	{
+		name:  "caller token: signers of earlier configurations go",
+		edits: []edit{{signing, "\ts.Before = nil", "\t_ = s.Before"}},
+		red:   []check{{signRoom, `TestMadeKey`}},
+	},
+	{
 		name:  "caller token: a verdict ends with the token",
 		edits: []edit{{verdicts, `return known.claims, v.judge(known.claims)`, `return known.claims, nil`}},
 		red:   []check{{callerRoom, `TestVerdictEnds`}},

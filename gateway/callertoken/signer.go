@@ -85,6 +85,7 @@ func New(config Config) (*Signer, error) {
 		return nil, errors.New("callertoken: Issuer, TrustDomain, Reuse, Longest and Now are all needed")
 	}
 	s := &Signer{Config: config}
+	s.Before = nil // which knows the one before it, and so on
 	if len(config.Keys) > 0 {
 		if _, err := s.Reload(); err != nil {
 			return nil, err
@@ -94,7 +95,6 @@ func New(config Config) (*Signer, error) {
 	if config.Before != nil && len(config.Before.Keys) == 0 {
 		old := config.Before.current.Load()
 		s.current.Store(&keys{signer: old.signer, jwks: old.jwks, ids: old.ids, made: map[use]made{}})
-		s.Before = nil
 		return s, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -234,6 +234,12 @@ func TestMadeKey(t *testing.T) {
 	if err != nil || string(second.JWKS()) != string(first.JWKS()) {
 		t.Errorf("another key, %v", err)
 	}
+	file := filepath.Join(t.TempDir(), "key.pem")
+	keyFile(t, file)
+	third, err := callertoken.New(callertoken.Config{Issuer: "x", TrustDomain: "x", Reuse: 1, Longest: 1, Before: second, Now: time.Now, Keys: []string{file}})
+	if err != nil || second.Before != nil || third.Before != nil {
+		t.Errorf("signers of earlier configurations are kept for ever, %v", err)
+	}
 	if other := newSigner(t, time.Now, callertoken.Never); string(other.JWKS()) == string(first.JWKS()) {
 		t.Error("two processes made the same key")
 	}

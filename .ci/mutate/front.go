@@ -16,6 +16,11 @@ var front = []mutation{
 		red:   []check{{edgeRoom, `TestProxyProtocol$|TestProxyProtocolOfStrangers/listed,_nothing`}},
 	},
 	{
+		name:  "proxy protocol: of those on this link, too",
+		edits: []edit{{proxying, `peer = peer.WithZone("")`, `_ = peer`}},
+		red:   []check{{edgeRoom, `TestSendsProxy`}},
+	},
+	{
 		name:  "proxy protocol: read of nobody else",
 		edits: []edit{{handshake, `if s.config.Site().sendsProxy(c.addr.Addr()) {`, `{`}},
 		red:   []check{{edgeRoom, `TestProxyProtocolOfStrangers/unlisted$|TestHandshakes/TLS_1.3/unknown_CA`}},

@@ -106,3 +106,13 @@ func FuzzProxyHeader(f *testing.F) {
 		}
 	})
 }
+
+// A network of the configuration holds its peers however their addresses are written; one of IPv6 may come with its interface.
+func TestSendsProxy(t *testing.T) {
+	site := &Site{ProxyPeers: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}}
+	for address, want := range map[string]bool{"10.1.2.3": true, "11.1.2.3": false, "fe80::1": true, "fe80::1%eth0": true, "::1": false} {
+		if got := site.sendsProxy(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+}

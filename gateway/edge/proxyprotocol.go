@@ -21,6 +21,7 @@ const (
 
 // sendsProxy says whether a peer's connections begin with the PROXY protocol.
 func (s *Site) sendsProxy(peer netip.Addr) bool {
+	peer = peer.WithZone("") // else it is in no network
 	return slices.ContainsFunc(s.ProxyPeers, func(network netip.Prefix) bool { return network.Contains(peer) })
 }
 

@@ -40,7 +40,7 @@ func (r *report) front(config *gatewayv1.Config) {
 		r.field("edge.proxy_protocol", "a unix socket has no peers in networks; remove it")
 	}
 	for i, network := range edge.GetProxyProtocol().GetPeers() {
-		if prefix, err := netip.ParsePrefix(network); err != nil || prefix != prefix.Masked() {
+		if prefix, err := netip.ParsePrefix(network); err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() { // which would hold nobody: addresses are compared unmapped
 			r.field(fmt.Sprintf("edge.proxy_protocol.peers[%d]", i), "%s; want a network such as 10.0.0.0/8, or 10.1.2.3/32 for one address", quote(network))
 		}
 	}

@@ -62,7 +62,7 @@ final class Jwks {
   private static ECPublicKey key(Map<String, Object> jwk) {
     boolean fits = "EC".equals(jwk.get("kty")) && "P-256".equals(jwk.get("crv")) && !jwk.containsKey("d")
         && jwk.get("kid") instanceof String kid && !kid.isEmpty()
-        && jwk.getOrDefault("use", "sig").equals("sig") && jwk.getOrDefault("alg", "ES256").equals("ES256");
+        && saysNoOther(jwk.get("use"), "sig") && saysNoOther(jwk.get("alg"), "ES256");
     if (!fits || !(jwk.get("x") instanceof String x) || !(jwk.get("y") instanceof String y)) {
       return null;
     }
@@ -75,6 +75,11 @@ final class Jwks {
       // One that is damaged is none.
     }
     return null;
+  }
+
+  /** Tells whether a member says what is wanted, or nothing. */
+  private static boolean saysNoOther(Object value, String wanted) {
+    return value == null || value.equals("") || value.equals(wanted);
   }
 
   private static BigInteger coordinate(String text) {

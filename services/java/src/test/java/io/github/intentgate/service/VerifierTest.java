@@ -152,6 +152,8 @@ class VerifierTest {
     sets.put("{\"keys\":[" + good + "]}", 1);
     sets.put("{\"keys\":[" + good + ",{\"kty\":\"RSA\",\"kid\":\"r\",\"n\":\"AQAB\",\"e\":\"AQAB\"},{\"kty\":\"LATER\",\"kid\":1},7]}", 1);
     sets.put("{\"keys\":[" + good + "],\"later\":{}}", 1);
+    sets.put("{\"keys\":[" + good.replace("\"sig\"", "null").replace("\"ES256\"", "null") + "]}", 1);
+    sets.put("{\"keys\":[" + good.replace("\"sig\"", "\"\"").replace("\"ES256\"", "\"\"") + "]}", 1);
     sets.put("{\"keys\":[" + good.replace("P-256", "P-384") + "]}", 0);
     sets.put("{\"keys\":[" + good.replace("\"sig\"", "\"enc\"") + "]}", 0);
     sets.put("{\"keys\":[" + good.replace("ES256", "ECDH-ES") + "]}", 0);

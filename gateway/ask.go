@@ -126,6 +126,7 @@ func (t *turn) hear(ctx context.Context, asked *dialogflow.Turn, who *intentgate
 		if t.event.Tries, t.event.Queued = made.Tries, made.Queued; made.Tries > 0 {
 			t.event.Retried(made.Failed)
 			t.event.ServiceDuration, t.event.ServiceCode = result.Took-made.Queued, status.Code(result.Err)
+			t.event.ServiceReason = refusedFor(result.Err)
 		}
 	}
 	if result.Err != nil {

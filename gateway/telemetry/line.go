@@ -80,6 +80,7 @@ func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, t
 			slog.Duration("service_duration", e.ServiceDuration),
 			slog.Duration("budget_left", e.BudgetLeft),
 		)
+		text("service_reason", e.ServiceReason)
 	}
 	if len(e.Dropped) > 0 {
 		attrs = append(attrs, slog.String("dropped", sentences(e.Dropped)))

@@ -45,6 +45,7 @@ type TurnEvent struct {
 	Method          string
 	RequestID       string
 	ServiceCode     codes.Code    // what the service's call ended with
+	ServiceReason   string        // why it refused the gateway's call, such as TOKEN_EXPIRED; empty: it did not, or did not say
 	ServiceDuration time.Duration // of all tries; zero: no call was made
 	Tries           int
 	Queued          time.Duration // how long the call waited for its turn

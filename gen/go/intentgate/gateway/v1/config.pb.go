@@ -2926,7 +2926,7 @@ func (x *FieldBinding) GetOptions() *v1.ParameterOptions {
 	return nil
 }
 
-// ServiceTLS is the mutual TLS with an intent service, version 1.3: by files, or by SPIFFE.
+// ServiceTLS is the mutual TLS with an intent service: by files, or by SPIFFE.
 type ServiceTLS struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A PEM file of the CAs that the service's certificate must chain to.

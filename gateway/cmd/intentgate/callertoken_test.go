@@ -87,6 +87,7 @@ func TestCallerTokens(t *testing.T) {
 	if got := g.post(t, client, esPath, esTurn("unknown")); got.StatusCode != http.StatusForbidden {
 		t.Errorf("status %d by a key that the service does not know", got.StatusCode)
 	}
+	g.log.await(t, 1, entry{"msg": "Turn", "turn_id": "unknown", "service_code": "PermissionDenied", "service_reason": "TOKEN_KEY"})
 }
 
 // TestCallerTokensOfItsOwn: without keys the gateway makes one, and says so; over plain HTTP nobody gets it.

@@ -152,7 +152,11 @@ func (o *simulateOptions) fromConfig() error {
 		if o.url != "" {
 			return nil
 		}
-		host, port, err := net.SplitHostPort(settings.GetEdge().GetListen())
+		listen := settings.GetEdge().GetListen()
+		if strings.HasPrefix(listen, "unix:") {
+			return fmt.Errorf("%s: edge.listen is %s; give the URL of the proxy in front of it, such as https://localhost:8443%s", o.config, listen, webhook.GetPath())
+		}
+		host, port, err := net.SplitHostPort(listen)
 		if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 			host = "localhost"
 		}

@@ -283,6 +283,9 @@ func TestSimulateBadInput(t *testing.T) {
 	const url = "https://localhost:1/dialogflow/es"
 	dir := folder(t)
 	config := filepath.Join(dir, configFile)
+	unix := filepath.Join(dir, "unix.yaml")
+	write(t, unix, []byte(edited(t, edit{"listen: \"127.0.0.1:0\"\n  certificate: {cert: certs/edge.pem, key: certs/edge.key}\n",
+		"listen: unix:/run/edge.sock\n  proxies: [{name: nginx, header: XFCC, trust_chain_verified: true}]\n"})))
 	dev := []string{"--dev", filepath.Join(dir, certsFolder)}
 	for name, test := range map[string]struct {
 		args []string
@@ -314,6 +317,7 @@ func TestSimulateBadInput(t *testing.T) {
 		"token and a header":   {[]string{url, "--text", "a", "--token-file", config, "--header-file", "authorization=" + config}, "sends one of them"},
 		"a file of no token":   {[]string{url, "--text", "a", "--token-file", filepath.Join(dir, "none")}, "none: no such file"},
 		"the port of nobody":   {[]string{url, "--text", "a"}, "nothing listens there"},
+		"a unix socket":        {[]string{"--text", "a", "--config", unix}, "edge.listen is unix:/run/edge.sock; give the URL of the proxy in front of it"},
 		"a configured address": {[]string{"--text", "a", "--config", config}, "dial tcp 127.0.0.1:0"},
 	} {
 		t.Run(name, func(t *testing.T) {

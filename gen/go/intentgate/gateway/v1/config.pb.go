@@ -2259,7 +2259,7 @@ type Service struct {
 	// the name in turn; `unix:///run/orders.sock` is a socket on this machine; `xds:///orders` asks the control plane that the
 	// environment variable GRPC_XDS_BOOTSTRAP leads to.
 	Target string `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	// How it is called.
+	// How it is called: by files, or by SPIFFE.
 	Tls *ServiceTLS `protobuf:"bytes,3,opt,name=tls,proto3" json:"tls,omitempty"`
 	// The gateway is not ready while this service cannot be reached.
 	Required bool `protobuf:"varint,4,opt,name=required,proto3" json:"required,omitempty"`

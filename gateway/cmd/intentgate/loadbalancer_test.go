@@ -102,15 +102,8 @@ func TestLoadBalancers(t *testing.T) {
 func balancedBy(t *testing.T, sockets, proxy string, local bool) *gate {
 	t.Helper()
 	dir := folder(t)
-	ca, err := devca.New(devca.Options{CommonName: "Own CA"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lb, err := ca.Issue(devca.Leaf{DNS: []string{"lb.internal"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	frontOf(t, dir)
 	file := func(name string) string { return filepath.Join(dir, certsFolder, name) }
-	if err := errors.Join(err, lb.WriteFiles(file("lb.pem"), file("lb.key")), ca.WriteFile(file("lb-ca.pem"))); err != nil {
-		t.Fatal(err)
-	}
 	for whole, parts := range map[string][]string{
 		"lb-pair.pem": {"lb.pem", "lb.key"}, "edge-pair.pem": {"edge.pem", "edge.key"}, "roots.pem": {"ssl-com-root.pem", "gts-root.pem"},
 	} {
@@ -136,6 +129,21 @@ func balancedBy(t *testing.T, sockets, proxy string, local bool) *gate {
 	g.service = s
 	g.log.await(t, 1, entry{"msg": "Service reachable"})
 	return g
+}
+
+// frontOf makes the certificate of a load balancer, lb.pem, and its authority, lb-ca.pem.
+func frontOf(t *testing.T, dir string) *devca.Certificate {
+	t.Helper()
+	ca, err := devca.New(devca.Options{CommonName: "Own CA"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lb, err := ca.Issue(devca.Leaf{DNS: []string{"lb.internal"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	file := func(name string) string { return filepath.Join(dir, certsFolder, name) }
+	if err := errors.Join(err, lb.WriteFiles(file("lb.pem"), file("lb.key")), ca.WriteFile(file("lb-ca.pem"))); err != nil {
+		t.Fatal(err)
+	}
+	return lb
 }
 
 // balance starts the program by a recipe, on a unix socket, and returns how to make clients of it.

@@ -76,6 +76,7 @@ func TestObserved(t *testing.T) {
 func eventful(t *testing.T) string {
 	t.Helper()
 	dir, m := folder(t), newMint(t)
+	front := frontOf(t, dir)
 	s := startService(t, dir, "127.0.0.1:0")
 	turns, err := typedFiles(t).FindFileByPath("turns.proto")
 	if err != nil {
@@ -85,6 +86,7 @@ func eventful(t *testing.T) string {
 	const off = "    id_token: {mode: off, allow_any_project: true}\n"
 	edits := []edit{
 		{"127.0.0.1:1\n", s.addr + "\n"},
+		{"  clients:\n", "  proxies: [{name: front, profile: lb, header: XFCC}]\n  clients:\n    - {name: lb, roots: {file: certs/lb-ca.pem}, subject: {dns: [lb.internal]}}\n"},
 		{"platform: ES\n", "platform: ES\n    timeout: 5s\n    reserve: 4s\n"},
 		{"    api: V2BETA1\n    profiles: [dev]\n" + off, "    api: V2BETA1\n    profiles: [dev]\n    projects: [{id: shop, number: 415104041262}]\n    id_token: {audiences: [\"" + audience + "\"]}\n"},
 		{"    required: true\n", "    intents: {descriptor_set: turns.binpb, allow: {intents: [\"order.*\"]}}\n"},
@@ -135,13 +137,16 @@ func eventful(t *testing.T) string {
 		request.Header.Set("Authorization", "Bearer "+token)
 		ask(t, client, request)
 	}
+	if got := g.post(t, g.client(t, front.TLS(), false), esPath, esTurn("handed on")); got.StatusCode != http.StatusForbidden {
+		t.Errorf("a load balancer's own certificate is answered with %d", got.StatusCode)
+	}
 	if _, err := send(g.client(t, g.pki.Refused.Expired.TLS(), false), g.request(t.Context(), t, esPath, esTurn("refused"))); err == nil {
 		t.Error("an expired certificate was accepted")
 	}
 	g.log.await(t, 1, entry{"msg": "Turn", "reason": "caller_left", "outcome": "failed"})
 	close(over)
 	g.log.await(t, 1, entry{"msg": "Handshake refused"})
-	g.log.await(t, 8, entry{"msg": "Turn"})
+	g.log.await(t, 9, entry{"msg": "Turn"})
 	return g.Status + "/metrics"
 }
 

@@ -284,8 +284,10 @@ func TestSimulateBadInput(t *testing.T) {
 	dir := folder(t)
 	config := filepath.Join(dir, configFile)
 	unix := filepath.Join(dir, "unix.yaml")
-	write(t, unix, []byte(edited(t, edit{"listen: \"127.0.0.1:0\"\n  certificate: {cert: certs/edge.pem, key: certs/edge.key}\n",
-		"listen: unix:/run/edge.sock\n  proxies: [{name: nginx, header: XFCC, trust_chain_verified: true}]\n"})))
+	write(t, unix, []byte(edited(t, edit{
+		"listen: \"127.0.0.1:0\"\n  certificate: {cert: certs/edge.pem, key: certs/edge.key}\n",
+		"listen: unix:/run/edge.sock\n  proxies: [{name: nginx, header: XFCC, trust_chain_verified: true}]\n",
+	})))
 	dev := []string{"--dev", filepath.Join(dir, certsFolder)}
 	for name, test := range map[string]struct {
 		args []string

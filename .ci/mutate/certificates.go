@@ -37,7 +37,7 @@ var certificates = []mutation{
 	},
 	{
 		name:  "certificate: dates",
-		edits: []edit{{judge, `CurrentTime:   now,`, `CurrentTime:   leaf.NotAfter,`}},
+		edits: []edit{{judge, `CurrentTime:   now,`, `CurrentTime:   certs[0].NotAfter,`}},
 		red:   []check{{judgement, `TestJudge/expired$|TestJudge/not_yet_valid`}},
 	},
 	{

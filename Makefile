@@ -31,7 +31,7 @@ test: test-go generated check-rules check-deploy check-edge test-languages ## Pa
 
 .PHONY: test-go
 test-go: need protos lint generated-go go-test test-consumer bench-once ## Pass the tests of the Go code: lint, generated code, go test -race, some fuzzing and mutations, a short soak.
-	$(MAKE) --no-print-directory fuzz mutate SHARES=8
+	$(MAKE) --no-print-directory fuzz mutate SHARES=16
 	$(MAKE) --no-print-directory soak SOAK=5s # one round of what goes wrong, which takes most of a minute
 
 .PHONY: thorough

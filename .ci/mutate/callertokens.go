@@ -129,7 +129,7 @@ var signed = []mutation{
 	},
 	{
 		name:  "policy: proofs",
-		edits: []edit{{methods, `if !known {`, `if !known && false {`}},
+		edits: []edit{{methods, `if !slices.ContainsFunc(known, func(proof string) bool { return slices.Contains(part.proofs, proof) }) {`, `if known == nil && false {`}},
 		red:   []check{{callerRoom, `TestPolicyVectors/a_project_that_is_stated|TestPolicyVectors/no_project`}},
 	},
 	{

@@ -152,11 +152,14 @@ func (m Methods) judge(name string, call *Call) *Refusal {
 		if part.proofs == nil {
 			continue
 		}
-		known := slices.ContainsFunc(part.values, func(value *intentgatev1.Caller_Value) bool {
-			return value != nil && slices.Contains(part.proofs, strings.TrimPrefix(value.GetProof().String(), "PROOF_"))
-		})
-		if !known {
-			return refuse(ReasonProof, fmt.Sprintf("one by one of %q", part.proofs), "a %s by %v", part.name, part.values)
+		var known []string
+		for _, value := range part.values {
+			if value != nil {
+				known = append(known, strings.TrimPrefix(value.GetProof().String(), "PROOF_"))
+			}
+		}
+		if !slices.ContainsFunc(known, func(proof string) bool { return slices.Contains(part.proofs, proof) }) {
+			return refuse(ReasonProof, fmt.Sprintf("one by one of %q", part.proofs), "a %s by %q", part.name, known)
 		}
 	}
 	return nil

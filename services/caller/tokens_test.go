@@ -361,6 +361,21 @@ func TestPolicyVectors(t *testing.T) {
 	}
 }
 
+// What is seen is how the project is known, and not which one it is.
+func TestMissingProof(t *testing.T) {
+	who := &intentgatev1.Caller{Platform: intentgatev1.Platform_PLATFORM_ES, ProjectId: &intentgatev1.Caller_Value{Value: "shop", Proof: intentgatev1.Caller_PROOF_STATED}}
+	md, err := caller.Outgoing{Caller: who, Ref: &intentgatev1.CallRef{RequestId: "1.x"}}.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := caller.Policy{Asserting: parse(t, []string{gateway}), Methods: caller.Methods{orders + "/*": {Asserted: &caller.Proofs{Project: []string{"ID_TOKEN"}}}}}
+	_, err = policy.UnaryInterceptor()(connected(t, []string{gateway}, md), nil, &grpc.UnaryServerInfo{FullMethod: "/" + orders + "/TrackOrder"}, nil)
+	var refusal *caller.Refusal
+	if !errors.As(err, &refusal) || refusal.Saw != `a project by ["STATED"]` || refusal.Wanted != `one by one of ["ID_TOKEN"]` {
+		t.Errorf("refused with %v", err)
+	}
+}
+
 func TestPolicyTooLarge(t *testing.T) {
 	if _, err := caller.ParseMethods([]byte(`{"methods": {}}` + strings.Repeat(" ", 1<<20))); err == nil || !strings.Contains(err.Error(), "at most") {
 		t.Errorf("error %v", err)

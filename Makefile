@@ -95,6 +95,9 @@ test-demo: languages ## Play the conversations of the demo and of the examples, 
 
 .PHONY: go-test
 go-test: need ## Run the Go tests with the race detector.
+	@for proxy in nginx haproxy; do \
+	  command -v $$proxy >/dev/null || echo "Left out, since there is no $$proxy here: its recipes of docs/load-balancer.md"; \
+	done
 	$(GO) test -race ./... ./.ci/soak
 	$(GO) test -run TestSieges ./gateway/cmd/intentgate # at full strength, which the race detector does not leave room for
 

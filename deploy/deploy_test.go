@@ -15,7 +15,7 @@ func tool(t *testing.T, name string) []string {
 	t.Helper()
 	command := strings.Fields(os.Getenv(name))
 	if len(command) == 0 {
-		t.Skip("`make check-deploy` runs it")
+		t.Skipf("%s is not set: `make check-deploy` and `make check-release` run this, each with its tools", name)
 	}
 	return command
 }

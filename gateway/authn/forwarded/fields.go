@@ -38,6 +38,14 @@ var kinds = map[string]*kind{
 	"CLIENT_CERT": {[]string{clientCert, clientChain}, splitClientCert, byteSequences},
 }
 
+// allNames are the fields of all kinds: they are looked for in each request.
+var allNames = func() (names []string) {
+	for _, kind := range kinds {
+		names = append(names, kind.names...)
+	}
+	return names
+}()
+
 // said is what a proxy says of its client, not decoded yet.
 type said struct {
 	leaf, chain string

@@ -50,15 +50,13 @@ type Fields map[string][]string
 // Take takes the fields of all kinds out of a header, whoever sent it. It returns nil where there are none.
 func Take(header http.Header) Fields {
 	var taken Fields
-	for _, kind := range kinds {
-		for _, name := range kind.names {
-			if values, ok := header[name]; ok {
-				if taken == nil {
-					taken = Fields{}
-				}
-				taken[name] = values
-				delete(header, name)
+	for _, name := range allNames {
+		if values, ok := header[name]; ok {
+			if taken == nil {
+				taken = Fields{}
 			}
+			taken[name] = values
+			delete(header, name)
 		}
 	}
 	return taken

@@ -30,7 +30,7 @@ func (p *Peer) Verdict() (*authn.Verdict, *authn.Refusal) {
 		return own, refusal
 	}
 	p.proxy = proxy.Name
-	if p.verdict != nil { // a moment ago
+	if p.verdict != nil { // the request was judged before its body came, and is once more after it
 		return p.site.Trust.Current(p.verdict, now)
 	}
 	verdict, fresh, refusal := proxy.Verdict(p.handed, p.site.Trust, now)

@@ -12,7 +12,7 @@ import (
 
 // log writes the turn's line.
 func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, took time.Duration) {
-	var space [48]slog.Attr
+	var space [49]slog.Attr
 	attrs := append(space[:0],
 		slog.String("outcome", outcome),
 		slog.Int("http_status", e.HTTPStatus),

@@ -2,8 +2,9 @@
 // turn, and an audit trail of whom the gateway let in.
 //
 // Nothing that a stranger chooses makes a metric's series unbounded: labels are names out of the configuration and
-// constants of ours, and the one that is not, the name of an unknown field, is cut, escaped and counted apart for the first
-// hundred only. What users say, parameters and sessions are neither logged nor counted.
+// constants of ours, and those that are not, such as a project or the name of an unknown field, are cut, escaped and counted apart up to a
+// bound. Of what users say and of parameters nothing is logged unless the configuration asks for it, and nothing is counted; a session is a
+// keyed hash.
 package telemetry
 
 import (

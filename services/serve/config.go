@@ -35,8 +35,8 @@ type Config struct {
 	// WorkloadAPI is the address of the SPIFFE Workload API that issues both, in the place of TLS, such as
 	// unix:///run/spire/agent/api.sock. Callers are judged by the bundle of the trust domain that they say they are of.
 	WorkloadAPI string
-	// Allowed are the callers that call for themselves, each `dns:<name>` or `uri:<id>`, compared exactly with the
-	// subject alternative names of their certificates. Nobody is allowed by default.
+	// Allowed are the callers that call for themselves, each `dns:<name>` or `uri:<id>`, compared exactly, but for capitals in DNS
+	// names, with the subject alternative names of their certificates. Nobody is allowed by default.
 	Allowed []string
 	// Asserting are the callers that are believed when they say on whose behalf they call: the gateway. Written
 	// like Allowed, which need not repeat them.

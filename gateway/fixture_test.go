@@ -158,7 +158,7 @@ func (f *fixture) Write(text []byte) (int, error) {
 func start(tb testing.TB, change func(*setup)) *fixture {
 	tb.Helper()
 	f := &fixture{
-		t: tb, now: time.Now().Truncate(time.Second),
+		t: tb, now: time.Now().Truncate(time.Second).Add(time.Second), // ahead of the time that bodies are read by, so that a budget of a second is one
 		service: &service{calls: make(chan invocation, 100)}, lines: make(chan line, 100), others: make(chan line, 100),
 	}
 	with := setup{

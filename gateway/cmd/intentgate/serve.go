@@ -45,6 +45,7 @@ log to standard error.`,
 				return err
 			}
 			defer finish()
+			tuneMemory(logger, containerMemory)
 			auditLog, closeAudit, err := openAudit(audit, command.OutOrStdout(), logger)
 			if err != nil {
 				return err

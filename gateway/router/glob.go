@@ -13,6 +13,14 @@ func newGlob(pattern string) glob {
 	return strings.Split(pattern, "*")
 }
 
+// exact returns the one string that the pattern takes; "" if it takes others.
+func (g glob) exact() string {
+	if len(g) != 1 {
+		return ""
+	}
+	return g[0]
+}
+
 // match takes time linear in s for each piece, whatever the pattern, since s is a stranger's, and does not allocate.
 func (g glob) match(s string) bool {
 	if len(g) == 0 {

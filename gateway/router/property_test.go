@@ -3,6 +3,7 @@ package router
 import (
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,7 +75,7 @@ func TestShadowAgreesWithEnumeration(t *testing.T) {
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
 	shadowed := 0
 	for range 5000 {
-		rules := &Router{}
+		rules := &Router{index: newIndex()}
 		for range 4 {
 			match := Match{
 				Platform:    dialogflow.Platform(random.IntN(3)), //nolint:gosec // 0, 1 or 2
@@ -88,15 +89,17 @@ func TestShadowAgreesWithEnumeration(t *testing.T) {
 			if err != nil {
 				continue
 			}
+			rules.index.add(len(rules.rules), &made)
 			rules.routes, rules.rules = append(rules.routes, Route{Match: match}), append(rules.rules, made)
 		}
 		wins := make([]bool, len(rules.rules))
 		for _, turn := range turns {
-			for i := range rules.rules {
-				if rules.rules[i].Match(turn) {
-					wins[i] = true
-					break
-				}
+			first := slices.IndexFunc(rules.rules, func(rule Rule) bool { return rule.Match(turn) })
+			if first >= 0 {
+				wins[first] = true
+			}
+			if route, _ := rules.Find(turn); first < 0 && route != nil || first >= 0 && route != &rules.routes[first] {
+				t.Fatalf("%v: found %v for %+v, want rule %d", rules.routes, route, turn, first+1)
 			}
 		}
 		agreesOnOverlap(t, rules, turns)

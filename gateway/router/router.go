@@ -32,6 +32,7 @@ func (r *Route) General() bool { return r.Intent == "" && r.Action == "" && r.Ta
 type Router struct {
 	routes []Route
 	rules  []Rule // of the route at the same place
+	index  index
 }
 
 // RouteError says what is wrong with one route.
@@ -46,7 +47,7 @@ func (e *RouteError) Error() string { return fmt.Sprintf("routes[%d] %s", e.Rout
 // New returns a Router for routes, first match first. Its error joins a *RouteError for each route without a service, with a
 // match that contradicts itself, or of which earlier routes take everything.
 func New(routes []Route) (*Router, error) {
-	router := &Router{routes: slices.Clone(routes), rules: make([]Rule, len(routes))}
+	router := &Router{routes: slices.Clone(routes), rules: make([]Rule, len(routes)), index: newIndex()}
 	var problems []error
 	for i, route := range routes {
 		router.routes[i].Index = i
@@ -62,6 +63,7 @@ func New(routes []Route) (*Router, error) {
 		if problem := router.shadow(i); problem != "" {
 			problems = append(problems, &RouteError{i, problem})
 		}
+		router.index.add(i, &rule)
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -76,7 +78,10 @@ func (r *Router) shadow(i int) string {
 		if !r.rules[i].Takes(p) {
 			continue
 		}
-		earlier := slices.IndexFunc(r.rules[:i], func(e Rule) bool { return e.Contains(p, &r.rules[i]) })
+		rule := &r.rules[i]
+		earlier := r.index.first(rule.intent.exact(), rule.action.exact(), rule.tag.exact(), func(e int) bool {
+			return e < i && r.rules[e].Contains(p, rule)
+		})
 		if earlier < 0 {
 			return ""
 		}
@@ -90,12 +95,11 @@ func (r *Router) shadow(i int) string {
 // Find returns the first route that takes turn, and false when none does. The route is the Router's own and must not
 // be changed. Find does not allocate.
 func (r *Router) Find(turn *dialogflow.Turn) (*Route, bool) {
-	for i := range r.rules {
-		if r.rules[i].Match(turn) {
-			return &r.routes[i], true
-		}
+	i := r.index.first(turn.Intent.DisplayName, turn.Action, turn.Tag, func(i int) bool { return r.rules[i].Match(turn) })
+	if i < 0 {
+		return nil, false
 	}
-	return nil, false
+	return &r.routes[i], true
 }
 
 // Routes returns a copy of the routes in their order.

@@ -143,17 +143,19 @@ func NewHandler(config Config) (*Handler, error) {
 		Config: config,
 		view:   intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
 	}
+	bindings := map[binding.IntentServiceOptions]Binding{} // thousands of routes share a few
 	for _, route := range config.Router.Routes() {
 		service := config.Services[route.Service]
 		if service == nil {
 			return nil, fmt.Errorf("gateway: the route %q leads to service %q, which is not there", route.Match, route.Service)
 		}
-		h.destinations = append(h.destinations, destination{
-			Service: service, name: route.Service, route: route.Index,
-			Binding: binding.NewIntentService(binding.IntentServiceOptions{
-				Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling, ContinueFor: route.ContinueFor,
-			}),
-		})
+		options := binding.IntentServiceOptions{
+			Context: route.Service, WebhookJSON: route.WebhookJSON, AfterSlotFilling: route.AfterSlotFilling, ContinueFor: route.ContinueFor,
+		}
+		if bindings[options] == nil {
+			bindings[options] = binding.NewIntentService(options)
+		}
+		h.destinations = append(h.destinations, destination{Service: service, name: route.Service, route: route.Index, Binding: bindings[options]})
 	}
 	return h, nil
 }

@@ -16,7 +16,6 @@ type binder struct {
 	arguments []argument   // of the turn, then of the objects around the end of the buffer
 	places    [][]argument // of the turn
 	kept      []byte       // what was made on the way, and is referred to
-	inner     []byte       // a turn, marshalled
 
 	violations []Violation // of the turn; not to be used again
 }

@@ -63,68 +63,51 @@ func (s *IntentService) ContinueFor() time.Duration { return s.options.ContinueF
 // Context returns the name of the ES context that keeps what the service remembers. Its lifespan is Dialogflow's choice.
 func (s *IntentService) Context() (name string, lifespan int32) { return s.options.Context, 0 }
 
-// The fields of FulfillRequest, and the one of Turn that stays out of Hashed.
+// The fields of FulfillRequest.
 const (
 	requestTurn        field = 1
 	requestParameters  field = 2
 	requestWebhookJSON field = 3
-	turnID             field = 2
 )
 
 // Call makes the request for a turn. Equal turns give equal bytes.
 // The error names the value that cannot be converted, which a turn from dialogflow.Read never has.
 //
-// The turn is built and marshalled once, without its id. Fields of a message may come in any order, so that the id is
-// put after the rest of the turn and the JSON after the rest of the request, and Hashed is what stands there without
-// them.
+// The turn is written once, without its id. Fields of a message may come in any order, so that the id is put after the rest of the
+// turn and the JSON after the rest of the request, and Hashed is what stands there without them.
 func (s *IntentService) Call(turn *dialogflow.Turn) (Call, error) {
 	b, _ := s.scratch.Get().(*binder)
 	defer s.scratch.Put(b)
 	c := &b.values
 	c.reset()
-	message := c.turn(turn, s.options.Context)
-	from := len(c.b)
+	c.turn(turn, s.options.Context)
+	fields := len(c.b)
 	c.parameters(requestParameters, Parameters(turn))
 	if c.err != nil {
 		return Call{}, c.err
 	}
-	parameters := c.b[from:]
-	inner, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(b.inner[:0], message)
-	if err != nil {
-		return Call{}, fmt.Errorf("marshalling a turn: %w", err)
+	inner, parameters := c.b[:fields], c.b[fields:]
+	call := Call{
+		Method: intentgatev1.IntentService_Fulfill_FullMethodName,
+		Hashed: request(inner, "", parameters, 0),
 	}
-	call := Call{Method: intentgatev1.IntentService_Fulfill_FullMethodName, Hashed: request(inner, parameters, 0)}
-
-	inner = appendTurnID(inner, turn)
-	b.inner = inner
 	if !s.options.WebhookJSON {
-		call.Request = request(inner, parameters, 0)
+		call.Request = request(inner, turn.ID, parameters, 0)
 		return call, nil
 	}
-	call.Request = request(inner, parameters, len(turn.Body)+maxHeader)
+	call.Request = request(inner, turn.ID, parameters, maxHeader+len(turn.Body))
 	call.Request = protowire.AppendTag(call.Request, requestWebhookJSON, protowire.BytesType)
 	call.Request = protowire.AppendBytes(call.Request, turn.Body)
 	return call, nil
-}
-
-// appendTurnID appends its id to a turn.
-func appendTurnID(inner []byte, turn *dialogflow.Turn) []byte {
-	if turn.ID != "" {
-		inner = protowire.AppendTag(inner, turnID, protowire.BytesType)
-		inner = protowire.AppendString(inner, turn.ID)
-	}
-	return inner
 }
 
 // maxHeader is how long a field's number and length are at most, for the fields here.
 const maxHeader = 8
 
 // request returns a FulfillRequest of a turn and its parameters, the field and all, with room for more.
-func request(turn, parameters []byte, more int) []byte {
-	b := make([]byte, 0, maxHeader+len(turn)+len(parameters)+more)
-	b = protowire.AppendTag(b, requestTurn, protowire.BytesType)
-	b = protowire.AppendBytes(b, turn)
-	return append(b, parameters...)
+func request(turn []byte, id string, parameters []byte, more int) []byte {
+	b := make([]byte, 0, 2*maxHeader+len(turn)+len(id)+len(parameters)+more)
+	return append(appendTurn(b, requestTurn, turn, id), parameters...)
 }
 
 // Answer reads a FulfillResponse. The reply is nil if the service gave none; bytes that are no FulfillResponse are an

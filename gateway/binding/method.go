@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/intentgate/intentgate/gateway/binding/rules"
@@ -85,25 +83,18 @@ func (m *Method) call(turn *dialogflow.Turn) (Call, error) {
 		return Call{Method: m.Name, Idempotent: m.idempotent, Request: request, Hashed: request}, nil
 	}
 	fields := len(b.b)
-	message := b.turn(turn, m.context)
+	b.turn(turn, m.context)
 	if b.err != nil {
 		return Call{}, &InvalidError{[]Violation{{Field: string(whole.Name()), Problem: b.err.Error()}}}
 	}
-	inner, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(b.inner[:0], message)
-	if err != nil {
-		return Call{}, fmt.Errorf("marshalling a turn: %w", err)
-	}
-	call := Call{Method: m.Name, Idempotent: m.idempotent, Hashed: withTurn(b.b[:fields], whole.Number(), inner)}
-	inner = appendTurnID(inner, turn)
-	call.Request = withTurn(b.b[:fields], whole.Number(), inner)
-	b.inner = inner
-	return call, nil
+	return Call{
+		Method: m.Name, Idempotent: m.idempotent,
+		Hashed: withTurn(b.b[:fields], whole.Number(), b.b[fields:], ""), Request: withTurn(b.b[:fields], whole.Number(), b.b[fields:], turn.ID),
+	}, nil
 }
 
 // withTurn returns a request of its fields and a turn.
-func withTurn(fields []byte, n field, turn []byte) []byte {
-	b := make([]byte, 0, maxHeader+len(fields)+len(turn))
-	b = append(b, fields...)
-	b = protowire.AppendTag(b, n, protowire.BytesType)
-	return protowire.AppendBytes(b, turn)
+func withTurn(fields []byte, n field, turn []byte, id string) []byte {
+	b := make([]byte, 0, 2*maxHeader+len(fields)+len(turn)+len(id))
+	return appendTurn(append(b, fields...), n, turn, id)
 }

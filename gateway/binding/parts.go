@@ -5,34 +5,66 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// The parts of a turn. Each is absent in the message if the request left it out. The numbers are those of the fields
-// that hold Values, and so are written as wire bytes.
-
+// The fields of the parts of a turn.
 const (
+	intentName           field = 1
+	intentDisplayName    field = 2
+	intentConfidence     field = 3
+	intentFallback       field = 4
+	intentEndInteraction field = 5
 	intentParameters     field = 6
-	parameterOriginal    field = 1
-	parameterValue       field = 2
-	formParameterValue   field = 4
-	contextParameters    field = 3
-	channelPayload       field = 3
-	agentMessageContent  field = 4
+
+	parameterOriginal field = 1
+	parameterValue    field = 2
+
+	pageName        field = 1
+	pageDisplayName field = 2
+	pageForm        field = 3
+
+	formParameterName          field = 1
+	formParameterRequired      field = 2
+	formParameterState         field = 3
+	formParameterValue         field = 4
+	formParameterJustCollected field = 5
+
+	contextName       field = 1
+	contextLifespan   field = 2
+	contextParameters field = 3
+
+	channelSource  field = 1
+	channelVersion field = 2
+	channelPayload field = 3
+
+	agentMessageKind    field = 1
+	agentMessageChannel field = 2
+	agentMessageText    field = 3
+	agentMessageContent field = 4
+
+	resultText             field = 1
+	resultLanguage         field = 2
+	resultIntent           field = 3
+	resultAction           field = 4
+	resultKnowledgeAnswers field = 5
+	resultMessages         field = 6
+
+	webhookResultSource  field = 1
 	webhookResultPayload field = 2
 )
 
-// intent makes the message of an intent. Its parameters are its own on CX, those of the turn on ES.
-func (c *values) intent(i *dialogflow.Intent, parameters dialogflow.Parameters) *intentgatev1.Turn_Intent {
+// Each part is absent in the message if the request left it out.
+
+// intent writes an intent. Its parameters are its own on CX, those of the turn on ES.
+func (c *values) intent(n field, i *dialogflow.Intent, parameters dialogflow.Parameters) {
 	if i.Name == "" && i.DisplayName == "" && i.Confidence == 0 && !i.Fallback && !i.EndInteraction &&
 		len(i.Parameters) == 0 && len(parameters) == 0 {
-		return nil
+		return
 	}
-	intent := &intentgatev1.Turn_Intent{
-		Name:           i.Name,
-		DisplayName:    i.DisplayName,
-		Confidence:     i.Confidence,
-		Fallback:       i.Fallback,
-		EndInteraction: i.EndInteraction,
-	}
-	from, base := len(c.b), len(c.members)
+	at, base := c.open(n), len(c.members)
+	c.string(intentName, i.Name)
+	c.string(intentDisplayName, i.DisplayName)
+	c.number(intentConfidence, i.Confidence)
+	c.bool(intentFallback, i.Fallback)
+	c.bool(intentEndInteraction, i.EndInteraction)
 	for _, p := range i.Parameters {
 		c.intentParameter(p.Name, p.Original, p.Resolved)
 	}
@@ -40,101 +72,103 @@ func (c *values) intent(i *dialogflow.Intent, parameters dialogflow.Parameters) 
 		c.intentParameter(p.Name, "", p.Value)
 	}
 	c.sorted(base)
-	c.into(intent, from)
-	return intent
+	c.close(at)
 }
 
 func (c *values) intentParameter(name, original string, value dialogflow.Value) {
 	from, entry := len(c.b), c.open(intentParameters)
-	c.text(mapKey, name)
+	c.said(mapKey, name)
 	named, at := len(c.b), c.open(mapValue)
-	if original != "" {
-		c.text(parameterOriginal, original)
-	}
+	c.string(parameterOriginal, original)
 	c.value(parameterValue, name, value)
 	c.close(at)
 	c.entry(from, entry, named)
 }
 
-func (c *values) page(p *dialogflow.Page) *intentgatev1.Turn_Page {
+func (c *values) page(n field, p *dialogflow.Page) {
 	if p.Name == "" && p.DisplayName == "" && len(p.Form) == 0 {
-		return nil
+		return
 	}
-	page := &intentgatev1.Turn_Page{Name: p.Name, DisplayName: p.DisplayName}
-	for _, f := range p.Form {
-		parameter := &intentgatev1.Turn_FormParameter{
-			Name:          f.Name,
-			Required:      f.Required,
-			State:         f.State,
-			JustCollected: f.JustCollected,
-		}
-		from := len(c.b)
+	at := c.open(n)
+	c.string(pageName, p.Name)
+	c.string(pageDisplayName, p.DisplayName)
+	for i := range p.Form {
+		f := &p.Form[i]
+		parameter := c.open(pageForm)
+		c.string(formParameterName, f.Name)
+		c.bool(formParameterRequired, f.Required)
+		c.string(formParameterState, f.State)
 		c.value(formParameterValue, f.Name, f.Value)
-		c.into(parameter, from)
-		page.Form = append(page.Form, parameter)
+		c.bool(formParameterJustCollected, f.JustCollected)
+		c.close(parameter)
 	}
-	return page
+	c.close(at)
 }
 
-func (c *values) contexts(all []dialogflow.Context) []*intentgatev1.Turn_Context {
-	var contexts []*intentgatev1.Turn_Context
-	for _, x := range all {
-		context := &intentgatev1.Turn_Context{Name: x.Name, Lifespan: x.Lifespan}
+func (c *values) contexts(n field, all []dialogflow.Context) {
+	for i := range all {
+		x := &all[i]
+		at := c.open(n)
+		c.string(contextName, x.Name)
+		c.varint(contextLifespan, int64(x.Lifespan))
 		if len(x.Parameters) > 0 {
-			from := len(c.b)
 			c.parameters(contextParameters, x.Parameters)
-			c.into(context, from)
 		}
-		contexts = append(contexts, context)
+		c.close(at)
 	}
-	return contexts
 }
 
-func (c *values) channel(x *dialogflow.Channel) *intentgatev1.Turn_Channel {
+func (c *values) channel(n field, x *dialogflow.Channel) {
 	if x.Source == "" && x.Version == "" && len(x.Payload) == 0 {
-		return nil
+		return
 	}
-	channel := &intentgatev1.Turn_Channel{Source: x.Source, Version: x.Version}
-	from := len(c.b)
+	at := c.open(n)
+	c.string(channelSource, x.Source)
+	c.string(channelVersion, x.Version)
 	c.object(channelPayload, "payload", x.Payload)
-	c.into(channel, from)
-	return channel
+	c.close(at)
 }
 
-func (c *values) messages(all []dialogflow.Message) []*intentgatev1.Turn_AgentMessage {
-	var messages []*intentgatev1.Turn_AgentMessage
-	for _, m := range all {
-		message := &intentgatev1.Turn_AgentMessage{Kind: m.Kind, Channel: m.Channel, Text: m.Text}
-		from := len(c.b)
+func (c *values) messages(n field, all []dialogflow.Message) {
+	for i := range all {
+		m := &all[i]
+		at := c.open(n)
+		c.string(agentMessageKind, m.Kind)
+		c.string(agentMessageChannel, m.Channel)
+		for _, text := range m.Text {
+			c.said(agentMessageText, text)
+		}
 		c.object(agentMessageContent, "message", m.Content)
-		c.into(message, from)
-		messages = append(messages, message)
+		c.close(at)
 	}
-	return messages
 }
 
-func (c *values) alternativeResults(all []dialogflow.AlternativeResult) []*intentgatev1.Turn_AlternativeResult {
-	var results []*intentgatev1.Turn_AlternativeResult
-	for _, r := range all {
-		results = append(results, &intentgatev1.Turn_AlternativeResult{
-			Text:             r.Text,
-			Language:         r.Language,
-			Intent:           c.intent(&r.Intent, nil),
-			Action:           r.Action,
-			KnowledgeAnswers: r.KnowledgeAnswers,
-			Messages:         c.messages(r.Messages),
-		})
+func (c *values) knowledgeAnswers(n field, all []*intentgatev1.Turn_KnowledgeAnswer) {
+	for _, answer := range all {
+		c.message(n, answer, true)
 	}
-	return results
 }
 
-func (c *values) webhookResult(source string, payload dialogflow.Value) *intentgatev1.Turn_WebhookResult {
+func (c *values) alternativeResults(n field, all []dialogflow.AlternativeResult) {
+	for i := range all {
+		r := &all[i]
+		at := c.open(n)
+		c.string(resultText, r.Text)
+		c.string(resultLanguage, r.Language)
+		c.intent(resultIntent, &r.Intent, nil)
+		c.string(resultAction, r.Action)
+		c.knowledgeAnswers(resultKnowledgeAnswers, r.KnowledgeAnswers)
+		c.messages(resultMessages, r.Messages)
+		c.close(at)
+	}
+}
+
+func (c *values) webhookResult(n field, source string, payload dialogflow.Value) {
 	if source == "" && len(payload) == 0 {
-		return nil
+		return
 	}
-	result := &intentgatev1.Turn_WebhookResult{Source: source}
-	from := len(c.b)
+	at := c.open(n)
+	c.string(webhookResultSource, source)
 	c.object(webhookResultPayload, "webhookPayload", payload)
-	c.into(result, from)
-	return result
+	c.close(at)
 }

@@ -2,54 +2,97 @@ package binding
 
 import (
 	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/intentgate/intentgate/gateway/dialogflow"
-	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// The fields of Turn that hold Values, and so are written as wire bytes.
+// The fields of Turn. Its id is written by appendTurn.
 const (
-	turnSessionParameters field = 25
-	turnDiagnosticInfo    field = 32
+	turnPlatform           field = 1
+	turnID                 field = 2
+	turnSession            field = 3
+	turnProject            field = 4
+	turnLocation           field = 5
+	turnAgent              field = 6
+	turnEnvironment        field = 7
+	turnSessionID          field = 8
+	turnUser               field = 9
+	turnLanguage           field = 10
+	turnIntent             field = 11
+	turnAction             field = 12
+	turnTag                field = 13
+	turnPage               field = 14
+	turnContexts           field = 15
+	turnText               field = 16
+	turnEvent              field = 17
+	turnDTMFDigits         field = 18
+	turnTranscript         field = 19
+	turnTriggeredIntent    field = 20
+	turnSpeechConfidence   field = 21
+	turnChannel            field = 22
+	turnMessages           field = 23
+	turnSentiment          field = 24
+	turnSessionParameters  field = 25
+	turnLanguageInfo       field = 26
+	turnKnowledgeAnswers   field = 27
+	turnAlternativeResults field = 28
+	turnFillingSlots       field = 29
+	turnCancelsSlotFilling field = 30
+	turnWebhookResult      field = 31
+	turnDiagnosticInfo     field = 32
+	turnFulfillmentText    field = 33
 )
 
-// turn makes the message of a turn, without its id.
-func (c *values) turn(t *dialogflow.Turn, contextName string) *intentgatev1.Turn {
-	turn := &intentgatev1.Turn{
-		Platform:           t.Platform.Proto(),
-		Session:            t.Session.Name,
-		Project:            t.Session.Project,
-		Location:           t.Session.Location,
-		Agent:              t.Session.Agent,
-		Environment:        t.Session.Environment,
-		SessionId:          t.Session.ID,
-		User:               t.Session.User,
-		Language:           t.Language,
-		Intent:             c.intent(&t.Intent, t.Parameters),
-		Action:             t.Action,
-		Tag:                t.Tag,
-		Page:               c.page(&t.Page),
-		Contexts:           c.contexts(t.Contexts),
-		SpeechConfidence:   t.SpeechConfidence,
-		Channel:            c.channel(&t.Channel),
-		Messages:           c.messages(t.Messages),
-		Sentiment:          t.Sentiment,
-		LanguageInfo:       t.LanguageInfo,
-		KnowledgeAnswers:   t.KnowledgeAnswers,
-		AlternativeResults: c.alternativeResults(t.AlternativeResults),
-		FillingSlots:       t.FillingSlots,
-		CancelsSlotFilling: t.CancelsSlotFilling,
-		FulfillmentText:    t.FulfillmentText,
-		WebhookResult:      c.webhookResult(t.WebhookSource, t.WebhookPayload),
-	}
-	setInput(turn, t.Input)
-	from := len(c.b)
+// turn writes the fields of a Turn, without its id: straight from what was read, since a message made for it would be marshalled and
+// thrown away.
+func (c *values) turn(t *dialogflow.Turn, contextName string) {
+	c.varint(turnPlatform, int64(t.Platform))
+	c.string(turnSession, t.Session.Name)
+	c.string(turnProject, t.Session.Project)
+	c.string(turnLocation, t.Session.Location)
+	c.string(turnAgent, t.Session.Agent)
+	c.string(turnEnvironment, t.Session.Environment)
+	c.string(turnSessionID, t.Session.ID)
+	c.string(turnUser, t.Session.User)
+	c.string(turnLanguage, t.Language)
+	c.intent(turnIntent, &t.Intent, t.Parameters)
+	c.string(turnAction, t.Action)
+	c.string(turnTag, t.Tag)
+	c.page(turnPage, &t.Page)
+	c.contexts(turnContexts, t.Contexts)
+	c.input(t.Input)
+	c.number(turnSpeechConfidence, t.SpeechConfidence)
+	c.channel(turnChannel, &t.Channel)
+	c.messages(turnMessages, t.Messages)
+	c.message(turnSentiment, t.Sentiment, t.Sentiment != nil)
 	if session := sessionParameters(t, contextName); len(session) > 0 {
 		c.parameters(turnSessionParameters, session)
 	}
+	c.message(turnLanguageInfo, t.LanguageInfo, t.LanguageInfo != nil)
+	c.knowledgeAnswers(turnKnowledgeAnswers, t.KnowledgeAnswers)
+	c.alternativeResults(turnAlternativeResults, t.AlternativeResults)
+	c.bool(turnFillingSlots, t.FillingSlots)
+	c.bool(turnCancelsSlotFilling, t.CancelsSlotFilling)
+	c.webhookResult(turnWebhookResult, t.WebhookSource, t.WebhookPayload)
 	c.object(turnDiagnosticInfo, "diagnosticInfo", t.DiagnosticInfo)
-	c.into(turn, from)
-	return turn
+	c.string(turnFulfillmentText, t.FulfillmentText)
+}
+
+// appendTurn appends a Turn as field n, of its fields and its id, which may be empty.
+func appendTurn(b []byte, n field, fields []byte, id string) []byte {
+	size := len(fields)
+	if id != "" {
+		size += protowire.SizeTag(turnID) + protowire.SizeBytes(len(id))
+	}
+	b = protowire.AppendTag(b, n, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(size)) //nolint:gosec // a length is not negative
+	b = append(b, fields...)
+	if id != "" {
+		b = protowire.AppendTag(b, turnID, protowire.BytesType)
+		b = protowire.AppendString(b, id)
+	}
+	return b
 }
 
 // sessionParameters returns those of the session: on ES those of the context that is kept for the service.
@@ -88,18 +131,13 @@ func Parameters(t *dialogflow.Turn) dialogflow.Parameters {
 	return all
 }
 
-func setInput(turn *intentgatev1.Turn, input dialogflow.Input) {
-	switch input.Kind {
-	case dialogflow.TextInput:
-		turn.Input = &intentgatev1.Turn_Text{Text: input.Text}
-	case dialogflow.EventInput:
-		turn.Input = &intentgatev1.Turn_Event{Event: input.Text}
-	case dialogflow.DTMFInput:
-		turn.Input = &intentgatev1.Turn_DtmfDigits{DtmfDigits: input.Text}
-	case dialogflow.TranscriptInput:
-		turn.Input = &intentgatev1.Turn_Transcript{Transcript: input.Text}
-	case dialogflow.IntentInput:
-		turn.Input = &intentgatev1.Turn_TriggeredIntent{TriggeredIntent: input.Text}
-	case dialogflow.NoInput:
+// input writes what the user did, an empty text too.
+func (c *values) input(input dialogflow.Input) {
+	n := [...]field{
+		dialogflow.TextInput: turnText, dialogflow.EventInput: turnEvent, dialogflow.DTMFInput: turnDTMFDigits,
+		dialogflow.TranscriptInput: turnTranscript, dialogflow.IntentInput: turnTriggeredIntent,
+	}[input.Kind]
+	if input.Kind != dialogflow.NoInput {
+		c.said(n, input.Text)
 	}
 }

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -35,11 +36,35 @@ const (
 	mapValue     field = 2
 )
 
-// into gives a message what was written since the buffer was of length from. The bytes go in as a message's unknown
-// fields, which are marshalled as they are.
-func (c *values) into(m proto.Message, from int) {
-	if len(c.b) > from {
-		m.ProtoReflect().SetUnknown(c.b[from:len(c.b):len(c.b)])
+// message writes one that was made already as field n, where it is there.
+func (c *values) message(n field, m proto.Message, there bool) {
+	if !there || c.err != nil {
+		return
+	}
+	at := c.open(n)
+	c.b, c.err = proto.MarshalOptions{Deterministic: true}.MarshalAppend(c.b, m)
+	c.close(at)
+}
+
+// string writes a text as field n, unless it is empty.
+func (c *values) string(n field, s string) {
+	if s != "" {
+		c.said(n, s)
+	}
+}
+
+// said writes a text as field n, an empty one, too.
+func (c *values) said(n field, s string) {
+	if !utf8.ValidString(s) && c.err == nil {
+		c.err = fmt.Errorf("text of %d bytes is no UTF-8", len(s))
+	}
+	c.text(n, s)
+}
+
+// number writes a number as field n, unless it is zero.
+func (c *values) number(n field, v float64) {
+	if v != 0 {
+		c.double(n, v)
 	}
 }
 
@@ -74,7 +99,7 @@ func (c *values) parameters(n field, all dialogflow.Parameters) {
 	at, base := c.open(n), len(c.members)
 	for _, p := range all {
 		from, entry := len(c.b), c.open(structFields)
-		c.text(mapKey, p.Name)
+		c.said(mapKey, p.Name)
 		named := len(c.b)
 		c.value(mapValue, p.Name, p.Value)
 		c.entry(from, entry, named)
@@ -159,7 +184,7 @@ func (c *values) scalar(text string) bool {
 		f, held := double(text)
 		switch {
 		case held:
-			c.wire.double(numberValue, f)
+			c.double(numberValue, f)
 		case isNumber(text):
 			c.text(stringValue, text)
 		default:

@@ -61,6 +61,9 @@ func (w *wire) varint(n field, v int64) {
 	}
 }
 
+// bool writes a field n that is true.
+func (w *wire) bool(n field, v bool) { w.varint(n, int64(protowire.EncodeBool(v))) } //nolint:gosec // 0 or 1
+
 // double writes a number as field n.
 func (w *wire) double(n field, v float64) {
 	w.b = protowire.AppendTag(w.b, n, protowire.Fixed64Type)

@@ -3,6 +3,7 @@ package main
 const (
 	joins     = "gateway/joins/joins.go"
 	offers    = "gateway/joins/offer.go"
+	ended     = "gateway/joins/ended.go"
 	joinsRoom = "gateway/joins"
 	continued = "gateway/continue.go"
 	asking    = "gateway/ask.go"
@@ -12,22 +13,22 @@ const (
 var calls = []mutation{
 	{
 		name:  "joins: a call under way",
-		edits: []edit{{joins, "case !call.over:\n\t\t\treturn call, ToCall", "case false:\n\t\t\treturn call, ToCall"}},
+		edits: []edit{{joins, `if call := c.underWay[at]; call != nil {`, `if call := c.underWay[at]; false {`}},
 		red:   []check{{joinsRoom, `TestJoin$|TestFailuresAreNotRecorded`}, {e2e, `TestContinuation`}},
 	},
 	{
 		name:  "joins: an answer for so long",
-		edits: []edit{{joins, `case now.Before(call.until):`, `case true:`}},
+		edits: []edit{{ended, `case now >= record.until:`, `case false:`}},
 		red:   []check{{joinsRoom, `TestJoin$`}},
 	},
 	{
 		name:  "joins: the key says whose it is",
-		edits: []edit{{joins, `if call := c.byKey[at]; call != nil {`, `for _, call := range c.byKey {`}},
+		edits: []edit{{joins, `[...]string{key, `, `[...]string{"", `}},
 		red:   []check{{joinsRoom, `TestJoin$|TestCrowd`}},
 	},
 	{
 		name:  "joins: nobody joins who has proven less, or elsewhere",
-		edits: []edit{{joins, `place{try.Key, try.By}`, `place{try.Key, By{}}`}},
+		edits: []edit{{joins, `placeOf(try.Key, try.By)`, `placeOf(try.Key, By{})`}},
 		red:   []check{{gatewayRoom, `TestJoinerIsTheCaller`}},
 	},
 	{
@@ -49,12 +50,22 @@ var calls = []mutation{
 	},
 	{
 		name:  "joins: the number of answers",
-		edits: []edit{{joins, `c.kept <= c.config.Answers`, `c.kept <= 1<<40`}},
+		edits: []edit{{joins, `c.ended.count() <= c.config.Answers`, `c.ended.count() <= 1<<40`}},
 		red:   []check{{joinsRoom, `TestBounds/number`}},
 	},
 	{
+		name:  "joins: each has its own answer",
+		edits: []edit{{ended, `begin = b.records[i-1].end`, `begin = 0`}},
+		red:   []check{{joinsRoom, `TestAnswersAreKeptApart`}},
+	},
+	{
+		name:  "joins: an answer is a copy",
+		edits: []edit{{ended, `append([]byte{}, in.text(i)...)`, `in.text(i)`}},
+		red:   []check{{joinsRoom, `TestAnswersAreKeptApart`}},
+	},
+	{
 		name:  "joins: the size of answers",
-		edits: []edit{{joins, `c.bytes <= c.config.Bytes`, `c.bytes <= 1<<40`}},
+		edits: []edit{{joins, `c.ended.bytes <= c.config.Bytes`, `c.ended.bytes <= 1<<40`}},
 		red:   []check{{joinsRoom, `TestBounds/bytes`}},
 	},
 	{
@@ -74,9 +85,9 @@ var calls = []mutation{
 	},
 	{
 		name: "joins: a panic ends the call",
-		edits: []edit{{joins, `defer func() { c.end(call, &result) }()
-	result.Response, result.Err = run(ctx)`, `result.Response, result.Err = run(ctx)
-	c.end(call, &result)`}},
+		edits: []edit{{joins, `defer func() { c.end(call, response, err) }()
+	response, err = run(ctx)`, `response, err = run(ctx)
+	c.end(call, response, err)`}},
 		red: []check{{joinsRoom, `TestPanic`}},
 	},
 	{
@@ -111,7 +122,7 @@ var calls = []mutation{
 	},
 	{
 		name:  "nonce: forgotten with its call",
-		edits: []edit{{joins, `			delete(c.offers, nonce)` + "\n", `			_ = nonce` + "\n"}, {offers, `case offer == nil, offer.call.over && !now.Before(offer.call.until):`, `case offer == nil:`}},
+		edits: []edit{{joins, `			delete(c.offers, nonce)` + "\n", `			_ = nonce` + "\n"}, {offers, `case offer == nil, offer.call.over && now >= offer.call.until:`, `case offer == nil:`}},
 		red:   []check{{joinsRoom, `TestRedeem/too_late`}},
 	},
 	{

@@ -9,13 +9,14 @@ package joins
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/intentgate/intentgate/gateway/fallback"
 )
@@ -40,38 +41,46 @@ type Config struct {
 type Calls struct {
 	config Config
 
-	mu          sync.Mutex
-	byKey       map[place]*Call   // under way, or recorded
-	offers      map[string]*offer // by nonce
-	first, last *Call             // of those that have ended and are kept, in that order
-	kept, bytes int
-	detached    int
-	idle        chan struct{} // closed when none is detached any more; nil: nobody waits for that
+	begun time.Time // of all times within
+
+	mu       sync.Mutex
+	underWay map[place]*Call
+	ended    ended
+	offers   map[string]*offer // by nonce
+	detached int
+	idle     chan struct{} // closed when none is detached any more; nil: nobody waits for that
 }
 
-// place is where a call is found.
-type place struct {
-	key string
-	by  By
+// place is where a call is found: the SHA-256 of its key and of who asks.
+type place [sha256.Size]byte
+
+func placeOf(key string, by By) place {
+	text := make([]byte, 0, 256) // on the stack, where it is not longer
+	for _, part := range [...]string{key, by.Webhook, by.ProjectProof, by.AgentProof} {
+		text = append(binary.AppendUvarint(text, uint64(len(part))), part...)
+	}
+	return sha256.Sum256(text)
 }
 
 // Call is one call of a service.
 type Call struct {
-	place
+	place      place
+	start      time.Duration
+	keep, took time.Duration
+	detached   bool
 
-	keep     time.Duration
-	start    time.Time
-	detached bool
-
-	// All of this is guarded by Calls.mu until the call is over, and does not change from then on but for the links.
+	// All of this is guarded by Calls.mu until the call is over, and does not change from then on.
 	over     bool
 	recorded bool
-	until    time.Time     // how long it is kept
+	until    time.Duration // how long it is kept
 	ended    chan struct{} // closed when it is over; nil: nobody waits
-	result   Result
+	response []byte
+	err      error
 	offered  []string // nonces
-	size     int
-	next     *Call
+}
+
+func (c *Call) result() Result {
+	return Result{Response: c.response, Err: c.err, Took: c.took, Over: true}
 }
 
 // By is who asks, beside what the key says. A service may tell one what it does not tell another who has proven less: they never join
@@ -122,22 +131,30 @@ func New(config Config) (*Calls, error) {
 			*bound = otherwise
 		}
 	}
-	return &Calls{config: config, byKey: map[place]*Call{}, offers: map[string]*offer{}}, nil
+	return &Calls{
+		config: config, begun: config.Now(),
+		underWay: map[place]*Call{}, ended: ended{at: map[place]uint64{}, whole: map[uint64]*Call{}}, offers: map[string]*offer{},
+	}, nil
 }
+
+// now is the time since begun.
+func (c *Calls) now() time.Duration { return c.config.Now().Sub(c.begun) }
 
 // Do returns what the call of a key comes to. It is made by run, within the turn or beside it, unless another turn has made it.
 // The context is the turn's, with its deadline, and is not to end when the caller leaves; left tells of that, and ends waiting
 // for a call, but no call. Who has waited for one that came to nothing that is recorded makes it again while there is time.
 func (c *Calls) Do(ctx context.Context, left <-chan struct{}, try Try, run func(context.Context) ([]byte, error)) Result {
 	for {
-		call, joined := c.begin(try)
+		call, joined, answer := c.begin(try)
 		switch {
-		case joined != Nothing:
+		case joined == ToAnswer:
+			return answer
+		case joined == ToCall:
 		case call.detached:
 			go c.beside(ctx, call, try.Limit, run)
 		default:
 			c.lead(ctx, call, run)
-			return call.result
+			return call.result()
 		}
 		result := c.wait(ctx, left, call)
 		result.Joined = joined
@@ -147,27 +164,25 @@ func (c *Calls) Do(ctx context.Context, left <-chan struct{}, try Try, run func(
 	}
 }
 
-// begin returns the call of a key, and what the turn has joined of it.
-func (c *Calls) begin(try Try) (*Call, Joined) {
-	now, at := c.config.Now(), place{try.Key, try.By}
+// begin returns the call of a key that is under way, and what the turn has joined of it; or the answer that is recorded.
+func (c *Calls) begin(try Try) (call *Call, joined Joined, answer Result) {
+	now, at := c.now(), placeOf(try.Key, try.By)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forget(now)
-	if call := c.byKey[at]; call != nil {
-		switch {
-		case !call.over:
-			return call, ToCall
-		case now.Before(call.until):
-			return call, ToAnswer
-		}
+	if call := c.underWay[at]; call != nil {
+		return call, ToCall, Result{}
 	}
-	call := &Call{place: at, keep: try.Keep, start: now}
+	if answer, ok := c.ended.find(at, now); ok {
+		answer.Joined = ToAnswer
+		return nil, ToAnswer, answer
+	}
+	call = &Call{place: at, keep: try.Keep, start: now}
 	if try.Limit > 0 && c.detached < c.config.Detached {
 		call.detached = true
 		c.detached++
 	}
-	c.byKey[at] = call
-	return call, Nothing
+	c.underWay[at] = call
+	return call, Nothing, Result{}
 }
 
 // beside makes a call that outlives its turn.
@@ -186,25 +201,21 @@ func (c *Calls) beside(ctx context.Context, call *Call, limit time.Duration, run
 
 // lead makes a call. A panic goes on, and those who wait are told of a failure.
 func (c *Calls) lead(ctx context.Context, call *Call, run func(context.Context) ([]byte, error)) {
-	result := Result{Err: errPanic}
-	defer func() { c.end(call, &result) }()
-	result.Response, result.Err = run(ctx)
+	var response []byte
+	err := errPanic
+	defer func() { c.end(call, response, err) }()
+	response, err = run(ctx)
 }
 
 var errPanic = status.Error(codes.Internal, "the call ended in a panic")
 
 // end notes what a call came to, and tells those who wait.
-func (c *Calls) end(call *Call, result *Result) {
-	now := c.config.Now()
-	call.size = len(call.key) + len(result.Response) + overhead
-	if result.Err != nil {
-		call.size += proto.Size(status.Convert(result.Err).Proto())
-	}
-	result.Took, result.Over = now.Sub(call.start), true
+func (c *Calls) end(call *Call, response []byte, err error) {
+	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	call.over, call.result, call.recorded = true, *result, decided(result.Err)
-	call.until = now.Add(call.keep)
+	call.over, call.response, call.err, call.recorded = true, response, err, decided(err)
+	call.took, call.until = now-call.start, now+call.keep
 	if call.ended != nil {
 		close(call.ended)
 	}
@@ -215,17 +226,12 @@ func (c *Calls) end(call *Call, result *Result) {
 			c.idle = nil
 		}
 	}
-	if !call.recorded {
-		delete(c.byKey, call.place)
-	}
+	delete(c.underWay, call.place)
 	if call.recorded || len(call.offered) > 0 { // a failure is fetched as well
-		c.push(call)
+		c.ended.add(call)
 	}
 	c.forget(now)
 }
-
-// overhead is about what a call takes beside its texts.
-const overhead = 400
 
 // decided says that it is the service's own word: an answer, or a status by which it refuses. Any other may be another one
 // a moment later.
@@ -237,32 +243,14 @@ func decided(err error) bool {
 	return cause == fallback.Refused || cause == fallback.Invalid
 }
 
-func (c *Calls) push(call *Call) {
-	if c.last == nil {
-		c.first = call
-	} else {
-		c.last.next = call
-	}
-	c.last = call
-	c.kept++
-	c.bytes += call.size
-}
-
 // forget drops what was kept for long enough, and the oldest of what is too much.
-func (c *Calls) forget(now time.Time) {
-	for call := c.first; call != nil; call = c.first {
-		if now.Before(call.until) && c.kept <= c.config.Answers && c.bytes <= c.config.Bytes {
+func (c *Calls) forget(now time.Duration) {
+	for {
+		first := c.ended.first()
+		if first == nil || now < first.until && c.ended.count() <= c.config.Answers && c.ended.bytes <= c.config.Bytes {
 			return
 		}
-		if c.first = call.next; c.first == nil {
-			c.last = nil
-		}
-		c.kept--
-		c.bytes -= call.size
-		if c.byKey[call.place] == call {
-			delete(c.byKey, call.place)
-		}
-		for _, nonce := range call.offered {
+		for _, nonce := range c.ended.drop() {
 			delete(c.offers, nonce)
 		}
 	}

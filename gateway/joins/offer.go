@@ -41,7 +41,7 @@ func (c *Calls) Offer(call *Call, owner Owner, origin any) (nonce string, ended 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if call.over {
-		result := call.result
+		result := call.result()
 		return "", &result
 	}
 	if i := slices.IndexFunc(call.offered, func(nonce string) bool { return !c.offers[nonce].used && c.offers[nonce].owner == owner }); i >= 0 {
@@ -56,13 +56,13 @@ func (c *Calls) Offer(call *Call, owner Owner, origin any) (nonce string, ended 
 // Redeem returns the call of a nonce and its origin, once; and again to the turn that has it already, by its id, or to any where
 // ids of turns do not tell retries.
 func (c *Calls) Redeem(nonce string, owner Owner, turn string) (*Call, any, Refusal) {
-	now := c.config.Now()
+	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forget(now)
 	offer := c.offers[nonce]
 	switch {
-	case offer == nil, offer.call.over && !now.Before(offer.call.until):
+	case offer == nil, offer.call.over && now >= offer.call.until:
 		return nil, nil, Unknown
 	case offer.owner != owner:
 		return nil, nil, Foreign

@@ -16,11 +16,11 @@ func (c *Calls) wait(ctx context.Context, left <-chan struct{}, call *Call) Resu
 	ended := call.ended
 	c.mu.Unlock()
 	if over {
-		return call.result
+		return call.result()
 	}
 	select {
 	case <-ended:
-		return call.result
+		return call.result()
 	case <-left:
 		return Result{Err: status.FromContextError(context.Canceled).Err()}
 	case <-ctx.Done():

@@ -38,13 +38,11 @@ var tokens = []mutation{
 	},
 	{
 		name:  "token: algorithm RS256",
-		edits: []edit{{token, `if h.Algorithm != string(algorithms[0]) {`, `if false {`}, {verifier, `[]jose.SignatureAlgorithm{jose.RS256}`, `[]jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256}`}},
-		red:   []check{{tokenRoom, `TestForgedSignatures/RS384|TestForgedSignatures/PS256$`}, {e2e, `TestMatrix/rows/ES/token/RS384|TestMatrix/rows/ES/token/PS256`}},
-	},
-	{
-		name:  "token: algorithm is looked at first",
-		edits: []edit{{token, `if h.Algorithm != string(algorithms[0]) {`, `if false {`}},
-		red:   []check{{tokenRoom, `TestForgedSignatures/HS256_with_the_PEM|TestForgedSignatures/none$`}},
+		edits: []edit{{token, `if h.Algorithm != algorithm {`, `if false {`}},
+		red: []check{
+			{tokenRoom, `TestForgedSignatures/RS384|TestForgedSignatures/PS256$`}, {tokenRoom, `TestForgedSignatures/HS256_with_the_PEM|TestForgedSignatures/none$`},
+			{e2e, `TestMatrix/rows/ES/token/RS384|TestMatrix/rows/ES/token/PS256`},
+		},
 	},
 	{
 		name:  "token: brings no key",
@@ -138,7 +136,7 @@ var tokens = []mutation{
 	},
 	{
 		name:  "token: signature",
-		edits: []edit{{verifier, `_, err = signed.Verify(key)`, `_ = signed`}},
+		edits: []edit{{verifier, `if rsa.VerifyPKCS1v15(key, crypto.SHA256, signed[:], signature) != nil {`, `if len(signature) != key.Size() {`}},
 		red:   []check{{tokenRoom, `TestForgedSignatures/signed_by_another_key|TestForgedSignatures/claims_changed`}},
 	},
 	{

@@ -151,5 +151,5 @@ func parseKeys(document []byte) (map[string]*rsa.PublicKey, error) {
 func fit(jwk *jose.JSONWebKey, key *rsa.PublicKey) bool {
 	bits := key.N.BitLen()
 	return jwk.KeyID != "" && bits >= minRSA && bits <= maxRSA &&
-		(jwk.Use == "" || jwk.Use == "sig") && (jwk.Algorithm == "" || jwk.Algorithm == string(algorithms[0]))
+		(jwk.Use == "" || jwk.Use == "sig") && (jwk.Algorithm == "" || jwk.Algorithm == algorithm)
 }

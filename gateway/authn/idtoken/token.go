@@ -61,8 +61,8 @@ type header struct {
 }
 
 func (h *header) judge() *authn.Refusal {
-	if h.Algorithm != string(algorithms[0]) {
-		return refuse(Algorithm, named("alg", h.Algorithm), string(algorithms[0]))
+	if h.Algorithm != algorithm {
+		return refuse(Algorithm, named("alg", h.Algorithm), algorithm)
 	}
 	if h.Critical != nil || h.Key != nil || h.KeyURL != nil || h.Certificates != nil || h.CertificatesURL != nil {
 		return refuse(Malformed, "a token that brings a key or a critical extension", "neither crit, jwk, jku, x5c nor x5u")
@@ -86,30 +86,30 @@ type claims struct {
 }
 
 // parse reads a token and verifies nothing.
-func parse(token string) (*header, *claims, *authn.Refusal) {
+func parse(token string) (h *header, c *claims, signature []byte, refusal *authn.Refusal) {
 	const wanted = "a JWT: three parts in base64url"
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, nil, refuse(Malformed, fmt.Sprintf("%d parts", len(parts)), wanted)
+		return nil, nil, nil, refuse(Malformed, fmt.Sprintf("%d parts", len(parts)), wanted)
 	}
 	var decoded [3][]byte
 	for i, part := range parts {
 		var err error
 		// Go's decoder passes over line ends, which would give one token many spellings.
 		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil || strings.ContainsAny(part, "\r\n") {
-			return nil, nil, refuse(Malformed, "a part that is not base64url", wanted)
+			return nil, nil, nil, refuse(Malformed, "a part that is not base64url", wanted)
 		}
 	}
-	h, c := &header{}, &claims{}
+	h, c = &header{}, &claims{}
 	if json.Unmarshal(decoded[0], h) != nil {
-		return nil, nil, refuse(Malformed, "a header that cannot be read", "a JSON object, each name once")
+		return nil, nil, nil, refuse(Malformed, "a header that cannot be read", "a JSON object, each name once")
 	}
 	if json.Unmarshal(decoded[1], c) != nil {
-		return nil, nil, refuse(Malformed, "claims that cannot be read", "a JSON object, each name once, times in whole seconds")
+		return nil, nil, nil, refuse(Malformed, "claims that cannot be read", "a JSON object, each name once, times in whole seconds")
 	}
 	for _, seconds := range []int64{c.ExpiresAt, c.IssuedAt} {
 		if seconds <= 0 || seconds > maxSeconds || c.NotBefore < 0 || c.NotBefore > maxSeconds {
-			return nil, nil, refuse(Malformed, fmt.Sprintf("iat %d, nbf %d, exp %d", c.IssuedAt, c.NotBefore, c.ExpiresAt), "iat and exp, in seconds since 1970")
+			return nil, nil, nil, refuse(Malformed, fmt.Sprintf("iat %d, nbf %d, exp %d", c.IssuedAt, c.NotBefore, c.ExpiresAt), "iat and exp, in seconds since 1970")
 		}
 	}
 	c.token = Token{
@@ -118,7 +118,7 @@ func parse(token string) (*header, *claims, *authn.Refusal) {
 		ProjectNumber: projectNumber(c.Email),
 		Expires:       time.Unix(c.ExpiresAt, 0),
 	}
-	return h, c, nil
+	return h, c, decoded[2], nil
 }
 
 // only returns a text, or the only text of a list; "" for anything else. A token for several is not made for us.

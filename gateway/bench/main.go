@@ -40,7 +40,7 @@ nothing; ratios are worth more.
   --against FILE   print the ratios of that report beside
   --from FILE      measure nothing: take the report of that file
   --docs FOLDER    write performance.json and performance.svg there, and what is measured into its performance.md
-  --profile FILE   measure nothing: write a CPU profile of the gateway there, for profile-guided optimisation
+  --profile FILE   measure nothing: write a CPU profile of the gateway in these cells, for profile-guided optimisation
   --strict         exit with status 1 if a bar is not met, too
   --help           print this
 
@@ -111,7 +111,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return list(out, plan)
 	}
 	if o.profileTo != "" {
-		return profile(ctx, o, progress)
+		return profile(ctx, o, plan, progress)
 	}
 	report, err := o.report(ctx, plan, progress)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -264,46 +263,6 @@ func (b *bed) startUps(ctx context.Context, report *Report) error {
 		report.BinaryMiB = float64(size.Size()) / (1 << 20)
 	}
 	return err
-}
-
-// profile has the gateway play what it is optimised for, and writes what it spends its time with.
-func profile(ctx context.Context, o *options, progress io.Writer) (err error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	b, err := o.bed(ctx, progress)
-	defer func() { err = errors.Join(err, b.close()) }()
-	if err != nil {
-		return err
-	}
-	plan := slices.DeleteFunc(baseTurns(), func(c cell) bool { return c.connections != base().connections || !slices.Contains(c.peers, intentgate) })
-	for i := range plan {
-		plan[i].peers = []string{intentgate}
-	}
-	if err := b.start(ctx, plan); err != nil {
-		return err
-	}
-	const seconds = 25 // what the admin listener has patience for
-	type result struct {
-		text []byte
-		err  error
-	}
-	profiled := make(chan result, 1)
-	go func() {
-		query := url.Values{"seconds": {strconv.Itoa(seconds)}}
-		text, err := fetch(ctx, b.edges[intentgate].Admin+"/debug/pprof/profile?"+query.Encode())
-		profiled <- result{text, err}
-	}()
-	for _, c := range plan {
-		_, _ = fmt.Fprintf(progress, "bench: %s\n", c)
-		if _, err := b.sample(ctx, c, intentgate, seconds*time.Second/time.Duration(len(plan))); err != nil {
-			return fmt.Errorf("%s: %w", c, err)
-		}
-	}
-	r := <-profiled
-	if r.err != nil {
-		return r.err
-	}
-	return os.WriteFile(o.profileTo, r.text, 0o644) //nolint:gosec // it is to be committed
 }
 
 // memoryOf reads what /proc/PID/status says of what a process holds now, and at most, in KiB.

@@ -100,6 +100,7 @@ go-test: need ## Run the Go tests with the race detector.
 	done
 	$(GO) test -race ./... ./.ci/soak
 	$(GO) test -run TestSieges ./gateway/cmd/intentgate # at full strength, which the race detector does not leave room for
+	$(GO) test -run TestAllocations ./gateway # which the race detector adds to
 
 .PHONY: test-consumer
 test-consumer: need ## Follow the guide of docs/typed.md in an empty folder, as a team outside of the tree would.

@@ -184,9 +184,6 @@ func (b *bed) build(ctx context.Context) error {
 	if !b.quick {
 		args, env = append(args, "-trimpath", "-ldflags=-s -w -buildid="), append(env, "CGO_ENABLED=0")
 	}
-	if guide := filepath.Join(b.root, "gateway/cmd/intentgate/default.pgo"); exists(guide) {
-		args = append(args, "-pgo="+guide) // for all, as far as it is of use to them
-	}
 	command := exec.CommandContext(ctx, "go", append(args, "./gateway/cmd/intentgate", "./gateway/bench")...) //nolint:gosec // into a folder of its own
 	command.Dir, command.Env = b.root, env
 	if output, err := command.CombinedOutput(); err != nil {

@@ -40,7 +40,7 @@ nothing; ratios are worth more.
   --against FILE   print the ratios of that report beside
   --from FILE      measure nothing: take the report of that file
   --docs FOLDER    write performance.json and performance.svg there, and what is measured into its performance.md
-  --profile FILE   measure nothing: write a CPU profile of the gateway in these cells, for profile-guided optimisation
+  --profile FILE   measure nothing: write a CPU profile of the gateway in these cells, as go tool pprof reads it
   --strict         exit with status 1 if a bar is not met, too
   --help           print this
 

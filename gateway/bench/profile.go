@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// profile writes what the gateway spends its time with in the plan's cells, for profile-guided optimisation.
+// profile writes what the gateway spends its time with in the plan's cells.
 func profile(ctx context.Context, o *options, plan []cell, progress io.Writer) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -30,7 +30,7 @@ func profile(ctx context.Context, o *options, plan []cell, progress io.Writer) (
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(o.profileTo, text, 0o644) //nolint:gosec // it is to be committed
+	return os.WriteFile(o.profileTo, text, 0o644) //nolint:gosec // nothing secret
 }
 
 // profile has a peer play the cells for so long all in all, which is half a minute at most, and returns a profile of its CPU time.

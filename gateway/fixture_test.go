@@ -184,7 +184,10 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 	if with.joins == nil {
 		with.joins = must(joins.New(joins.Config{Now: clock}))(tb)
 	}
-	logger := slog.New(slog.NewMultiHandler(append(with.logs, slog.NewJSONHandler(f, nil))...))
+	logger := slog.New(telemetry.NewJSONHandler(f, slog.LevelInfo))
+	if len(with.logs) > 0 {
+		logger = slog.New(slog.NewMultiHandler(append(with.logs, logger.Handler())...))
+	}
 	if with.audit == nil {
 		with.audit = slog.DiscardHandler
 	}

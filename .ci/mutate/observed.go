@@ -5,6 +5,7 @@ const (
 	observeFile     = "gateway/telemetry/observe.go"
 	logQueueRoom    = "gateway/logqueue"
 	logQueue        = logQueueRoom + "/logqueue.go"
+	jsonLine        = "gateway/telemetry/json.go"
 )
 
 // observed is what alerts and the dashboard rely on: names, labels and values of metrics.
@@ -38,5 +39,10 @@ var observed = []mutation{
 		name:  "log: lines that are not written are counted",
 		edits: []edit{{logQueue, "if b == '\\n' {", "if b == 0 {"}},
 		red:   []check{{logQueueRoom, `TestBrokenWriter`}},
+	},
+	{
+		name:  "log: a line is JSON, whatever a text holds",
+		edits: []edit{{jsonLine, `text[plain] < utf8.RuneSelf && text[plain] != '"' &&`, `text[plain] < utf8.RuneSelf &&`}},
+		red:   []check{{telemetryRoom, `TestLineAsSlogs`}},
 	},
 }

@@ -14,3 +14,6 @@ func (e *TurnEvent) Spans(took time.Duration) []traces.Span {
 	root, within := e.spans(e.outcome(), took)
 	return append([]traces.Span{root}, within...)
 }
+
+// AppendText is how a line holds a text in JSON.
+var AppendText = appendText

@@ -10,89 +10,107 @@ import (
 	"github.com/intentgate/intentgate/gateway/authn"
 )
 
+// mostKept is how large a buffer is kept for the next line: that of a usual line is far smaller.
+const mostKept = 16 << 10
+
 // log writes the turn's line.
 func (e *TurnEvent) log(ctx context.Context, level slog.Level, outcome string, took time.Duration) {
-	var space [49]slog.Attr
-	attrs := append(space[:0],
-		slog.String("outcome", outcome),
-		slog.Int("http_status", e.HTTPStatus),
-		slog.String("code", codeName(e.Code)),
-	)
-	text := func(key, value string) {
-		if value != "" {
-			attrs = append(attrs, slog.String(key, authn.Printable(value)))
-		}
+	const message = "Turn"
+	t, at := e.telemetry, e.start.Add(took)
+	l, _ := t.lines.Get().(*line)
+	l.begin(t.json != nil, at, level, message)
+	e.tell(l, outcome, took)
+	if l.asJSON {
+		l.json = append(l.json, "}\n"...)
+		_, _ = t.json.Write(l.json) // there is nobody to tell
+	} else {
+		// Not by the logger, which would look up the line of code that speaks: it is always this one.
+		record := slog.NewRecord(at, level, message, 0)
+		record.AddAttrs(l.attrs...)
+		_ = t.logger.Handler().Handle(ctx, record)
+		clear(l.attrs) // so that they are not kept alive
 	}
-	number := func(key string, value int) {
-		if value != 0 {
-			attrs = append(attrs, slog.Int(key, value))
-		}
+	if cap(l.json) <= mostKept {
+		t.lines.Put(l)
 	}
-	text("answer", string(e.Answered))
-	text("fallback", e.Fallback)
-	text("reason", e.Reason)
-	text("error", e.Detail)
+}
+
+// tell tells a line what there is of the turn.
+func (e *TurnEvent) tell(l *line, outcome string, took time.Duration) {
+	l.text("outcome", outcome)
+	l.number("http_status", e.HTTPStatus)
+	l.text("code", codeName(e.Code))
+	l.said("answer", string(e.Answered))
+	l.said("fallback", e.Fallback)
+	l.said("reason", e.Reason)
+	l.said("error", e.Detail)
 	if e.WriteError != nil {
-		text("write_error", e.WriteError.Error())
+		l.said("write_error", e.WriteError.Error())
 	}
-	attrs = append(attrs, slog.Duration("duration", took))
+	l.duration("duration", took)
 
-	text("webhook", e.Webhook)
-	text("platform", e.Platform)
-	text("project", e.Project)
-	text("project_proof", e.ProjectProof)
-	text("agent", e.Agent)
-	text("agent_proof", e.AgentProof)
-	text("environment", e.Environment)
-	text("profile", e.Profile)
-	text("forwarded_by", e.ForwardedBy)
-	text("credential", e.Credential)
-	text("peer", e.Peer)
+	l.said("webhook", e.Webhook)
+	l.said("platform", e.Platform)
+	l.said("project", e.Project)
+	l.said("project_proof", e.ProjectProof)
+	l.said("agent", e.Agent)
+	l.said("agent_proof", e.AgentProof)
+	l.said("environment", e.Environment)
+	l.said("profile", e.Profile)
+	l.said("forwarded_by", e.ForwardedBy)
+	l.said("credential", e.Credential)
+	l.said("peer", e.Peer)
 
-	text("session", e.Session())
-	text("turn_id", e.TurnID)
-	text("intent", e.Intent)
-	text("action", e.Action)
-	text("tag", e.Tag)
-	text("language", e.Language)
-	number("bytes_in", e.BytesIn)
-	number("unknown_fields", len(e.Unknown))
+	l.said("session", e.Session())
+	l.said("turn_id", e.TurnID)
+	l.said("intent", e.Intent)
+	l.said("action", e.Action)
+	l.said("tag", e.Tag)
+	l.said("language", e.Language)
+	l.counted("bytes_in", e.BytesIn)
+	l.counted("unknown_fields", len(e.Unknown))
 	for _, q := range e.quirks {
-		number("quirk_"+q.kind, q.count)
+		l.counted("quirk_"+q.kind, q.count)
 	}
 
-	text("service", e.Service)
-	text("method", e.Method)
-	text("request_id", e.RequestID)
-	text("joined", e.Joined)
+	l.said("service", e.Service)
+	l.said("method", e.Method)
+	l.said("request_id", e.RequestID)
+	l.said("joined", e.Joined)
 	if e.traced(outcome, took) {
-		text("trace_id", e.trace.ids.Trace.String())
+		l.said("trace_id", e.trace.ids.Trace.String())
 	}
 	if e.Tries > 1 {
-		number("tries", e.Tries)
+		l.number("tries", e.Tries)
 	}
 	if e.Queued > 0 {
-		attrs = append(attrs, slog.Duration("queued", e.Queued))
+		l.duration("queued", e.Queued)
 	}
 	if e.ServiceDuration > 0 {
-		attrs = append(attrs,
-			slog.String("service_code", codeName(e.ServiceCode)),
-			slog.Duration("service_duration", e.ServiceDuration),
-			slog.Duration("budget_left", e.BudgetLeft),
-		)
-		text("service_reason", e.ServiceReason)
+		l.text("service_code", codeName(e.ServiceCode))
+		l.duration("service_duration", e.ServiceDuration)
+		l.duration("budget_left", e.BudgetLeft)
+		l.said("service_reason", e.ServiceReason)
 	}
 	if len(e.Dropped) > 0 {
-		attrs = append(attrs, slog.String("dropped", sentences(e.Dropped)))
+		l.text("dropped", sentences(e.Dropped))
 	}
-	number("bytes_out", e.BytesOut)
-	for kind, said := range e.users {
-		attrs = append(attrs, slog.Attr{Key: kind, Value: said})
+	l.counted("bytes_out", e.BytesOut)
+	e.tellUsers(l)
+}
+
+// said is what may be a stranger's text; nothing is not told.
+func (l *line) said(key, value string) {
+	if value != "" {
+		l.text(key, authn.Printable(value))
 	}
-	// Not by the logger, which would look up the line of code that speaks: it is always this one.
-	record := slog.NewRecord(e.start.Add(took), level, "Turn", 0)
-	record.AddAttrs(attrs...)
-	_ = e.telemetry.logger.Handler().Handle(ctx, record) // as the logger does: there is nobody to tell
+}
+
+// counted is what is not told where there is none.
+func (l *line) counted(key string, value int) {
+	if value != 0 {
+		l.number(key, value)
+	}
 }
 
 // sentences are what was left out of an answer, each fit for a log line: the last one has as much room as the first.

@@ -100,20 +100,20 @@ type told struct {
 	name, text string
 }
 
-// users yields what was told of users, by kind: a text for a kind that is one, a group for those that are many.
-func (e *TurnEvent) users(yield func(string, slog.Value) bool) {
+// tellUsers tells a line what was told of users, by kind: a text for a kind that is one, a group for those that are many.
+func (e *TurnEvent) tellUsers(l *line) {
 	for i := 0; i < len(e.told); {
 		kind, first := e.told[i].kind, i
-		var group []slog.Attr
-		for ; i < len(e.told) && e.told[i].kind == kind; i++ {
-			group = append(group, slog.String(authn.Printable(e.told[i].name), authn.Printable(e.told[i].text)))
+		for i++; i < len(e.told) && e.told[i].kind == kind; i++ {
 		}
-		value := slog.GroupValue(group...)
 		if e.told[first].name == "" {
-			value = group[0].Value
+			l.text(string(kind), authn.Printable(e.told[first].text))
+			continue
 		}
-		if !yield(string(kind), value) {
-			return
+		group := make([]slog.Attr, 0, i-first)
+		for _, t := range e.told[first:i] {
+			group = append(group, slog.String(authn.Printable(t.name), authn.Printable(t.text)))
 		}
+		l.group(string(kind), group)
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +44,8 @@ type Config struct {
 // Telemetry holds the instruments. It is safe for concurrent use.
 type Telemetry struct {
 	logger   *slog.Logger
+	json     io.Writer // of the logger's handler, if that is from NewJSONHandler
+	lines    sync.Pool // of *line
 	audit    audit
 	now      func() time.Time
 	registry *prometheus.Registry
@@ -77,6 +81,10 @@ func New(config Config) (*Telemetry, error) {
 		logger: config.Logger, audit: newAudit(config), now: config.Now, registry: registry,
 		meter:     meter{Meter: provider.Meter("github.com/intentgate/intentgate")},
 		randomKey: randomKey(),
+		lines:     sync.Pool{New: func() any { return new(line) }},
+	}
+	if handler, ok := config.Logger.Handler().(jsonHandler); ok {
+		t.json = handler.to
 	}
 	t.SetPrivacy(nil, nil)
 	t.instruments = newInstruments(&t.meter)

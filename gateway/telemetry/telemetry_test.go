@@ -31,7 +31,7 @@ var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func newTelemetry(t *testing.T, log io.Writer) *telemetry.Telemetry {
 	t.Helper()
 	telemetry, err := telemetry.New(telemetry.Config{
-		Logger: slog.New(slog.NewJSONHandler(log, nil)),
+		Logger: slog.New(telemetry.NewJSONHandler(log, slog.LevelInfo)),
 		Audit:  slog.New(slog.DiscardHandler),
 		Now:    func() time.Time { return start.Add(40 * time.Millisecond) },
 	})
@@ -353,7 +353,7 @@ func (nowhere) Write(line []byte) (int, error) { return len(line), nil }
 func BenchmarkFinish(b *testing.B) {
 	for name, handler := range map[string]slog.Handler{
 		"metrics":         slog.DiscardHandler,
-		"metrics_and_log": slog.NewJSONHandler(nowhere{}, nil),
+		"metrics_and_log": telemetry.NewJSONHandler(nowhere{}, slog.LevelInfo),
 	} {
 		b.Run(name, func(b *testing.B) {
 			telemetry, err := telemetry.New(telemetry.Config{Logger: slog.New(handler), Audit: slog.New(slog.DiscardHandler), Now: func() time.Time { return start }})

@@ -25,7 +25,9 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/intentgate/intentgate/gateway/bench/load"
+	"github.com/intentgate/intentgate/gateway/logqueue"
 	"github.com/intentgate/intentgate/gateway/pki"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 	"github.com/intentgate/intentgate/services/mtls"
 )
 
@@ -65,7 +67,9 @@ func (b *base) cert(name string) string { return filepath.Join(b.dir, "certs", n
 
 // Run runs the peer that args name until the context ends.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	b := &base{log: stderr, registry: prometheus.NewRegistry()}
+	queue := logqueue.New(stderr, func(int64) {})
+	defer func() { _ = queue.Close(time.Second) }()
+	b := &base{log: queue, registry: prometheus.NewRegistry()}
 	var kind, service string
 	flags := flag.NewFlagSet("peer", flag.ContinueOnError)
 	flags.StringVar(&kind, "kind", "", "")
@@ -171,4 +175,6 @@ func (b *base) dial(service string) error {
 }
 
 // logger writes the log as the gateway does.
-func (b *base) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(b.log, nil)) }
+func (b *base) logger() *slog.Logger {
+	return slog.New(telemetry.NewJSONHandler(b.log, slog.LevelInfo))
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/intentgate/intentgate/gateway/build"
 	"github.com/intentgate/intentgate/gateway/logqueue"
+	"github.com/intentgate/intentgate/gateway/telemetry"
 )
 
 // newCommand returns the command line: one sub-command a file.
@@ -88,12 +89,11 @@ func (f *logFlags) logger(w io.Writer) (logger *slog.Logger, dropped func() int6
 		w, dropped = queue, queue.Dropped
 		finish = func() { _ = queue.Close(lastLines) } // should it be stalled, so is what would tell it
 	}
-	options := &slog.HandlerOptions{Level: f.level}
 	switch f.format {
 	case "text":
-		logger = slog.New(slog.NewTextHandler(w, options))
+		logger = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: f.level}))
 	case "json":
-		logger = slog.New(slog.NewJSONHandler(w, options))
+		logger = slog.New(telemetry.NewJSONHandler(w, f.level))
 	default:
 		finish()
 		return nil, nil, nil, fmt.Errorf("--log-format %q is unknown: text or json is wanted", f.format)

@@ -3,6 +3,7 @@ package main
 const (
 	outgoing   = "services/caller/outgoing.go"
 	incoming   = "services/caller/decode.go"
+	remembered = "services/caller/known.go"
 	policy     = "services/caller/policy.go"
 	identity   = "services/mtls/identity.go"
 	names      = "services/mtls/san.go"
@@ -99,8 +100,13 @@ var hop = []mutation{
 	},
 	{
 		name:  "service: a platform",
-		edits: []edit{{incoming, `if call.Caller.GetPlatform() == intentgatev1.Platform_PLATFORM_UNSPECIFIED {`, `if false {`}},
+		edits: []edit{{remembered, `if who.GetPlatform() == intentgatev1.Platform_PLATFORM_UNSPECIFIED {`, `if false {`}},
 		red:   []check{{callerRoom, `TestAcceptanceVectors`}},
+	},
+	{
+		name:  "service: a remembered caller is known by all its bytes",
+		edits: []edit{{remembered, `known != nil && known.text == text {`, `known != nil {`}},
+		red:   []check{{callerRoom, `TestCallersAreThemselves`}},
 	},
 	{
 		name:  "service: one request id",

@@ -23,13 +23,13 @@ var keys = [...]struct {
 
 // decode reads what an asserting peer says. The three keys come together, or none does and the call is a direct one. A
 // key of ours that is not known here is a newer gateway's, and tolerated.
-func decode(md metadata.MD) (*Call, *Refusal) {
+func decode(md metadata.MD, known *callers) (*Call, *Refusal) {
 	for key, values := range md {
 		if strings.HasPrefix(key, Prefix) && len(values) > 1 {
 			return nil, malformed(ReasonDuplicateKey, "each key once", "%q %d times", key, len(values))
 		}
 	}
-	var present []string
+	present := make([]string, 0, len(keys))
 	for _, key := range keys {
 		if len(md[key.name]) == 0 {
 			continue
@@ -47,15 +47,13 @@ func decode(md metadata.MD) (*Call, *Refusal) {
 		return nil, malformed(ReasonIncomplete, "all three keys or none", "only %q", present)
 	}
 
-	call := &Call{Caller: &intentgatev1.Caller{}, Ref: &intentgatev1.CallRef{}, RequestID: md[MetadataRequestID][0]}
-	if err := proto.Unmarshal([]byte(md[MetadataCaller][0]), call.Caller); err != nil {
-		return nil, malformed(ReasonUndecodable, "an intentgate.v1.Caller", "%q: %v", MetadataCaller, err)
+	who, refusal := known.decode(md[MetadataCaller][0])
+	if refusal != nil {
+		return nil, refusal
 	}
+	call := &Call{Caller: who, Ref: &intentgatev1.CallRef{}, RequestID: md[MetadataRequestID][0]}
 	if err := proto.Unmarshal([]byte(md[MetadataCall][0]), call.Ref); err != nil {
 		return nil, malformed(ReasonUndecodable, "an intentgate.v1.CallRef", "%q: %v", MetadataCall, err)
-	}
-	if call.Caller.GetPlatform() == intentgatev1.Platform_PLATFORM_UNSPECIFIED {
-		return nil, malformed(ReasonUndecodable, "a caller that says at least its platform", "%q without one", MetadataCaller)
 	}
 	if call.RequestID == "" || call.RequestID != call.Ref.GetRequestId() {
 		return nil, malformed(ReasonRequestIDDiffs, "the same text in both",

@@ -36,12 +36,13 @@ func FuzzDecode(f *testing.F) {
 		f.Add(values[MetadataCaller], values[MetadataCall], string(values[MetadataRequestID]))
 	}
 
+	known := newCallers()
 	f.Fuzz(func(t *testing.T, callerBin, callBin []byte, requestID string) {
 		call, refusal := decode(metadata.MD{
 			MetadataCaller:    {string(callerBin)},
 			MetadataCall:      {string(callBin)},
 			MetadataRequestID: {requestID},
-		})
+		}, known)
 		if refusal != nil {
 			if refusal.Reason == "" || refusal.Saw == "" || refusal.Wanted == "" {
 				t.Errorf("refusal %+v with a gap", refusal)
@@ -52,7 +53,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("accepted, but not to be sent: %v", err)
 		}
-		again, refusal := decode(md)
+		again, refusal := decode(md, known)
 		if refusal != nil {
 			t.Fatalf("accepted, but not again: %v", refusal)
 		}

@@ -35,8 +35,9 @@ type Policy struct {
 
 // UnaryInterceptor judges each unary call.
 func (p Policy) UnaryInterceptor() grpc.UnaryServerInterceptor {
+	known := newCallers()
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		call, err := p.judge(ctx, info.FullMethod)
+		call, err := p.judge(ctx, info.FullMethod, known)
 		if err != nil {
 			return nil, err
 		}
@@ -46,8 +47,9 @@ func (p Policy) UnaryInterceptor() grpc.UnaryServerInterceptor {
 
 // StreamInterceptor judges each stream once, when it opens.
 func (p Policy) StreamInterceptor() grpc.StreamServerInterceptor {
+	known := newCallers()
 	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		call, err := p.judge(stream.Context(), info.FullMethod)
+		call, err := p.judge(stream.Context(), info.FullMethod, known)
 		if err != nil {
 			return err
 		}
@@ -64,7 +66,7 @@ type judgedStream struct {
 func (s *judgedStream) Context() context.Context { return s.ctx }
 
 // judge judges a call of a full method, such as /shop.orders.v1.OrderService/TrackOrder.
-func (p Policy) judge(ctx context.Context, method string) (*Call, error) {
+func (p Policy) judge(ctx context.Context, method string, known *callers) (*Call, error) {
 	cert, refusal := peerCertificate(ctx)
 	if refusal != nil {
 		return nil, refusal
@@ -75,7 +77,7 @@ func (p Policy) judge(ctx context.Context, method string) (*Call, error) {
 	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
 	switch {
 	case asserting || p.Tokens.forwards(cert, md):
-		if call, refusal = decode(md); refusal != nil {
+		if call, refusal = decode(md, known); refusal != nil {
 			return nil, refusal
 		}
 		if p.Tokens != nil && !open(service) {
@@ -120,18 +122,19 @@ func open(service string) bool {
 
 // peerCertificate returns the certificate that the handshake verified. One that was only presented is nobody's.
 func peerCertificate(ctx context.Context) (*x509.Certificate, *Refusal) {
-	refusal := &Refusal{
-		Code: codes.Unauthenticated, Reason: ReasonNoCertificate,
-		Saw: "no connection", Wanted: "a TLS connection with a verified client certificate",
+	refuse := func(saw string) *Refusal {
+		return &Refusal{
+			Code: codes.Unauthenticated, Reason: ReasonNoCertificate,
+			Saw: saw, Wanted: "a TLS connection with a verified client certificate",
+		}
 	}
 	p, ok := peer.FromContext(ctx)
 	if !ok || p.AuthInfo == nil {
-		return nil, refusal
+		return nil, refuse("no connection")
 	}
-	refusal.Saw = fmt.Sprintf("a connection secured by %q without a verified certificate", p.AuthInfo.AuthType())
 	info, ok := p.AuthInfo.(credentials.TLSInfo)
 	if !ok || len(info.State.VerifiedChains) == 0 || len(info.State.VerifiedChains[0]) == 0 {
-		return nil, refusal
+		return nil, refuse(fmt.Sprintf("a connection secured by %q without a verified certificate", p.AuthInfo.AuthType()))
 	}
 	return info.State.VerifiedChains[0][0], nil
 }

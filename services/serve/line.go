@@ -55,18 +55,19 @@ func (l lines) write(ctx context.Context, method string, took time.Duration, lin
 	if !l.logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{
+	var room [7]slog.Attr // all of them
+	attrs := append(room[:0],
 		slog.String("method", method),
 		slog.String("code", outcome.Code().String()),
 		slog.Duration("duration", took),
-		slog.Any("peer", peerNames(ctx)),
-	}
+		slog.Any("peer", peerNames(ctx, line.call)),
+	)
 	if call := line.call; call != nil && !call.Direct() {
-		attrs = append(attrs, slog.Group("caller",
+		attrs = append(attrs, slog.Attr{Key: "caller", Value: slog.GroupValue(
 			slog.String("platform", enumName(call.Caller.GetPlatform().String())),
 			slog.String("project", call.Caller.GetProjectId().GetValue()),
 			slog.String("proof", enumName(call.Caller.GetProjectId().GetProof().String())),
-		), slog.String("request_id", call.RequestID))
+		)}, slog.String("request_id", call.RequestID))
 	}
 	var refusal *caller.Refusal
 	switch {
@@ -78,8 +79,11 @@ func (l lines) write(ctx context.Context, method string, took time.Duration, lin
 	l.logger.LogAttrs(ctx, level, "Call", attrs...)
 }
 
-// peerNames returns the names in the certificate of whoever is at the other end of the connection.
-func peerNames(ctx context.Context) []string {
+// peerNames returns the names in the certificate of whoever is at the other end of the connection, believed or not.
+func peerNames(ctx context.Context, call *caller.Call) []string {
+	if call != nil {
+		return call.Peer.SANs
+	}
 	other, ok := peer.FromContext(ctx)
 	if !ok {
 		return nil

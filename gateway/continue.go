@@ -84,7 +84,7 @@ func continues(asked *dialogflow.Turn) (nonce string, ok bool) {
 	places := make([]dialogflow.Parameters, 0, 2)
 	for i := range asked.Contexts {
 		if strings.EqualFold(asked.Contexts[i].Name, binding.ContinueEvent) {
-			places = append(places, asked.Contexts[i].Parameters)
+			places = append(places, asked.Contexts[i].Parameters())
 		}
 	}
 	for _, parameters := range append(places, asked.Parameters) {

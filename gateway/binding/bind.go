@@ -57,7 +57,7 @@ func (b *binder) load(turn *dialogflow.Turn, platform dialogflow.Platform, conte
 	place(b, turn.Parameters, filled)
 	for _, name := range contexts {
 		held, _ := turn.Context(name)
-		place(b, held.Parameters, filled)
+		place(b, held.Parameters(), filled)
 	}
 }
 

@@ -111,9 +111,7 @@ func (c *values) contexts(n field, all []dialogflow.Context) {
 		at := c.open(n)
 		c.string(contextName, x.Name)
 		c.varint(contextLifespan, int64(x.Lifespan))
-		if len(x.Parameters) > 0 {
-			c.parameters(contextParameters, x.Parameters)
-		}
+		c.object(contextParameters, x.Name, x.Object)
 		c.close(at)
 	}
 }

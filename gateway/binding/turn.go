@@ -101,7 +101,7 @@ func sessionParameters(t *dialogflow.Turn, contextName string) dialogflow.Parame
 		return t.SessionParameters
 	}
 	held, _ := t.Context(contextName)
-	return held.Parameters
+	return held.Parameters()
 }
 
 // Parameters returns the parameters of a turn: on ES the intent's, on CX the form's over the intent's over the

@@ -23,11 +23,13 @@ func Read(platform Platform, body []byte) (*Turn, error) {
 	if platform == CX {
 		fields = cxRequest
 	}
-	r := &reader{turn: t, body: body, text: string(body), path: make([]string, 0, 8)}
-	err := object(r, fields, t)
-	if r.next(); err == nil && r.pos < len(body) {
-		err = errSyntax
-	}
+	err := read(t, body, func(r *reader) error {
+		err := object(r, fields, t)
+		if r.next(); err == nil && r.pos < len(body) {
+			err = errSyntax
+		}
+		return err
+	})
 	if errors.Is(err, errSyntax) {
 		err = explain(body)
 	}

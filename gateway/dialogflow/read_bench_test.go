@@ -3,6 +3,7 @@ package dialogflow_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"cloud.google.com/go/dialogflow/apiv2beta1/dialogflowpb"
@@ -10,10 +11,12 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	benchturns "github.com/intentgate/intentgate/gateway/bench/turns"
 	"github.com/intentgate/intentgate/gateway/dialogflow"
 )
 
-// BenchmarkRead reads a request of everyday size, side by side with protobuf's own reader and the canonical message.
+// BenchmarkRead reads requests of everyday size and of long conversations, side by side with protobuf's own reader and the
+// canonical message.
 func BenchmarkRead(b *testing.B) {
 	for _, c := range []struct {
 		turn      string
@@ -23,28 +26,45 @@ func BenchmarkRead(b *testing.B) {
 		{"es-order-track", dialogflow.ES, new(dialogflowpb.WebhookRequest)},
 		{"cx-order-track", dialogflow.CX, new(cxpb.WebhookRequest)},
 	} {
-		body, err := os.ReadFile(filepath.Join("../testdata/turns", c.turn+".good.json"))
-		if err != nil {
-			b.Fatal(err)
+		for _, size := range []int{1400, 8 << 10, 40 << 10} {
+			body := grown(b, c.turn, c.platform, size)
+			b.Run(c.platform.String()+"/intentgate/"+strconv.Itoa(size), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(body)))
+				for b.Loop() {
+					if _, err := dialogflow.Read(c.platform, body); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run(c.platform.String()+"/protojson/"+strconv.Itoa(size), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(body)))
+				lenient := protojson.UnmarshalOptions{DiscardUnknown: true}
+				for b.Loop() {
+					if err := lenient.Unmarshal(body, c.canonical.ProtoReflect().New().Interface()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
-		b.Run(c.platform.String()+"/intentgate", func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(body)))
-			for b.Loop() {
-				if _, err := dialogflow.Read(c.platform, body); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(c.platform.String()+"/protojson", func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(body)))
-			lenient := protojson.UnmarshalOptions{DiscardUnknown: true}
-			for b.Loop() {
-				if err := lenient.Unmarshal(body, c.canonical.ProtoReflect().New().Interface()); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
+}
+
+// grown is a recorded turn as the benchmark of the gateway makes long conversations of it.
+func grown(tb testing.TB, turn string, platform dialogflow.Platform, size int) []byte {
+	tb.Helper()
+	body, err := os.ReadFile(filepath.Join(turns, turn+".good.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir := tb.TempDir()
+	if err := os.WriteFile(benchturns.File(dir, platform.String()), body, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	template, err := benchturns.Read(dir, platform.String(), benchturns.Typed, size)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return template.Example()
 }

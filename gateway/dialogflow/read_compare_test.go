@@ -44,7 +44,7 @@ func (c *comparison) es(m *dialogflowpb.WebhookRequest) {
 				c.t.Errorf("context %q, want the end of %q", t.Contexts[i].Name, context.GetName())
 			}
 			same(c, "lifespan", t.Contexts[i].Lifespan, context.GetLifespanCount())
-			c.parameters("context parameters", t.Contexts[i].Parameters, context.GetParameters().GetFields())
+			c.parameters("context parameters", t.Contexts[i].Parameters(), context.GetParameters().GetFields())
 		}
 	}
 	c.sentiment(q.GetSentimentAnalysisResult().GetQueryTextSentiment())

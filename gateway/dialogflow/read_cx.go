@@ -43,8 +43,8 @@ var cxIntent = shapeOf([]field[Intent]{
 // readIntentParameters reads an object whose members the agent's designer named.
 func readIntentParameters(r *reader, i *Intent) error {
 	r.path = append(r.path, "[]")
-	err := r.object(func(name string) error {
-		i.Parameters = append(i.Parameters, IntentParameter{Name: name})
+	err := r.object(func(name []byte) error {
+		i.Parameters = append(i.Parameters, IntentParameter{Name: r.text(name)})
 		return object(r, cxIntentParameter, &i.Parameters[len(i.Parameters)-1])
 	})
 	r.path = r.path[:len(r.path)-1]

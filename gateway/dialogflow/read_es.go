@@ -1,6 +1,7 @@
 package dialogflow
 
 import (
+	"slices"
 	"strings"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
@@ -37,7 +38,15 @@ var esQueryResult = shapeOf([]field[Turn]{
 	boolean("allRequiredParamsPresent", func(t *Turn) *bool { return &t.allRequired }),
 	text("fulfillmentText", func(t *Turn) *string { return &t.FulfillmentText }),
 	messages("fulfillmentMessages", esMessage, func(t *Turn) *[]Message { return &t.Messages }),
-	list("outputContexts", esContext, func(t *Turn) *[]Context { return &t.Contexts }),
+	{name: "outputContexts", read: func(r *reader, t *Turn) error {
+		r.contexts = r.contexts[:0]
+		err := r.list(func() error {
+			r.contexts = append(r.contexts, Context{})
+			return object(r, esContext, &r.contexts[len(r.contexts)-1])
+		})
+		t.Contexts = slices.Clone(r.contexts)
+		return err
+	}},
 	message("intent", esIntent, func(t *Turn) *Intent { return &t.Intent }),
 	number("intentDetectionConfidence", func(t *Turn) *float64 { return &t.Intent.Confidence }),
 	text("languageCode", func(t *Turn) *string { return &t.Language }),
@@ -78,7 +87,13 @@ var esContext = shapeOf([]field[Context]{
 		return nil
 	}},
 	{name: "lifespanCount", read: func(r *reader, c *Context) error { return r.integer(&c.Lifespan) }},
-	parameters("parameters", func(c *Context) *Parameters { return &c.Parameters }),
+	{name: "parameters", read: func(r *reader, c *Context) error {
+		err := r.raw(&c.Object)
+		if c.Object != nil && c.Object[space(c.Object, 1)] == '}' {
+			c.Object = nil
+		}
+		return err
+	}},
 })
 
 var esMessage = shapeOf(append([]field[Message]{

@@ -82,6 +82,13 @@ func render(tb testing.TB, turn *dialogflow.Turn) []byte {
 			json.MarshalToFunc(func(enc *jsontext.Encoder, k dialogflow.InputKind) error {
 				return enc.WriteToken(jsontext.String(k.String()))
 			}),
+			json.MarshalToFunc(func(enc *jsontext.Encoder, c *dialogflow.Context) error {
+				return json.MarshalEncode(enc, struct {
+					Name       string
+					Lifespan   int32
+					Parameters dialogflow.Parameters
+				}{c.Name, c.Lifespan, c.Parameters()}, json.OmitZeroStructFields(true))
+			}),
 			json.MarshalToFunc(func(enc *jsontext.Encoder, q [len(turn.Quirks)]uint32) error {
 				return json.MarshalEncode(enc, quirks, json.Deterministic(true))
 			}),

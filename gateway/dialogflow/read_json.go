@@ -1,10 +1,10 @@
 package dialogflow
 
 import (
-	"bytes"
 	"errors"
-	"slices"
-	"unicode/utf8"
+	"hash/maphash"
+	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -20,58 +20,77 @@ const maxBodyDepth = maxDepth + 3
 var errSyntax = errors.New("not JSON")
 
 // reader walks over one body, once, and judges it on its way: by RFC 8259 and the stricter RFC 7493. jsontext can do
-// the same, but takes longer than all the rest of reading a turn; here it judges and decodes the strings that are not
-// plain ASCII, and finds the words for errors. The fuzz targets hold the two against each other.
+// the same, but takes longer than all the rest of reading a turn; here it decodes the strings that have escapes, and finds
+// the words for errors. The fuzz targets hold the two against each other.
 type reader struct {
 	turn  *Turn
 	body  []byte
-	text  string // the body again: the strings of the Turn are parts of it, so that they cost one copy in all
-	pos   int    // what is next in the body
+	pos   int // what is next in the body
 	depth int
+	fault error // what pass found wrong, if that is not the syntax
 
-	params  []Parameter // the parameters of the Turn are parts of it
-	path    []string    // the fields around the next value, "[]" for an element
-	scratch []byte
+	texts    strings.Builder // the strings of the Turn are parts of it
+	params   []Parameter     // of one object, or contexts of one list, before their number is known
+	contexts []Context
+	names    []name // of the objects around the next value
+	seed     maphash.Seed
+	decoded  []byte   // those names that the body has with escapes
+	path     []string // the fields around the next value, "[]" for an element
+	scratch  []byte
+}
+
+// readers are used again for the memory of their lists. Nothing that one returned is a part of these: texts are begun
+// anew, params and contexts are copied, and the others are never handed out.
+var readers = sync.Pool{New: func() any { return &reader{seed: maphash.MakeSeed()} }}
+
+// maxKept is the length of the longest body whose reader is used again: a few strangers' bodies shall not fill the memory.
+const maxKept = 64 << 10
+
+// read has a reader read a text.
+func read(turn *Turn, text []byte, with func(r *reader) error) error {
+	r := readers.Get().(*reader) //nolint:errcheck,forcetypeassert // it holds nothing else
+	r.turn, r.body = turn, text
+	err := with(r)
+	if len(text) > maxKept {
+		return err
+	}
+	clear(r.params[:cap(r.params)]) // so that they keep no body
+	clear(r.contexts[:cap(r.contexts)])
+	*r = reader{
+		params: r.params[:0], contexts: r.contexts[:0], names: r.names[:0], seed: r.seed, decoded: r.decoded[:0], path: r.path[:0],
+		scratch: r.scratch[:0],
+	}
+	readers.Put(r)
+	return err
 }
 
 // next returns the first byte of the next token, or 0 at the end of the body.
 func (r *reader) next() byte {
-	body, pos := r.body, r.pos
-	for pos < len(body) && body[pos] <= ' ' && (body[pos] == ' ' || body[pos] == '\n' || body[pos] == '\r' || body[pos] == '\t') {
-		pos++
-	}
-	r.pos = pos
-	if pos == len(body) {
-		return 0
-	}
-	return body[pos]
+	r.pos = space(r.body, r.pos)
+	return at(r.body, r.pos)
 }
 
-// members reads an object, each value with read.
-func (r *reader) members(read func(name string) error) error {
+// members reads an object, each value with read. The name is there until the next one is read.
+func (r *reader) members(read func(name []byte) error) error {
 	if err := r.enter(); err != nil {
 		return err
 	}
-	var seen names
+	in := names{base: len(r.names)}
 	for done := r.next() == '}'; !done; {
-		if r.next() != '"' {
+		name, pos := r.name(&in, space(r.body, r.pos))
+		if pos < 0 {
 			return errSyntax
 		}
-		name, err := r.quoted()
+		r.pos = pos
+		err := read(name)
 		if err != nil {
-			return err
-		}
-		if !seen.add(name) || r.next() != ':' {
-			return errSyntax
-		}
-		r.pos++
-		if err := read(name); err != nil {
 			return err
 		}
 		if done, err = r.ends('}'); err != nil {
 			return err
 		}
 	}
+	r.names = r.names[:in.base]
 	r.leave()
 	return nil
 }
@@ -97,11 +116,15 @@ func (r *reader) elements(read func() error) error {
 // enter reads the bracket that opens an object or a list, leave the one that closes it.
 func (r *reader) enter() error {
 	if r.depth == maxBodyDepth {
-		return r.fail(r.pos, "nested deeper than %d levels, wanted fewer", maxBodyDepth)
+		return r.tooDeep(r.pos)
 	}
 	r.depth++
 	r.pos++
 	return nil
+}
+
+func (r *reader) tooDeep(pos int) error {
+	return r.fail(pos, "nested deeper than %d levels, wanted fewer", maxBodyDepth)
 }
 
 func (r *reader) leave() {
@@ -124,148 +147,49 @@ func (r *reader) ends(bracket byte) (bool, error) {
 
 // value reads any value as it is written.
 func (r *reader) value() (Value, error) {
-	c := r.next()
-	start := r.pos
-	var err error
-	switch c {
-	case '{':
-		err = r.members(r.pass)
-	case '[':
-		err = r.elements(func() error { return r.pass("") })
-	case '"':
-		_, err = r.quoted()
-	case 'n':
-		err = r.literal("null")
-	case 't':
-		err = r.literal("true")
-	case 'f':
-		err = r.literal("false")
-	default:
-		n := NumberLength(r.body[r.pos:])
-		if n == 0 {
-			return nil, errSyntax
+	start := space(r.body, r.pos)
+	end := r.pass(start)
+	if end < 0 {
+		if r.fault != nil {
+			return nil, r.fault
 		}
-		r.pos += n
+		return nil, errSyntax
 	}
-	return r.body[start:r.pos:r.pos], err
+	r.pos = end
+	return r.body[start:end:end], nil
 }
 
-// pass reads a value for nobody.
-func (r *reader) pass(string) error {
-	_, err := r.value()
-	return err
-}
+// textPiece is how much memory for texts is taken at least: mostly all that a turn needs.
+const textPiece = 512
 
-func (r *reader) literal(word string) error {
-	if !bytes.HasPrefix(r.body[r.pos:], []byte(word)) {
-		return errSyntax
+// text returns a copy of b as a string.
+func (r *reader) text(b []byte) string {
+	if r.texts.Len()+len(b) > r.texts.Cap() {
+		r.texts.Reset() // what it holds stays where it is
+		r.texts.Grow(max(len(b), textPiece))
 	}
-	r.pos += len(word)
-	return nil
+	from := r.texts.Len()
+	r.texts.Write(b)
+	return r.texts.String()[from:]
 }
 
 // quoted reads a string.
 func (r *reader) quoted() (string, error) {
-	body, start := r.body, r.pos+1
-	i := start
-	for i < len(body) && plain[body[i]] {
-		i++
-	}
-	if i == len(body) || body[i] != '"' {
-		return r.encoded(i)
-	}
-	r.pos = i + 1
-	return r.text[start:i], nil
-}
-
-// plain tells the bytes of a string that stand for themselves and need no judging: ASCII but for the escaped.
-var plain = func() (plain [256]bool) {
-	for c := byte(' '); c < utf8.RuneSelf; c++ {
-		plain[c] = c != '"' && c != '\\'
-	}
-	return plain
-}()
-
-// encoded reads a string that is not plain ASCII, of which what stands before i is known to be.
-func (r *reader) encoded(i int) (string, error) {
-	for ; i < len(r.body) && r.body[i] != '"'; i++ {
-		if r.body[i] == '\\' {
-			i++
-		}
-	}
-	if i >= len(r.body) {
-		return "", errSyntax
-	}
 	start := r.pos
-	r.pos = i + 1
-	decoded, err := jsontext.AppendUnquote(r.scratch[:0], r.body[start:r.pos])
-	if err != nil {
+	end, escaped := str(r.body, start)
+	if end < 0 {
 		return "", errSyntax
 	}
-	r.scratch = decoded
-	if len(decoded) == r.pos-start-len(`""`) { // nothing is escaped, as all escapes are longer than what they stand for
-		return r.text[start+1 : r.pos-1], nil
+	r.pos = end
+	if !escaped {
+		return r.text(r.body[start+1 : end-1]), nil
 	}
-	return string(decoded), nil
+	return r.unquote(r.body[start:end])
 }
 
-// NumberLength returns the length of the number of JSON's that a text begins with, or 0.
-func NumberLength[T string | []byte](text T) int {
-	i := 0
-	digits := func() (n int) {
-		for ; i < len(text) && '0' <= text[i] && text[i] <= '9'; n++ {
-			i++
-		}
-		return n
-	}
-	if i < len(text) && text[i] == '-' {
-		i++
-	}
-	first := i
-	if n := digits(); n == 0 || n > 1 && text[first] == '0' {
-		return 0
-	}
-	if i < len(text) && text[i] == '.' {
-		if i++; digits() == 0 {
-			return 0
-		}
-	}
-	if i < len(text) && (text[i] == 'e' || text[i] == 'E') {
-		if i++; i < len(text) && (text[i] == '+' || text[i] == '-') {
-			i++
-		}
-		if digits() == 0 {
-			return 0
-		}
-	}
-	return i
-}
-
-// names are those of one object.
-type names struct {
-	few  [16]string
-	n    int
-	many map[string]bool
-}
-
-// add reports whether a name is new.
-func (s *names) add(name string) bool {
-	switch {
-	case s.many != nil:
-		if s.many[name] {
-			return false
-		}
-		s.many[name] = true
-	case slices.Contains(s.few[:s.n], name):
-		return false
-	case s.n < len(s.few):
-		s.few[s.n] = name
-		s.n++
-	default:
-		s.many = map[string]bool{name: true}
-		for _, name := range s.few {
-			s.many[name] = true
-		}
-	}
-	return true
+// unquote returns what a string says that was read as it is written.
+func (r *reader) unquote(v Value) (string, error) {
+	text, err := jsontext.AppendUnquote(r.scratch[:0], v)
+	r.scratch = text
+	return r.text(text), err
 }

@@ -82,7 +82,7 @@ func (r *reader) float(into *float64) error {
 	if err != nil {
 		return err
 	}
-	*into, err = strconv.ParseFloat(text, 64)
+	*into, err = strconv.ParseFloat(string(text), 64)
 	if err != nil || math.Abs(*into) > math.MaxFloat32 {
 		return r.wrong("a number in the range of a float", v)
 	}
@@ -105,10 +105,10 @@ func (r *reader) int32(v Value) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
+	if n, err := strconv.ParseInt(string(text), 10, 32); err == nil {
 		return int32(n), nil
 	}
-	n, err := strconv.ParseFloat(text, 64)
+	n, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || n != math.Trunc(n) || n < math.MinInt32 || n > math.MaxInt32 {
 		return 0, r.wrong("a whole number of 32 bits", v)
 	}
@@ -118,24 +118,24 @@ func (r *reader) int32(v Value) (int32, error) {
 
 // digits is the number that was just read as v, in quotes or not, as it is written. NaN and the infinities, which
 // protobuf's JSON mapping writes in quotes, are no numbers.
-func (r *reader) digits(v Value) (string, error) {
+func (r *reader) digits(v Value) ([]byte, error) {
 	switch v.Kind() {
 	case jsontext.KindNumber:
-		return string(v), nil
+		return v, nil
 	case jsontext.KindString:
-		text, err := r.unquote(v)
-		if err != nil {
-			return "", err
+		text, err := jsontext.AppendUnquote(r.scratch[:0], v)
+		if r.scratch = text; err != nil {
+			return nil, err
 		}
-		if text == "NaN" || text == "Infinity" || text == "-Infinity" {
-			return "", r.wrong("a finite number", v)
+		if s := string(text); s == "NaN" || s == "Infinity" || s == "-Infinity" {
+			return nil, r.wrong("a finite number", v)
 		}
 		if NumberLength(text) != len(text) {
-			return "", r.wrong("a number", v)
+			return nil, r.wrong("a number", v)
 		}
 		r.quirk(NumberAsString)
 		return text, nil
 	default:
-		return "", r.wrong("a number", v)
+		return nil, r.wrong("a number", v)
 	}
 }

@@ -20,7 +20,8 @@ type field[T any] struct {
 func shapeOf[T any](fields []field[T], rest ...string) shape[T] {
 	for _, name := range rest {
 		fields = append(fields, field[T]{name: name, read: func(r *reader, _ *T) error {
-			return r.pass("")
+			_, err := r.value()
+			return err
 		}})
 	}
 	for i := range fields {
@@ -46,22 +47,24 @@ func snakeCase(name string) string {
 func object[T any](r *reader, fields shape[T], into *T) error {
 	var seen uint64
 	var oneof *field[T]
-	return r.object(func(name string) error {
+	return r.object(func(name []byte) error {
 		i := fields.find(name)
 		if i < 0 {
-			r.unknown(name)
-			return r.pass(name)
+			r.unknown(string(name))
+			_, err := r.value()
+			return err
 		}
 		f := &fields[i]
 		if seen&(1<<i) != 0 { // the same spelling has been refused already
 			return r.fail(r.pos, "stands in one object as %s and as %s, wanted it once", f.name, f.snake)
 		}
 		seen |= 1 << i
-		if name != f.name {
+		if string(name) != f.name {
 			r.quirk(SnakeCase)
 		}
 		if r.next() == 'n' {
-			return r.literal("null")
+			_, err := r.value()
+			return err
 		}
 		if f.oneof {
 			if oneof != nil {
@@ -76,13 +79,13 @@ func object[T any](r *reader, fields shape[T], into *T) error {
 	})
 }
 
-func (s shape[T]) find(name string) int {
+func (s shape[T]) find(name []byte) int {
 	for i := range s {
-		if s[i].name == name {
+		if s[i].name == string(name) {
 			return i
 		}
 	}
-	return slices.IndexFunc(s, func(f field[T]) bool { return f.snake == name })
+	return slices.IndexFunc(s, func(f field[T]) bool { return f.snake == string(name) })
 }
 
 // The kinds of fields; each is told where in a T its value belongs.

@@ -31,13 +31,6 @@ func (r *reader) wrong(wanted string, saw Value) error {
 	}
 }
 
-// unquote returns what a string says that was read as it is written.
-func (r *reader) unquote(v Value) (string, error) {
-	text, err := jsontext.AppendUnquote(r.scratch[:0], v)
-	r.scratch = text
-	return string(text), err
-}
-
 // quirk counts a quirk.
 func (r *reader) quirk(q Quirk) { r.turn.Quirks[q]++ }
 
@@ -64,7 +57,7 @@ func (r *reader) unknown(name string) {
 
 // object reads an object, each value with read. A list or a text without content stands for an object without members:
 // languages whose lists and maps are one type write it so.
-func (r *reader) object(read func(name string) error) error {
+func (r *reader) object(read func(name []byte) error) error {
 	if r.next() == '{' {
 		return r.members(read)
 	}
@@ -108,30 +101,26 @@ func (r *reader) list(read func() error) error {
 
 // raw reads an object as it is written. An empty one of another kind leaves into alone.
 func (r *reader) raw(into *Value) error {
-	bracket := r.next()
-	start := r.pos
-	if err := r.object(r.pass); err != nil {
-		return err
+	if r.next() != '{' {
+		return r.object(nil)
 	}
-	if bracket == '{' {
-		*into = r.body[start:r.pos:r.pos]
-	}
-	return nil
+	v, err := r.value()
+	*into = v
+	return err
 }
 
 // parameters reads an object's members as they are written.
 func (r *reader) parameters(into *Parameters) error {
-	if r.params == nil {
-		r.params = make([]Parameter, 0, 16)
-	}
-	start := len(r.params)
-	err := r.object(func(name string) error {
-		v, err := r.value()
-		r.params = append(r.params, Parameter{Name: name, Value: v})
+	r.params = r.params[:0]
+	err := r.object(func(name []byte) error {
+		p := Parameter{Name: r.text(name)}
+		var err error
+		p.Value, err = r.value()
+		r.params = append(r.params, p)
 		return err
 	})
-	if end := len(r.params); end > start {
-		*into = r.params[start:end:end]
+	if len(r.params) > 0 {
+		*into = slices.Clone(r.params)
 	}
 	return err
 }

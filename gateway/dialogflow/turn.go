@@ -57,7 +57,7 @@ func (p Parameters) Get(name string) Value {
 }
 
 // Turn is a webhook request, read. Its values alias the body, which must not be changed while the Turn is in use; its
-// texts are parts of one copy of it. Nothing else holds on to either, and a Turn may be read by many at once.
+// texts are copies. Nothing else holds on to either, and a Turn may be read by many at once.
 type Turn struct {
 	Platform  Platform
 	ID        string // responseId, detectIntentResponseId; may be empty
@@ -151,9 +151,18 @@ func (p *FormParameter) Filled() bool {
 
 // Context is an active context of an ES session.
 type Context struct {
-	Name       string // the last part of the resource name
-	Lifespan   int32
-	Parameters Parameters
+	Name     string // the last part of the resource name
+	Lifespan int32
+	Object   Value // its parameters, as an object; nil where there are none
+}
+
+// Parameters takes the object apart, in time that grows with it: of most contexts of a long conversation nobody asks.
+func (c *Context) Parameters() Parameters {
+	var all Parameters
+	if c.Object != nil {
+		_ = read(nil, c.Object, func(r *reader) error { return r.parameters(&all) }) // it was judged when it was read
+	}
+	return all
 }
 
 // InputKind says what the user did.

@@ -80,7 +80,7 @@ func (w *writer) context(name string, lifespan int32, own, set map[string]*struc
 	parameters := w.open("parameters", '{')
 	if lifespan > 0 {
 		held, _ := w.turn.Context(name)
-		for _, p := range held.Parameters {
+		for _, p := range held.Parameters() {
 			if !replaced(p.Name, own) && !replaced(p.Name, set) {
 				w.raw("context "+name, p)
 			}

@@ -53,16 +53,19 @@ func esTurn() *dialogflow.Turn {
 		Session:  dialogflow.Session{Name: "projects/shop/agent/sessions/s-1", Project: "shop", ID: "s-1"},
 		Language: "en-us",
 		Contexts: []dialogflow.Context{
-			{Name: "__system_counters__", Lifespan: 1, Parameters: dialogflow.Parameters{{Name: "no-input", Value: dialogflow.Value("0.0")}}},
-			{Name: "shop-orders", Lifespan: 3, Parameters: dialogflow.Parameters{
-				{Name: "order_id", Value: dialogflow.Value(`"A-1001"`)},
-				{Name: "order_id.original", Value: dialogflow.Value(`"a 1001"`)},
-				{Name: "big", Value: dialogflow.Value("9007199254740993")},
-				{Name: "price", Value: dialogflow.Value("{\n  \"amount\": 24795.0,\n  \"currency\": \"EUR\"\n}")},
-				{Name: "price.original", Value: dialogflow.Value(`"it\u0027s 24795"`)},
-				{Name: "forgotten", Value: dialogflow.Value(`[1.616583749E9]`)},
-				{Name: "forgotten.original", Value: dialogflow.Value(`"secret"`)},
-			}},
+			{Name: "__system_counters__", Lifespan: 1, Object: dialogflow.Value(`{"no-input": 0.0}`)},
+			{Name: "shop-orders", Lifespan: 3, Object: dialogflow.Value(`{
+				"order_id": "A-1001",
+				"order_id.original": "a 1001",
+				"big": 9007199254740993,
+				"price": {
+					"amount": 24795.0,
+					"currency": "EUR"
+				},
+				"price.original": "it\u0027s 24795",
+				"forgotten": [1.616583749E9],
+				"forgotten.original": "secret"
+			}`)},
 		},
 	}
 }

@@ -287,7 +287,7 @@ func (e *everything) remembered(t *testing.T, reply *intentgatev1.Reply, body []
 	held := turn.SessionParameters
 	for _, c := range turn.Contexts {
 		if strings.EqualFold(c.Name, answerableContext) {
-			held = c.Parameters
+			held = c.Parameters()
 		}
 	}
 	for name, value := range reply.GetSessionParameters().GetFields() {

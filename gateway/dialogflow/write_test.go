@@ -188,7 +188,7 @@ func TestWriteServiceContext(t *testing.T) {
 		},
 		"names are compared without case": {
 			reply: set, options: dialogflow.WriteOptions{Context: "SVC"},
-			held: []dialogflow.Context{{Name: "svc", Parameters: dialogflow.Parameters{{Name: "y", Value: dialogflow.Value("7.0")}}}},
+			held: []dialogflow.Context{{Name: "svc", Object: dialogflow.Value(`{"y": 7.0}`)}},
 			want: `{"outputContexts":[{` + prefix + `SVC","lifespanCount":5,"parameters":{"y":7.0,"x":1}}]}`,
 		},
 		"null was never there": {
@@ -196,9 +196,7 @@ func TestWriteServiceContext(t *testing.T) {
 		},
 		"null was the last": {
 			reply: forget, options: dialogflow.WriteOptions{Context: "svc"},
-			held: []dialogflow.Context{{Name: "svc", Parameters: dialogflow.Parameters{
-				{Name: "x", Value: dialogflow.Value("7.0")}, {Name: "x.original", Value: dialogflow.Value(`"seven"`)},
-			}}},
+			held: []dialogflow.Context{{Name: "svc", Object: dialogflow.Value(`{"x": 7.0, "x.original": "seven"}`)}},
 			want: `{"outputContexts":[{` + prefix + `svc","lifespanCount":0}]}`,
 		},
 		"no context to hold them": {reply: set, want: `{}`, dropped: `session_parameters: ""`},

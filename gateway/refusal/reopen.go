@@ -34,7 +34,7 @@ func reopened(turn *dialogflow.Turn, parameters []string) []*intentgatev1.Reply_
 			continue
 		}
 		emptied := &structpb.Struct{Fields: map[string]*structpb.Value{}}
-		for _, p := range c.Parameters {
+		for _, p := range c.Parameters() {
 			of := strings.TrimSuffix(p.Name, ".original")
 			if slices.Contains(parameters, of) && c.Lifespan > 0 {
 				emptied.Fields[p.Name] = structpb.NewStringValue("")

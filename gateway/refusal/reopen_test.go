@@ -13,20 +13,15 @@ import (
 
 // collecting are the contexts of an ES agent that has collected a size, and asks for a colour.
 func collecting() []dialogflow.Context {
-	slots := dialogflow.Parameters{
-		{Name: "Size", Value: dialogflow.Value("7")},
-		{Name: "Size.original", Value: dialogflow.Value(`"seven"`)},
-		{Name: "colour", Value: dialogflow.Value(`""`)},
-		{Name: "colour.original", Value: dialogflow.Value(`""`)},
-	}
+	slots := dialogflow.Value(`{"Size": 7, "Size.original": "seven", "colour": "", "colour.original": ""}`)
 	return []dialogflow.Context{
-		{Name: "shop_order-new_dialog_context", Lifespan: 2, Parameters: slots},
-		{Name: "0A1B_id_dialog_context", Lifespan: 2, Parameters: slots},
-		{Name: "shop_order-new_dialog_params_colour", Lifespan: 1, Parameters: slots},
-		{Name: "shop_order-new_dialog_params_size", Lifespan: 1, Parameters: slots},
-		{Name: "other_dialog_context", Lifespan: 2, Parameters: slots},
-		{Name: "ffff_id_dialog_context", Lifespan: 2, Parameters: slots},
-		{Name: "size", Lifespan: 2, Parameters: slots},
+		{Name: "shop_order-new_dialog_context", Lifespan: 2, Object: slots},
+		{Name: "0A1B_id_dialog_context", Lifespan: 2, Object: slots},
+		{Name: "shop_order-new_dialog_params_colour", Lifespan: 1, Object: slots},
+		{Name: "shop_order-new_dialog_params_size", Lifespan: 1, Object: slots},
+		{Name: "other_dialog_context", Lifespan: 2, Object: slots},
+		{Name: "ffff_id_dialog_context", Lifespan: 2, Object: slots},
+		{Name: "size", Lifespan: 2, Object: slots},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
@@ -49,15 +50,21 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 	case o.Ref.GetRequestId() == "":
 		return nil, errors.New("outgoing call: Ref is missing, or its request_id; make one with RequestID")
 	}
-	callerBin, err := marshal(o.Caller)
+	room, _ := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	b, err := marshal.MarshalAppend((*room)[:0], o.Caller)
 	if err != nil {
 		return nil, fmt.Errorf("outgoing call: caller: %w", err)
 	}
-	callBin, err := marshal(o.Ref)
-	if err != nil {
+	callerEnd := len(b)
+	if b, err = marshal.MarshalAppend(b, o.Ref); err != nil {
 		return nil, fmt.Errorf("outgoing call: call reference: %w", err)
 	}
-	values := []string{string(callerBin), string(callBin), o.Ref.GetRequestId(), o.Trace.parent()}
+	refEnd := len(b)
+	b = o.Trace.appendParent(b)
+	*room = b
+	text := string(b) // all of it at once: the room is another call's next
+	values := []string{text[:callerEnd], text[callerEnd:refEnd], o.Ref.GetRequestId(), text[refEnd:]}
 	md := metadata.MD{
 		MetadataCaller:      values[0:1:1],
 		MetadataCall:        values[1:2:2],
@@ -72,22 +79,22 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 	return md, nil
 }
 
-func marshal(m proto.Message) ([]byte, error) {
-	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
-}
+var marshal = proto.MarshalOptions{Deterministic: true}
 
-// parent is the trace as W3C writes it. One that came with a request is not continued, since whoever may call Dialogflow can set it.
-func (t Trace) parent() string {
+// rooms are where metadata is put together, each for one call at a time.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// appendParent appends the trace as W3C writes it. One that came with a request is not continued, since whoever may call Dialogflow can
+// set it.
+func (t Trace) appendParent(b []byte) []byte {
 	if t.TraceID == [16]byte{} {
 		_, _ = rand.Read(t.TraceID[:]) // never fails: it ends the process rather than return a guessable number
 		_, _ = rand.Read(t.SpanID[:])
 	}
-	const form = "00-00000000000000000000000000000000-0000000000000000-00"
-	text := [len(form)]byte([]byte(form))
-	hex.Encode(text[3:], t.TraceID[:])
-	hex.Encode(text[36:], t.SpanID[:])
+	b = hex.AppendEncode(append(b, "00-"...), t.TraceID[:])
+	b = hex.AppendEncode(append(b, '-'), t.SpanID[:])
 	if t.Sampled {
-		text[len(text)-1] = '1'
+		return append(b, "-01"...)
 	}
-	return string(text[:])
+	return append(b, "-00"...)
 }

@@ -58,7 +58,7 @@ func RequestID(k RequestKey) string {
 	b = appendPart(b, k.Method)
 	b = appendPart(b, k.Request)
 	sum := sha256.Sum256(b)
-	return "1." + base64.RawURLEncoding.EncodeToString(sum[:])
+	return string(base64.RawURLEncoding.AppendEncode(append(b[:0], "1."...), sum[:]))
 }
 
 func appendPart[T string | []byte](b []byte, part T) []byte {

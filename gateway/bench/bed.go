@@ -40,6 +40,7 @@ type bed struct {
 	backend   *process
 	load      *process
 	edges     map[string]*process
+	full      float64 // turns a second that the gateway can do of the base cell
 	started   []*process
 }
 
@@ -50,6 +51,8 @@ type process struct {
 
 	Address string `json:"address"` // of a service
 	behind  []int  // processes that are counted with it
+	second  string // the URL of another edge that is counted with it
+	service []int  // processes that are counted with the service
 }
 
 // pids are those whose CPU time and memory are the peer's.
@@ -145,13 +148,16 @@ func (b *bed) make(ctx context.Context, bits int) (err error) {
 	if err := errors.Join(err, keysErr, b.collect(ctx)); err != nil {
 		return err
 	}
-	b.backend, err = b.launch(ctx, "Listening", b.self, backendCommand, "--listen", "127.0.0.1:0", "--log-format", "json",
-		"--cert", b.cert(pki.OrdersCert), "--key", b.cert(pki.OrdersKey), "--ca", b.cert(pki.InternalCA), "--assert", "dns:"+pki.GatewayName)
-	if err != nil {
+	if b.backend, err = b.startService(ctx); err != nil {
 		return err
 	}
 	b.load, err = b.launch(ctx, "Serving", b.self, loadCommand, b.dir)
 	return err
+}
+
+func (b *bed) startService(ctx context.Context) (*process, error) {
+	return b.launch(ctx, "Listening", b.self, backendCommand, "--listen", "127.0.0.1:0", "--log-format", "json",
+		"--cert", b.cert(pki.OrdersCert), "--key", b.cert(pki.OrdersKey), "--ca", b.cert(pki.InternalCA), "--assert", "dns:"+pki.GatewayName)
 }
 
 func (b *bed) cert(name string) string { return filepath.Join(b.dir, "certs", name) }
@@ -250,7 +256,9 @@ var errAbsent = errors.New("is left out")
 func (b *bed) edge(ctx context.Context, name string) (*process, error) {
 	switch name {
 	case intentgate, manyRoutes, manyBackend:
-		return b.startGateway(ctx, name)
+		return b.startGateway(ctx, name, b.backend.Address)
+	case pair:
+		return b.startPair(ctx)
 	case node:
 		return b.startNode(ctx)
 	case nginx:

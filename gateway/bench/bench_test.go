@@ -63,6 +63,7 @@ func testReport(factor float64) *Report {
 		}
 	}
 	r.finish()
+	r.Where = []Share{{"typed binding", 10, 0}, {"elsewhere", 100, 40}}
 	return r
 }
 
@@ -145,6 +146,43 @@ func TestParsing(t *testing.T) {
 	}
 }
 
+// TestRooms reads stacks as they are printed.
+func TestRooms(t *testing.T) {
+	t.Parallel()
+	const traces = `File: intentgate
+Type: cpu
+-----------+-------------------------------------------------------
+      10ms   internal/runtime/syscall/linux.Syscall6
+             syscall.write
+             crypto/tls.(*Conn).Write
+             net/http.(*conn).serve
+-----------+-------------------------------------------------------
+      1500ms   bytes.IndexByte (inline)
+             github.com/intentgate/intentgate/gateway/dialogflow.Read
+             github.com/intentgate/intentgate/gateway.(*turn).play
+             net/http.(*conn).serve
+-----------+-------------------------------------------------------
+      490ms   runtime.scanObject
+             runtime.gcBgMarkWorker
+`
+	got := shares([]byte(traces), 200)
+	for room, want := range map[string]float64{
+		"the kernel: reading and writing": 1, "Dialogflow's JSON, both ways": 150, "memory: allocating and collecting": 49, "TLS": 0,
+	} {
+		if math.Abs(got[room]-want) > 1e-9 {
+			t.Errorf("%s: %g µs, want %g", room, got[room], want)
+		}
+	}
+	for stack, want := range map[string]string{
+		"strings.Cut own/router.x own.x net/http.x": "the route", "own.x net/http.x": "the edge and the handler", "net.x crypto/tls.x own/edge.x": "TLS",
+		"runtime.schedule runtime.mcall": "goroutines and timers", "runtime.mallocgc own/binding.x": "memory: allocating and collecting",
+	} {
+		if got := roomOf(strings.Fields(strings.ReplaceAll(stack, "own", own))); got != want {
+			t.Errorf("%s: %s, want %s", stack, got, want)
+		}
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	ask := func(args ...string) (string, error) {
@@ -196,7 +234,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"# By hand\n", "\nBy hand, too\n", "| 10.00 |    1.20 | NOT met |", "- **node**: by hand in Node.js", "with Go 1, nginx 2;"} {
+	for _, part := range []string{"# By hand\n", "## Capacity", "### How long answers wait", "### Two gateways", "### Where the time goes", "elsewhere, 60 µs; typed", "\nBy hand, too\n", "| 10.00 |    1.20 | NOT met |", "- **node**: by hand in Node.js", "with Go 1, nginx 2;"} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("no %q in\n%s", part, text)
 		}
@@ -254,7 +292,7 @@ func TestSmoke(t *testing.T) {
 	if h, err := heapOf(t.Context(), b.edges[equal].Status); err != nil || h.mallocs < 1000 || h.bytes < h.live || h.stacks <= 0 {
 		t.Errorf("%+v, %v", h, err) // too few turns for a figure of one: to ask costs as much
 	}
-	if idle, err := b.idle(t.Context(), equal, 50); err != nil || idle.LiveKiB < 1 || idle.RSSKiB < 0 {
+	if idle, err := b.idle(t.Context(), equal, 50); err != nil || idle.LiveKiB < 1 { // too few for what is resident
 		t.Errorf("%+v, %v", idle, err)
 	}
 	wrong := plan[0].job(equal, b.edges[equal])
@@ -266,7 +304,7 @@ func TestSmoke(t *testing.T) {
 		t.Errorf("a peer that is not there: %v", err)
 	}
 	file := filepath.Join(b.dir, "intentgate.yaml")
-	if err := os.WriteFile(file, []byte(b.configuration(100, 5)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(b.configuration("127.0.0.1:1", 100, 5)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if settings, err := config.LoadAlone(file, false); err != nil || len(settings.GetRoutes()) != 100 || len(settings.GetServices()) != 7 {

@@ -20,6 +20,7 @@ type cell struct {
 	connections int
 	fresh       bool
 	chain       string
+	paced       float64 // the share of what the gateway can do of the base cell that is asked of all; 0: as much as they can
 	peers       []string
 }
 
@@ -35,6 +36,7 @@ const (
 	intentgate  = "intentgate"
 	manyRoutes  = "intentgate-routes"
 	manyBackend = "intentgate-services"
+	pair        = "intentgate-pair"
 )
 
 // what says what peers are.
@@ -49,11 +51,12 @@ var what = map[string]string{
 	intentgate:  "`intentgate serve`, every check on",
 	manyRoutes:  "the same with 10,000 exact routes instead of 10",
 	manyBackend: "the same with 40 services instead of 3",
+	pair:        "two of them, each before a service of its own, with half of the connections each",
 }
 
 // peerNames are all of them, in the order in which they are told of.
 func peerNames() []string {
-	return []string{static, bare, equal, intentgate, manyRoutes, manyBackend, grpcGateway, byHand, nginx, node}
+	return []string{static, bare, equal, intentgate, manyRoutes, manyBackend, pair, grpcGateway, byHand, nginx, node}
 }
 
 // base is the cell that others differ from.
@@ -70,7 +73,11 @@ func (c cell) String() string {
 	if c.protocol == load.Handshake || c.protocol == load.Resumption {
 		return fmt.Sprintf("%s/%d/%s", c.protocol, c.connections, c.chain)
 	}
-	return strings.ToLower(fmt.Sprintf("%s/%s/%d/%s/%d/%s/%s", c.platform, c.method, c.size, c.protocol, c.connections, token, c.chain))
+	name := strings.ToLower(fmt.Sprintf("%s/%s/%d/%s/%d/%s/%s", c.platform, c.method, c.size, c.protocol, c.connections, token, c.chain))
+	if c.paced > 0 {
+		name += fmt.Sprintf("/%.0f%%", c.paced*100)
+	}
+	return name
 }
 
 // with returns another cell with other peers.
@@ -99,7 +106,8 @@ func cells(plan string) []cell {
 // baseTurns change one factor at a time.
 func baseTurns() []cell {
 	cells := []cell{
-		base().with(func(*cell) {}, peerNames()...),
+		base().with(func(*cell) {}, slices.DeleteFunc(peerNames(), func(name string) bool { return name == pair })...),
+		inPair(pair),
 		base().with(func(c *cell) { c.fresh = true }, bare, intentgate),
 		base().with(func(c *cell) { c.method = turns.IntentService }, bare, intentgate),
 		base().with(func(c *cell) { c.method = turns.Canonical }, bare, grpcGateway, intentgate),
@@ -116,7 +124,22 @@ func baseTurns() []cell {
 	for _, connections := range []int{1, 64, 256} {
 		cells = append(cells, base().with(func(c *cell) { c.connections = connections }, bare, equal, grpcGateway, intentgate))
 	}
+	for _, share := range paces() {
+		cells = append(cells, paced(share, bare, intentgate))
+	}
 	return cells
+}
+
+// inPair is the base cell for each of two gateways.
+func inPair(peers ...string) cell {
+	return base().with(func(c *cell) { c.connections *= 2 }, peers...)
+}
+
+// paces are the shares of what the gateway can do that show how answers come to wait.
+func paces() []float64 { return []float64{.3, target, .85} }
+
+func paced(share float64, peers ...string) cell {
+	return base().with(func(c *cell) { c.connections, c.paced = 64, share }, peers...)
 }
 
 // handshakes are connections without a turn.
@@ -137,10 +160,10 @@ func allTurns() (cells []cell) {
 				for _, protocol := range []load.Protocol{load.HTTP1, load.HTTP2, load.New} {
 					for _, connections := range []int{1, 16, 64, 256} {
 						for _, fresh := range []bool{false, true} {
-							c := cell{platform, method, size, protocol, connections, fresh, "rsa", []string{bare, equal, intentgate}}
+							c := cell{platform, method, size, protocol, connections, fresh, "rsa", 0, []string{bare, equal, intentgate}}
 							if !fresh {
 								c.peers = slices.DeleteFunc(peerNames(), func(name string) bool {
-									return method == turns.IntentService && (name == byHand || name == grpcGateway || name == nginx) ||
+									return name == pair || method == turns.IntentService && (name == byHand || name == grpcGateway || name == nginx) ||
 										method != turns.Typed && name == node
 								})
 							}

@@ -33,6 +33,9 @@ func measure(ctx context.Context, o *options, plan []cell, progress io.Writer) (
 		return nil, err
 	}
 	report = b.describe(ctx, o)
+	if err := b.pace(ctx, o, plan); err != nil {
+		return nil, err
+	}
 	for round := range o.rounds {
 		for i, c := range plan {
 			_, _ = fmt.Fprintf(progress, "bench: %s: round %d of %d, cell %d of %d: %s\n", time.Since(begun).Round(time.Second), round+1, o.rounds, i+1, len(plan), c)
@@ -60,20 +63,37 @@ func measure(ctx context.Context, o *options, plan []cell, progress io.Writer) (
 		}
 		report.Idle = append(report.Idle, idle)
 	}
+	report.finish()
 	if o.plan != "short" {
-		if err := b.startUps(ctx, report); err != nil {
+		if err := errors.Join(b.where(ctx, report), b.startUps(ctx, report)); err != nil {
 			return nil, err
 		}
 	}
-	report.finish()
 	report.Took = time.Since(begun).Seconds()
 	return report, nil
+}
+
+// pace finds out how many turns a second the gateway can do of the base cell, where a cell asks for a share of them.
+func (b *bed) pace(ctx context.Context, o *options, plan []cell) error {
+	i := slices.IndexFunc(plan, func(c cell) bool { return c.paced > 0 })
+	if i < 0 {
+		return nil
+	}
+	name := intentgate
+	if b.edges[name] == nil {
+		name = plan[i].peers[0]
+	}
+	s, err := b.sample(ctx, base(), name, 2*o.duration)
+	b.full = s.PerSecond
+	return err
 }
 
 // sample has a peer play a cell once.
 func (b *bed) sample(ctx context.Context, c cell, name string, length time.Duration) (s Sample, err error) {
 	p := b.edges[name]
-	if err := b.prepare(ctx, c.job(name, p)); err != nil {
+	job := c.job(name, p)
+	job.PerSecond = c.paced * b.full
+	if err := b.prepare(ctx, job); err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, b.tell(ctx, "/close", nil, nil)) }()
@@ -81,7 +101,7 @@ func (b *bed) sample(ctx context.Context, c cell, name string, length time.Durat
 	if err := b.tell(ctx, "/play?for="+(length/4).String(), nil, &played); err != nil {
 		return s, err
 	}
-	pids, backend := p.pids(), b.backend.pids()
+	pids, backend, player := p.pids(), append(b.backend.pids(), p.service...), b.load.pids()
 	if err := resetPeak(pids); err != nil {
 		return s, err
 	}
@@ -91,10 +111,12 @@ func (b *bed) sample(ctx context.Context, c cell, name string, length time.Durat
 	}
 	edgeTime, edgeErr := cpuTime(pids)
 	backendTime, backendErr := cpuTime(backend)
+	loadTime, loadErr := cpuTime(player)
 	err = b.tell(ctx, "/play?for="+length.String(), nil, &played)
 	edgeNow, edgeErr2 := cpuTime(pids)
 	backendNow, backendErr2 := cpuTime(backend)
-	if err := errors.Join(err, edgeErr, edgeErr2, backendErr, backendErr2); err != nil {
+	loadNow, loadErr2 := cpuTime(player)
+	if err := errors.Join(err, edgeErr, edgeErr2, backendErr, backendErr2, loadErr, loadErr2); err != nil {
 		return s, err
 	}
 	if played.Failures*20 > played.Turns {
@@ -111,7 +133,7 @@ func (b *bed) sample(ctx context.Context, c cell, name string, length time.Durat
 	_, peak, err := memory(pids)
 	turns := float64(played.Turns)
 	return Sample{
-		CPU: micro(edgeNow-edgeTime) / turns, Backend: micro(backendNow-backendTime) / turns, P50: played.P50, P99: played.P99,
+		CPU: micro(edgeNow-edgeTime) / turns, Backend: micro(backendNow-backendTime) / turns, Load: micro(loadNow-loadTime) / turns, P50: played.P50, P99: played.P99,
 		PerSecond: turns / played.Seconds, PeakMiB: float64(peak) / 1024, Failed: float64(played.Failures) / turns,
 		Allocs:     max(0, (after.mallocs-before.mallocs)-(again.mallocs-after.mallocs)) / turns,
 		AllocBytes: max(0, (after.bytes-before.bytes)-(again.bytes-after.bytes)) / turns,
@@ -245,7 +267,7 @@ func (b *bed) idle(ctx context.Context, name string, connections int) (Idle, err
 func (b *bed) startUps(ctx context.Context, report *Report) error {
 	const tries = 5
 	for _, name := range peerNames() {
-		if b.edges[name] == nil || name == manyRoutes || name == manyBackend {
+		if b.edges[name] == nil || name == manyRoutes || name == manyBackend || name == pair {
 			continue
 		}
 		var took []float64

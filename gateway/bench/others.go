@@ -17,7 +17,7 @@ import (
 )
 
 // startGateway starts the command serve. Typed methods and canonical ones are claimed by descriptors, the others' turns routed.
-func (b *bed) startGateway(ctx context.Context, name string) (*process, error) {
+func (b *bed) startGateway(ctx context.Context, name, service string) (*process, error) {
 	descriptors := filepath.Join(b.dir, "bench.binpb")
 	if !exists(descriptors) {
 		if output, err := exec.CommandContext(ctx, b.self, backendCommand, "--descriptors", descriptors).CombinedOutput(); err != nil { //nolint:gosec // this program
@@ -32,14 +32,32 @@ func (b *bed) startGateway(ctx context.Context, name string) (*process, error) {
 		services = 38
 	}
 	file := filepath.Join(b.dir, name+".yaml")
-	if err := os.WriteFile(file, []byte(b.configuration(routes, services)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(b.configuration(service, routes, services)), 0o600); err != nil {
 		return nil, err
 	}
 	return b.launch(ctx, "Serving", b.gateway, "serve", "--config", file, "--log-format", "json")
 }
 
-// configuration is intentgate.yaml: with so many exact routes, and so many services beside the two that claim intents.
-func (b *bed) configuration(routes, services int) string {
+// startPair starts two gateways, the second one before a service of its own.
+func (b *bed) startPair(ctx context.Context) (*process, error) {
+	service, err := b.startService(ctx)
+	if err != nil {
+		return nil, err
+	}
+	one, err := b.startGateway(ctx, pair+"-1", b.backend.Address)
+	if err != nil {
+		return nil, err
+	}
+	two, err := b.startGateway(ctx, pair+"-2", service.Address)
+	if err != nil {
+		return nil, err
+	}
+	one.behind, one.second, one.service, one.Status = two.pids(), two.Edge, service.pids(), "" // which would tell of one alone
+	return one, nil
+}
+
+// configuration is intentgate.yaml: with a service at an address, so many exact routes, and so many services beside the two that claim intents.
+func (b *bed) configuration(address string, routes, services int) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, `edge:
   listen: "127.0.0.1:0"
@@ -67,7 +85,7 @@ webhooks:
 		fmt.Fprintf(&s, `  - name: %s
     target: %s
     tls: {ca: certs/internal-ca.pem, cert: certs/gateway.pem, key: certs/gateway.key, server_name: %s}
-`, name, b.backend.Address, pki.OrdersName)
+`, name, address, pki.OrdersName)
 		if intents != "" {
 			fmt.Fprintf(&s, "    intents: {descriptor_set: bench.binpb, allow: %s}\n", intents)
 		}
@@ -179,8 +197,11 @@ func (c cell) job(name string, p *process) load.Job {
 	switch name {
 	case static, bare, equal:
 		job.URL = p.Edge + peer.Path(c.platform, c.method, c.size)
-	case intentgate, manyRoutes, manyBackend:
-		job.URL, job.Echo = p.Edge+"/dialogflow/"+strings.ToLower(c.platform), true
+	case intentgate, manyRoutes, manyBackend, pair:
+		path := "/dialogflow/" + strings.ToLower(c.platform)
+		if job.URL, job.Echo = p.Edge+path, true; p.second != "" {
+			job.Second = p.second + path
+		}
 	default:
 		job.URL, job.Echo = p.Edge+"/"+strings.ToLower(c.platform), true
 	}

@@ -21,6 +21,7 @@ type Report struct {
 	Date      string            `json:"date"`
 	Commit    string            `json:"commit"`
 	Machine   string            `json:"machine"`
+	Cores     int               `json:"cores"`
 	Load      string            `json:"load"` // of the machine, at the start
 	Versions  map[string]string `json:"versions"`
 	Plan      string            `json:"plan"`
@@ -30,6 +31,7 @@ type Report struct {
 	Bars      []Bar             `json:"bars"`
 	Rows      []*Row            `json:"rows"`
 	Idle      []Idle            `json:"idle,omitempty"`
+	Where     []Share           `json:"where,omitempty"` // the CPU time of a turn goes
 	StartUps  []StartUp         `json:"start_ups,omitempty"`
 	BinaryMiB float64           `json:"binary_mib,omitempty"` // of the gateway
 }
@@ -42,11 +44,12 @@ type Row struct {
 	Rounds []Sample `json:"rounds"`
 }
 
-// Sample is what was measured once. Times are in microseconds: CPU and Backend those of the edge and of the service for a turn, P50 and
-// P99 what Dialogflow waits. Failed is the share of turns without an answer of the service's: a gateway with too much to do says so.
+// Sample is what was measured once. Times are in microseconds: CPU, Backend and Load those of the edge, of the service and of who plays
+// Dialogflow for a turn, P50 and P99 what Dialogflow waits. Failed is the share of turns without an answer of the service's: a gateway with too much to do says so.
 type Sample struct {
 	CPU        float64 `json:"cpu"`
 	Backend    float64 `json:"backend"`
+	Load       float64 `json:"load"`
 	P50        float64 `json:"p50"`
 	P99        float64 `json:"p99"`
 	PerSecond  float64 `json:"per_second"`
@@ -115,7 +118,7 @@ func (r *Report) finish() {
 // medians are those of each figure.
 func medians(samples []Sample) (m Sample) {
 	for _, figure := range []func(*Sample) *float64{
-		func(s *Sample) *float64 { return &s.CPU }, func(s *Sample) *float64 { return &s.Backend },
+		func(s *Sample) *float64 { return &s.CPU }, func(s *Sample) *float64 { return &s.Backend }, func(s *Sample) *float64 { return &s.Load },
 		func(s *Sample) *float64 { return &s.P50 }, func(s *Sample) *float64 { return &s.P99 },
 		func(s *Sample) *float64 { return &s.PerSecond }, func(s *Sample) *float64 { return &s.PeakMiB },
 		func(s *Sample) *float64 { return &s.Failed }, func(s *Sample) *float64 { return &s.Allocs }, func(s *Sample) *float64 { return &s.AllocBytes },
@@ -137,7 +140,7 @@ func (b *bed) describe(ctx context.Context, o *options) *Report {
 	}
 	r := &Report{
 		Date: time.Now().UTC().Format(time.DateOnly), Commit: said("git", "-C", b.root, "describe", "--always", "--dirty"),
-		Machine: machine(), Plan: o.plan, Rounds: o.rounds, Seconds: o.duration.Seconds(),
+		Machine: machine(), Cores: runtime.NumCPU(), Plan: o.plan, Rounds: o.rounds, Seconds: o.duration.Seconds(),
 		Versions: map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")},
 	}
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -36,14 +37,16 @@ const (
 // Job is what to play.
 type Job struct {
 	URL         string
+	Second      string // another edge, for every other connection; empty: there is but one
 	Platform    string // ES or CX
 	Method      turns.Method
 	Size        int // of a request, in bytes at least
 	Protocol    Protocol
 	Connections int
-	Chain       string // of the client's certificate: rsa or ecdsa
-	Fresh       bool   // a new ID token for each turn
-	Echo        bool   // the answer names the order that was asked for
+	Chain       string  // of the client's certificate: rsa or ecdsa
+	Fresh       bool    // a new ID token for each turn
+	Echo        bool    // the answer names the order that was asked for
+	PerSecond   float64 // how many turns begin, at random moments; 0: the next one as soon as there is an answer
 }
 
 // Played is what came of it. Times are in microseconds.
@@ -129,7 +132,7 @@ func (l *load) prepare(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	played := l.play(r.Context(), time.Time{}, 64)
+	played := l.play(r.Context(), time.Time{}, 64, 0)
 	if played.Failures > 0 {
 		http.Error(w, fmt.Sprintf("%d of %d failed, the first one so: %s", played.Failures, played.Turns, played.First), http.StatusBadGateway)
 	}
@@ -143,7 +146,11 @@ func (l *load) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = json.NewEncoder(w).Encode(l.play(r.Context(), time.Now().Add(length), len(l.players)))
+	var pause time.Duration
+	if l.job.PerSecond > 0 {
+		pause = time.Duration(float64(len(l.players)) / l.job.PerSecond * float64(time.Second))
+	}
+	_ = json.NewEncoder(w).Encode(l.play(r.Context(), time.Now().Add(length), len(l.players), pause))
 }
 
 func (l *load) close() {
@@ -155,8 +162,9 @@ func (l *load) close() {
 	l.players, l.job = nil, Job{}
 }
 
-// play has every player play once, and again until the end, so many of them at once.
-func (l *load) play(ctx context.Context, end time.Time, atOnce int) Played {
+// play has every player play once, and again until the end, so many of them at once. Where there is to be a pause from the beginning of a
+// turn to that of the next, on average, a turn that has to wait for the one before it takes from when it was to begin.
+func (l *load) play(ctx context.Context, end time.Time, atOnce int, pause time.Duration) Played {
 	var (
 		playing errgroup.Group
 		failed  atomic.Int64
@@ -168,6 +176,13 @@ func (l *load) play(ctx context.Context, end time.Time, atOnce int) Played {
 	for i, p := range l.players {
 		playing.Go(func() error {
 			for start := time.Now(); ; {
+				if pause > 0 {
+					start = start.Add(time.Duration(rand.ExpFloat64() * float64(pause))) //nolint:gosec // no secret
+					if start.After(end) {
+						return nil
+					}
+					time.Sleep(time.Until(start))
+				}
 				if err := p.play(ctx, l.turn.Add(1)); err != nil {
 					failed.Add(1)
 					text := err.Error()
@@ -175,8 +190,11 @@ func (l *load) play(ctx context.Context, end time.Time, atOnce int) Played {
 				}
 				now := time.Now()
 				took[i] = append(took[i], now.Sub(start))
-				if start = now; !now.Before(end) || ctx.Err() != nil {
+				if !now.Before(end) || ctx.Err() != nil {
 					return nil //nolint:nilerr // failures are counted
+				}
+				if pause == 0 {
+					start = now
 				}
 			}
 		})

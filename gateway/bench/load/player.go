@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -27,9 +28,13 @@ func (l *load) cert(name string) string { return filepath.Join(l.dir, "certs", n
 
 // newPlayers makes those of the job.
 func (l *load) newPlayers() ([]player, error) {
-	address, err := url.Parse(l.job.URL)
-	if err != nil {
-		return nil, err
+	var edges []*url.URL
+	for _, text := range []string{l.job.URL, cmp.Or(l.job.Second, l.job.URL)} {
+		address, err := url.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		edges = append(edges, address)
 	}
 	template, err := turns.Read(l.dir, l.job.Platform, l.job.Method, l.job.Size)
 	if err != nil {
@@ -52,7 +57,8 @@ func (l *load) newPlayers() ([]player, error) {
 		return nil, errors.New("no certificate in " + pki.EdgeCA)
 	}
 	var players []player
-	for range l.job.Connections {
+	for i := range l.job.Connections {
+		address := edges[i%len(edges)]
 		config := &tls.Config{
 			MinVersion: tls.VersionTLS13, RootCAs: roots, Certificates: []tls.Certificate{certificate}, ServerName: address.Hostname(),
 			NextProtos: []string{"http/1.1"},
@@ -61,7 +67,7 @@ func (l *load) newPlayers() ([]player, error) {
 			players = append(players, newConnector(config, address.Host, l.job.Protocol == Resumption))
 			continue
 		}
-		players = append(players, newAgent(l, template, config))
+		players = append(players, newAgent(l, address.String(), template, config))
 	}
 	return players, nil
 }
@@ -70,18 +76,19 @@ func (l *load) newPlayers() ([]player, error) {
 type agent struct {
 	load      *load
 	job       *Job
+	url       string
 	template  *turns.Template
 	transport *http.Transport
 }
 
-func newAgent(l *load, template *turns.Template, config *tls.Config) *agent {
+func newAgent(l *load, address string, template *turns.Template, config *tls.Config) *agent {
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(l.job.Protocol != HTTP2)
 	protocols.SetHTTP2(l.job.Protocol == HTTP2)
 	if l.job.Protocol == HTTP2 {
 		config.NextProtos = []string{"h2"}
 	}
-	return &agent{load: l, job: &l.job, template: template, transport: &http.Transport{
+	return &agent{load: l, job: &l.job, url: address, template: template, transport: &http.Transport{
 		TLSClientConfig: config, Protocols: protocols, DisableKeepAlives: l.job.Protocol == New, MaxIdleConnsPerHost: 1,
 		DisableCompression: true, ResponseHeaderTimeout: patience, TLSHandshakeTimeout: patience,
 	}}
@@ -91,7 +98,7 @@ func (a *agent) close() { a.transport.CloseIdleConnections() }
 
 func (a *agent) play(ctx context.Context, turn uint64) error {
 	body, order := a.template.Body(turn)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.job.URL, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (t *turn) offer(ctx context.Context, asked *dialogflow.Turn, nonce string) 
 		return nil, unusable(err)
 	}
 	t.event.Answered = telemetry.ByContinuation
-	t.event.Continued(ctx, "offered")
+	t.event.Continued("offered")
 	return body, nil
 }
 
@@ -105,11 +105,11 @@ func (t *turn) fetch(ctx context.Context, asked *dialogflow.Turn, who *intentgat
 	call, of, refusal := t.Joins.Redeem(nonce, t.owner(asked, who), try)
 	from, ok := of.(*origin)
 	if refusal != "" || !ok {
-		t.event.Continued(ctx, string(refusal))
+		t.event.Continued(string(refusal))
 		t.to = destination{route: fallback.NoRoute}
 		return t.inWords(asked, t.to, notContinued(refusal))
 	}
-	t.event.Continued(ctx, "fetched")
+	t.event.Continued("fetched")
 	t.Handler, t.to = from.handler, from.to
 	asked.Intent, asked.Action = dialogflow.Intent{DisplayName: from.intent}, from.action
 	t.event.Service, t.event.Method, t.event.RequestID = from.to.name, from.made.Method, from.requestID

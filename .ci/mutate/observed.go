@@ -12,7 +12,7 @@ const (
 var observed = []mutation{
 	{
 		name:  "metrics: a name that is watched",
-		edits: []edit{{instrumentsFile, `"intentgate.id.tokens"`, `"intentgate.tokens"`}},
+		edits: []edit{{instrumentsFile, `"intentgate_id_tokens_total"`, `"intentgate_tokens_total"`}},
 		red:   []check{{e2e, `TestObserved`}},
 	},
 	{

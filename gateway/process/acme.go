@@ -30,8 +30,8 @@ func (p *Process) issuer(settings *gatewayv1.Acme) (err error) {
 			}
 			return nil
 		},
-		Observe: func(ctx context.Context, changed bool, err error) {
-			p.telemetry.FilesRead(ctx, acmeName, changed, err)
+		Observe: func(_ context.Context, changed bool, err error) {
+			p.telemetry.FilesRead(acmeName, changed, err)
 			p.issued.Read(acmeName, err, p.now())
 		},
 	})

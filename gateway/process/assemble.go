@@ -156,7 +156,7 @@ func (p *Process) export(context.Context, *gatewayv1.Config) error {
 	p.beside = append(p.beside, func(ctx context.Context) error {
 		return expiry.Warn(ctx, expiry.Config{Ends: p.ends, Logger: p.logger, Now: p.now})
 	})
-	return p.telemetry.Observe(telemetry.Sources{
+	p.telemetry.Observe(telemetry.Sources{
 		Services: func(yield func(telemetry.Service) bool) { slices.Values(p.current.Load().loads)(yield) },
 		Intents:  p.reports, Keys: p.keys, Ends: p.ends, Files: p.goodFiles, Admission: p.admission, Edge: p.edge.Load,
 		Config: func() (loaded time.Time, good bool) {
@@ -164,6 +164,7 @@ func (p *Process) export(context.Context, *gatewayv1.Config) error {
 			return state.Loaded, state.Error == ""
 		},
 	})
+	return nil
 }
 
 // services are those in force.

@@ -22,13 +22,13 @@ func (g *generation) runWatcher(watch func(context.Context) error) {
 // watched returns the options of files that are watched under a name, for those that see to the watching themselves. What is
 // to be done on a change is done before anybody is told.
 func (g *generation) watched(name string, onChange ...func()) mtls.Options {
-	return mtls.Options{Logger: g.logger.With("name", name), Now: g.now, Observe: func(ctx context.Context, changed bool, err error) {
+	return mtls.Options{Logger: g.logger.With("name", name), Now: g.now, Observe: func(_ context.Context, changed bool, err error) {
 		if changed {
 			for _, f := range onChange {
 				f()
 			}
 		}
-		g.telemetry.FilesRead(ctx, name, changed, err)
+		g.telemetry.FilesRead(name, changed, err)
 		g.files.Read(name, err, g.now())
 	}}
 }

@@ -53,12 +53,12 @@ func (a audit) refused(ctx context.Context, now time.Time, attrs []slog.Attr) {
 func (t *Telemetry) Handshake(h edge.Handshake) {
 	ctx := context.Background() // a handshake belongs to no request yet
 	if h.Challenge {
-		t.handshakes.count(ctx, 1, "challenge", "")
+		t.handshakes.count(1, "challenge", "")
 		return
 	}
 	if h.Refusal != nil {
 		reason := string(h.Refusal.Reason)
-		t.handshakes.count(ctx, 1, "refused", reason)
+		t.handshakes.count(1, "refused", reason)
 		if judged(h.Refusal.Reason) {
 			t.audit.refused(ctx, t.now(), append(connection(h), refusal(h.Refusal)...))
 		}
@@ -68,7 +68,7 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 		return // the edge gives one of the two
 	}
 	accepted := &h.Verdict.Accepted[0]
-	t.handshakes.count(ctx, 1, "accepted", outside(accepted), accepted.Profile.Name)
+	t.handshakes.count(1, "accepted", outside(accepted), accepted.Profile.Name)
 	t.warnOutside(ctx, h.Verdict)
 	t.audit.LogAttrs(ctx, slog.LevelInfo, "Connection accepted", append(connection(h), identity(h.Verdict)...)...)
 }
@@ -78,11 +78,11 @@ func (t *Telemetry) Handshake(h edge.Handshake) {
 func (t *Telemetry) Forwarded(f edge.Forwarded) {
 	ctx := context.Background() // as for a handshake: it is no part of the turn's line
 	if f.Verdict == nil {
-		t.forwarded.count(ctx, 1, "refused", string(f.Refusal.Reason), f.Proxy)
+		t.forwarded.count(1, "refused", string(f.Refusal.Reason), f.Proxy)
 		return
 	}
 	accepted := &f.Verdict.Accepted[0]
-	t.forwarded.count(ctx, 1, "accepted", outside(accepted), f.Proxy, accepted.Profile.Name)
+	t.forwarded.count(1, "accepted", outside(accepted), f.Proxy, accepted.Profile.Name)
 	t.warnOutside(ctx, f.Verdict)
 	if f.Fresh {
 		t.audit.LogAttrs(ctx, slog.LevelInfo, "Forwarded certificate accepted",

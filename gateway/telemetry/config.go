@@ -16,13 +16,13 @@ const (
 func (t *Telemetry) ConfigRead(ctx context.Context, by string, err error, attrs ...slog.Attr) {
 	attrs = append([]slog.Attr{slog.String("by", by)}, attrs...)
 	if err != nil {
-		t.configReloads.count(ctx, 1, notGood)
+		t.configReloads.count(1, notGood)
 		t.audit.LogAttrs(ctx, slog.LevelWarn, "Configuration refused", append(attrs, slog.String("error", err.Error()))...)
 		return
 	}
 	message := "Configuration loaded"
 	if by != AtStart {
-		t.configReloads.count(ctx, 1, reloaded)
+		t.configReloads.count(1, reloaded)
 		message = "Configuration changed"
 	}
 	t.audit.LogAttrs(ctx, slog.LevelInfo, message, attrs...)
@@ -38,11 +38,11 @@ const (
 
 // FilesRead counts what came of reading watched files: whether something new is in force, and what is wrong. The name is
 // one out of the configuration.
-func (t *Telemetry) FilesRead(ctx context.Context, name string, changed bool, err error) {
+func (t *Telemetry) FilesRead(name string, changed bool, err error) {
 	if changed {
-		t.fileReloads.count(ctx, 1, name, reloaded)
+		t.fileReloads.count(1, name, reloaded)
 	}
 	if err != nil {
-		t.fileReloads.count(ctx, 1, name, notGood)
+		t.fileReloads.count(1, name, notGood)
 	}
 }

@@ -22,7 +22,7 @@ func (e *TurnEvent) CallerLeft(ctx context.Context, waited, timeout time.Duratio
 	if waited >= timeout {
 		return
 	}
-	t.left.count(ctx, 1, e.Webhook)
+	t.left.count(1, e.Webhook)
 	if !t.told.due("caller left", e.Webhook, t.now()) {
 		return
 	}

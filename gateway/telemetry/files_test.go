@@ -15,13 +15,11 @@ import (
 func TestFilesRead(t *testing.T) {
 	meters := newTelemetry(t, io.Discard)
 	files := map[string]bool{"edge.certificate": true, "edge.clients": false}
-	if err := meters.Observe(telemetry.Sources{Files: maps.All(files)}); err != nil {
-		t.Fatal(err)
-	}
+	meters.Observe(telemetry.Sources{Files: maps.All(files)})
 	const name = `{name="edge.certificate"`
-	meters.FilesRead(t.Context(), "edge.certificate", false, nil)
-	meters.FilesRead(t.Context(), "edge.certificate", false, errors.New("no PEM block"))
-	meters.FilesRead(t.Context(), "edge.certificate", true, errors.New("the other one is good")) // both
+	meters.FilesRead("edge.certificate", false, nil)
+	meters.FilesRead("edge.certificate", false, errors.New("no PEM block"))
+	meters.FilesRead("edge.certificate", true, errors.New("the other one is good")) // both
 	has(t, scrape(t, meters),
 		`intentgate_files_good`+name+`} 1`,
 		`intentgate_files_good{name="edge.clients"} 0`,
@@ -30,7 +28,7 @@ func TestFilesRead(t *testing.T) {
 	)
 	files["edge.certificate"] = false
 	delete(files, "edge.clients")
-	meters.FilesRead(t.Context(), "edge.certificate", true, nil)
+	meters.FilesRead("edge.certificate", true, nil)
 	lines := scrape(t, meters)
 	has(t, lines,
 		`intentgate_files_good`+name+`} 0`,
@@ -46,9 +44,7 @@ func TestFilesRead(t *testing.T) {
 func TestObserveKeys(t *testing.T) {
 	meters := newTelemetry(t, io.Discard)
 	status := idtoken.Status{Source: "a file", Failures: 3}
-	if err := meters.Observe(telemetry.Sources{Keys: func() idtoken.Status { return status }}); err != nil {
-		t.Fatal(err)
-	}
+	meters.Observe(telemetry.Sources{Keys: func() idtoken.Status { return status }})
 	lines := scrape(t, meters)
 	has(t, lines, `intentgate_id_token_keys 0`, `intentgate_id_token_keys_failures_total 3`)
 	for _, line := range lines {

@@ -1,8 +1,10 @@
 package telemetry
 
 import (
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // How many series a kind of measurement may have before further ones share one.
@@ -14,11 +16,7 @@ const (
 
 // instruments are what is counted as it happens.
 type instruments struct {
-	turns        metric.Int64Counter
-	turnDuration metric.Float64Histogram
-	callDuration metric.Float64Histogram
-	timeLeft     metric.Float64Histogram
-	turnSeries   *bounded[turnKey, turnSeries]
+	turnSeries *bounded[turnKey, turnSeries]
 
 	handshakes, forwarded, tokens                  counter
 	fallbacks, joins, continuations, dropped, left counter
@@ -33,35 +31,28 @@ var (
 	leftBuckets = []float64{0, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 20, 30}
 )
 
-func newInstruments(m *meter) instruments {
-	turns, err := m.Int64Counter("intentgate.turns", metric.WithDescription("Webhook calls that were answered or refused."), metric.WithUnit("{turn}"))
-	m.problem(err)
+func newInstruments(m meter) instruments {
 	return instruments{
-		turns:        turns,
-		turnDuration: m.histogram("intentgate.turn.duration", "Time from the start of Dialogflow's clock to the answer.", buckets),
-		callDuration: m.histogram("intentgate.service.call.duration", "Time that an intent service took, as the gateway sees it.", buckets),
-		timeLeft:     m.histogram("intentgate.turn.time.left", "What was left of Dialogflow's timeout when the answer was written.", leftBuckets),
-		turnSeries:   newBounded(maxTurnSeries, newTurnSeries, turnKey.coarser),
-		handshakes: m.counter(maxSeries, "intentgate.handshakes", "{handshake}", "TLS handshakes of the edge.",
+		turnSeries: newBounded(maxTurnSeries, newTurnMeter(m)),
+		handshakes: m.counter(maxSeries, "intentgate_handshakes_total", "TLS handshakes of the edge.",
 			"result", "reason", "profile"),
-		forwarded: m.counter(maxSeries, "intentgate.forwarded.certificates", "{request}", "Requests by the client certificate that a proxy handed on.",
+		forwarded: m.counter(maxSeries, "intentgate_forwarded_certificates_total", "Requests by the client certificate that a proxy handed on.",
 			"result", "reason", "proxy", "profile"),
-		tokens: m.counter(maxSeries, "intentgate.id.tokens", "{token}", "ID tokens that were verified: accepted, or why not.",
+		tokens: m.counter(maxSeries, "intentgate_id_tokens_total", "ID tokens that were verified: accepted, or why not.",
 			"verdict", "webhook"),
-		fallbacks: m.counter(maxSeries, "intentgate.fallbacks", "{turn}", "Turns that the configuration's fallback answered.",
+		fallbacks: m.counter(maxSeries, "intentgate_fallbacks_total", "Turns that the configuration's fallback answered.",
 			"cause", "platform", "service"),
-		joins: m.counter(maxNames, "intentgate.joins", "{turn}", "Turns that were answered by what another turn had asked for.", "to"),
-		continuations: m.counter(maxNames, "intentgate.continuations", "{turn}", "Answers that were offered to be fetched later, fetched, or asked for in vain.",
+		joins: m.counter(maxNames, "intentgate_joins_total", "Turns that were answered by what another turn had asked for.", "to"),
+		continuations: m.counter(maxNames, "intentgate_continuations_total", "Answers that were offered to be fetched later, fetched, or asked for in vain.",
 			"what"),
-		dropped: m.counter(maxNames, "intentgate.dropped.reply.parts", "{part}", "Parts of replies that the platform cannot express.", "platform"),
-		left:    m.counter(maxSeries, "intentgate.callers.left", "{turn}", "Callers that hung up before their webhook's timeout was over.", "webhook"),
-		unknown: m.counter(maxNames, "intentgate.unknown.fields", "{field}",
-			"Fields of webhook requests that no published schema has; the first 100 by name.", "name"),
-		quirks: m.counter(maxNames, "intentgate.quirks", "{quirk}", "Ways of writing that no protobuf reader would accept.", "kind"),
-		fileReloads: m.counter(maxTurnSeries, "intentgate.file.reloads", "{reading}", "Readings of files that put something new in force, or failed.",
+		dropped: m.counter(maxNames, "intentgate_dropped_reply_parts_total", "Parts of replies that the platform cannot express.", "platform"),
+		left:    m.counter(maxSeries, "intentgate_callers_left_total", "Callers that hung up before their webhook's timeout was over.", "webhook"),
+		unknown: m.counter(maxNames, "intentgate_unknown_fields_total", "Fields of webhook requests that no published schema has; the first 100 by name.", "name"),
+		quirks:  m.counter(maxNames, "intentgate_quirks_total", "Ways of writing that no protobuf reader would accept.", "kind"),
+		fileReloads: m.counter(maxTurnSeries, "intentgate_file_reloads_total", "Readings of files that put something new in force, or failed.",
 			"name", "result"),
-		configReloads: m.counter(maxNames, "intentgate.config.reloads", "{reload}", "New configurations that were put in force, or were no good.", "result"),
-		spansDropped:  m.counter(maxNames, "intentgate.traces.dropped", "{span}", "Spans that could not be sent."),
+		configReloads: m.counter(maxNames, "intentgate_config_reloads_total", "New configurations that were put in force, or were no good.", "result"),
+		spansDropped:  m.counter(maxNames, "intentgate_traces_dropped_total", "Spans that could not be sent."),
 	}
 }
 
@@ -78,24 +69,39 @@ func (k turnKey) coarser() turnKey {
 	return k
 }
 
-// turnSeries are the options of a turn's measurements, made once: making attribute sets is what costs.
-type turnSeries struct {
-	count                    []metric.AddOption
-	duration, call, timeLeft []metric.RecordOption
+// cloned clones what comes from turns.
+func (k turnKey) cloned() turnKey {
+	k.project, k.agent, k.method = strings.Clone(k.project), strings.Clone(k.agent), strings.Clone(k.method)
+	return k
 }
 
-func newTurnSeries(key turnKey) turnSeries {
-	platform, service := attribute.String("platform", key.platform), attribute.String("service", key.service)
-	outcome := attribute.String("outcome", key.outcome)
-	set := func(labels ...attribute.KeyValue) metric.MeasurementOption {
-		return metric.WithAttributeSet(attribute.NewSet(labels...))
+// turnSeries are what a turn's measurements are added to, looked up once.
+type turnSeries struct {
+	turns          prometheus.Counter
+	duration       prometheus.Observer
+	call, timeLeft func() prometheus.Observer // which not every turn has: a series is there from when it is asked for
+}
+
+// newTurnMeter returns what makes the series of turns.
+func newTurnMeter(m meter) func(turnKey) turnSeries {
+	turns := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "intentgate_turns_total", Help: "Webhook calls that were answered or refused."},
+		[]string{"platform", "project", "agent", "service", "method", "outcome", "code", "reason", "answer"})
+	m.MustRegister(turns)
+	duration := m.histogram("intentgate_turn_duration_seconds", "Time from the start of Dialogflow's clock to the answer.", buckets, "platform", "service", "outcome")
+	call := m.histogram("intentgate_service_call_duration_seconds", "Time that an intent service took, as the gateway sees it.", buckets, "service", "code")
+	timeLeft := m.histogram("intentgate_turn_time_left_seconds", "What was left of Dialogflow's timeout when the answer was written.", leftBuckets,
+		"platform", "service")
+	later := func(of *prometheus.HistogramVec, labels ...string) func() prometheus.Observer {
+		return sync.OnceValue(func() prometheus.Observer { return of.WithLabelValues(valid(labels)...) })
 	}
-	return turnSeries{
-		count: []metric.AddOption{set(platform, service, outcome,
-			attribute.String("project", key.project), attribute.String("agent", key.agent), attribute.String("method", key.method),
-			attribute.String("code", key.code), attribute.String("reason", key.reason), attribute.String("answer", string(key.answered)))},
-		duration: []metric.RecordOption{set(platform, service, outcome)},
-		call:     []metric.RecordOption{set(service, attribute.String("code", key.serviceCode))},
-		timeLeft: []metric.RecordOption{set(platform, service)},
+	return func(k turnKey) turnSeries {
+		return turnSeries{
+			turns: turns.WithLabelValues(valid([]string{
+				k.platform, k.project, k.agent, k.service, k.method, k.outcome, k.code, k.reason, string(k.answered),
+			})...),
+			duration: duration.WithLabelValues(valid([]string{k.platform, k.service, k.outcome})...),
+			call:     later(call, k.service, k.serviceCode),
+			timeLeft: later(timeLeft, k.platform, k.service),
+		}
 	}
 }

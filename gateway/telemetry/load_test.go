@@ -16,10 +16,10 @@ func TestObserveLoads(t *testing.T) {
 	orders := telemetry.Service{
 		Name: "orders", Load: func() backend.Load { return load }, State: func() connectivity.State { return connectivity.Idle },
 	}
+	before := orders
+	before.Load = func() backend.Load { return backend.Load{Circuit: "open", Limit: 100} } // of what is told twice, the last counts
 	told := newTelemetry(t, io.Discard)
-	if err := told.Observe(telemetry.Sources{Services: slices.Values([]telemetry.Service{orders})}); err != nil {
-		t.Fatal(err)
-	}
+	told.Observe(telemetry.Sources{Services: slices.Values([]telemetry.Service{before, orders})})
 	has(t, scrape(t, told),
 		`intentgate_service_circuit{service="orders",state="half_open"} 1`,
 		`intentgate_service_circuit{service="orders",state="closed"} 0`,

@@ -1,96 +1,98 @@
 package telemetry
 
 import (
-	"context"
-	"errors"
+	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// meter makes instruments, and gathers what is wrong with them. Prometheus sees intentgate.turn.duration in seconds as
-// intentgate_turn_duration_seconds, a counter with _total.
-type meter struct {
-	metric.Meter
-
-	problems []error
-}
-
-func (m *meter) problem(err error) {
-	if err != nil {
-		m.problems = append(m.problems, err)
-	}
-}
-
-// err is all that was wrong since it was asked last.
-func (m *meter) err() error {
-	defer func() { m.problems = nil }()
-	return errors.Join(m.problems...)
-}
+// meter makes instruments, under names of our own: one that is no good is a mistake in the code, and panics.
+type meter struct{ *prometheus.Registry }
 
 // counter counts, told apart by labels of which there are four at most.
-func (m *meter) counter(most int, name, unit, what string, labels ...string) counter {
-	instrument, err := m.Int64Counter(name, metric.WithDescription(what), metric.WithUnit(unit))
-	m.problem(err)
-	build := func(values labelValues) []metric.AddOption {
-		set := make([]attribute.KeyValue, len(labels))
-		for i, label := range labels {
-			set[i] = attribute.String(label, values[i])
-		}
-		return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(set...))}
+func (m meter) counter(most int, name, what string, labels ...string) counter {
+	all := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: what}, labels)
+	m.MustRegister(all)
+	build := func(values labelValues) prometheus.Counter {
+		return all.WithLabelValues(valid(values[:len(labels)])...)
 	}
-	return counter{instrument, newBounded(most, build, func(labelValues) labelValues { return labelValues{other} })}
+	return counter{newBounded(most, build)}
 }
 
 // counter is a counter of which a bounded number of series are made: what is more is counted as other.
 type counter struct {
-	metric.Int64Counter
-
-	series *bounded[labelValues, []metric.AddOption]
+	series *bounded[labelValues, prometheus.Counter]
 }
 
 type labelValues [4]string
 
+func (labelValues) coarser() labelValues { return labelValues{other} }
+
+func (v labelValues) cloned() labelValues {
+	for i, value := range v {
+		v[i] = strings.Clone(value)
+	}
+	return v
+}
+
 // other is the label's value of all that have found no place.
 const other = "other"
 
-func (c *counter) count(ctx context.Context, n int, values ...string) {
+func (c *counter) count(n int, values ...string) {
 	var key labelValues
 	copy(key[:], values)
-	c.Add(ctx, int64(n), c.series.get(key)...)
+	c.series.get(key).Add(float64(n))
 }
 
-func (m *meter) histogram(name, what string, bounds []float64) metric.Float64Histogram {
-	instrument, err := m.Float64Histogram(name, metric.WithDescription(what), metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(bounds...))
-	m.problem(err)
-	return instrument
+func (m meter) histogram(name, what string, bounds []float64, labels ...string) *prometheus.HistogramVec {
+	all := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: what, Buckets: bounds}, labels)
+	m.MustRegister(all)
+	return all
 }
 
-// tell gives a value of a measurement with its labels, as names and values in turn.
+// valid makes values such that Prometheus takes them, which panics otherwise.
+func valid(values []string) []string {
+	for i, value := range values {
+		values[i] = strings.ToValidUTF8(value, "\ufffd")
+	}
+	return values
+}
+
+// tell gives a value of a measurement with its labels, as names and values in turn. What is said twice has the last value.
 type tell func(value float64, labels ...string)
 
 // gauge is asked at every scrape.
-func (m *meter) gauge(name, unit, what string, observe func(tell)) {
-	_, err := m.Float64ObservableGauge(name, metric.WithDescription(what), metric.WithUnit(unit), metric.WithFloat64Callback(observed(observe)))
-	m.problem(err)
+func (m meter) gauge(name, what string, observe func(tell)) {
+	m.MustRegister(&observed{name, what, prometheus.GaugeValue, observe})
 }
 
 // total is a counter that is asked at every scrape.
-func (m *meter) total(name, unit, what string, observe func(tell)) {
-	_, err := m.Float64ObservableCounter(name, metric.WithDescription(what), metric.WithUnit(unit), metric.WithFloat64Callback(observed(observe)))
-	m.problem(err)
+func (m meter) total(name, what string, observe func(tell)) {
+	m.MustRegister(&observed{name, what, prometheus.CounterValue, observe})
 }
 
-func observed(observe func(tell)) metric.Float64Callback {
-	return func(_ context.Context, observer metric.Float64Observer) error {
-		observe(func(value float64, labels ...string) {
-			set := make([]attribute.KeyValue, 0, len(labels)/2)
-			for i := 0; i < len(labels); i += 2 {
-				set = append(set, attribute.String(labels[i], labels[i+1]))
-			}
-			observer.Observe(value, metric.WithAttributes(set...))
-		})
-		return nil
+// observed is a collector that does not know beforehand which series there are.
+type observed struct {
+	name, what string
+	kind       prometheus.ValueType
+	observe    func(tell)
+}
+
+// Describe says nothing.
+func (o *observed) Describe(chan<- *prometheus.Desc) {}
+
+// Collect asks what there is.
+func (o *observed) Collect(to chan<- prometheus.Metric) {
+	last := map[string]prometheus.Metric{}
+	o.observe(func(value float64, labels ...string) {
+		var names, values []string
+		for i := 0; i < len(labels); i += 2 {
+			names, values = append(names, labels[i]), append(values, labels[i+1])
+		}
+		last[strings.Join(values, "\x00")] = prometheus.MustNewConstMetric(prometheus.NewDesc(o.name, o.what, names, nil), o.kind, value, valid(values)...)
+	})
+	for _, metric := range last {
+		to <- metric
 	}
 }
 

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -36,8 +35,8 @@ type Service struct {
 }
 
 // Observe has it exported what the sources tell. It is to be called once.
-func (t *Telemetry) Observe(from Sources) error {
-	m := &t.meter
+func (t *Telemetry) Observe(from Sources) {
+	m := t.meter
 	if from.Services != nil {
 		observeServices(m, from.Services)
 	}
@@ -48,7 +47,7 @@ func (t *Telemetry) Observe(from Sources) error {
 		observeKeys(m, from.Keys)
 	}
 	if from.Ends != nil {
-		m.gauge("intentgate.certificate.not_after.timestamp", "s",
+		m.gauge("intentgate_certificate_not_after_timestamp_seconds",
 			"When a certificate, the first root of a trust profile's chain or its dates end, as Unix time.", func(tell tell) {
 				for end := range from.Ends {
 					tell(float64(end.NotAfter.Unix()), "kind", end.Kind, "name", end.Name)
@@ -56,18 +55,18 @@ func (t *Telemetry) Observe(from Sources) error {
 			})
 	}
 	if from.Files != nil {
-		m.gauge("intentgate.files.good", "", "1 while the files are in force as they are, 0 while older ones are because these are no good.", func(tell tell) {
+		m.gauge("intentgate_files_good", "1 while the files are in force as they are, 0 while older ones are because these are no good.", func(tell tell) {
 			for name, good := range from.Files {
 				tell(number(good), "name", name)
 			}
 		})
 	}
 	if from.Config != nil {
-		m.gauge("intentgate.config.loaded.timestamp", "s", "When the configuration that is in force was loaded, as Unix time.", func(tell tell) {
+		m.gauge("intentgate_config_loaded_timestamp_seconds", "When the configuration that is in force was loaded, as Unix time.", func(tell tell) {
 			loaded, _ := from.Config()
 			tell(unix(loaded))
 		})
-		m.gauge("intentgate.config.good", "", "1 while the configuration file is in force as it is, 0 while it is no good.", func(tell tell) {
+		m.gauge("intentgate_config_good", "1 while the configuration file is in force as it is, 0 while it is no good.", func(tell tell) {
 			_, good := from.Config()
 			tell(number(good))
 		})
@@ -76,32 +75,28 @@ func (t *Telemetry) Observe(from Sources) error {
 		observeAdmission(m, from.Admission)
 	}
 	if from.Edge != nil {
-		m.gauge("intentgate.connections", "{connection}", "Connections of the edge that are open.", func(tell tell) {
+		m.gauge("intentgate_connections", "Connections of the edge that are open.", func(tell tell) {
 			connections, _ := from.Edge()
 			tell(float64(connections))
 		})
-		m.gauge("intentgate.handshakes.in_flight", "{handshake}", "Handshakes in work.", func(tell tell) {
+		m.gauge("intentgate_handshakes_in_flight", "Handshakes in work.", func(tell tell) {
 			_, handshakes := from.Edge()
 			tell(float64(handshakes))
 		})
 	}
-	if err := m.err(); err != nil {
-		return fmt.Errorf("observe what metrics tell: %w", err)
-	}
-	return nil
 }
 
-func observeServices(m *meter, services iter.Seq[Service]) {
+func observeServices(m meter, services iter.Seq[Service]) {
 	var states []string
 	for state := connectivity.Idle; state <= connectivity.Shutdown; state++ {
 		states = append(states, strings.ToLower(state.String()))
 	}
-	m.gauge("intentgate.service.state", "", "1 for the state that the service's connection is in.", func(tell tell) {
+	m.gauge("intentgate_service_state", "1 for the state that the service's connection is in.", func(tell tell) {
 		for service := range services {
 			tell.states(states, strings.ToLower(service.State().String()), "service", service.Name)
 		}
 	})
-	m.gauge("intentgate.service.circuit", "", "1 for the state that the service's circuit is in: while it is open, the service is not called.",
+	m.gauge("intentgate_service_circuit", "1 for the state that the service's circuit is in: while it is open, the service is not called.",
 		func(tell tell) {
 			for service := range services {
 				tell.states(backend.Circuits(), service.Load().Circuit, "service", service.Name)
@@ -114,14 +109,14 @@ func observeServices(m *meter, services iter.Seq[Service]) {
 			}
 		}
 	}
-	m.gauge("intentgate.service.calls.limit", "{call}", "Calls that the service may have in work.", each(func(l backend.Load) float64 { return float64(l.Limit) }))
-	m.gauge("intentgate.service.calls.in_flight", "{call}", "Calls that the service has in work.", each(func(l backend.Load) float64 { return float64(l.InFlight) }))
-	m.gauge("intentgate.service.calls.queued", "{call}", "Calls that wait until the service has less in work.",
+	m.gauge("intentgate_service_calls_limit", "Calls that the service may have in work.", each(func(l backend.Load) float64 { return float64(l.Limit) }))
+	m.gauge("intentgate_service_calls_in_flight", "Calls that the service has in work.", each(func(l backend.Load) float64 { return float64(l.InFlight) }))
+	m.gauge("intentgate_service_calls_queued", "Calls that wait until the service has less in work.",
 		each(func(l backend.Load) float64 { return float64(l.Queued) }))
-	m.total("intentgate.service.retries", "{try}", "Tries beyond the first of a call.", each(func(l backend.Load) float64 { return float64(l.Retries) }))
-	m.total("intentgate.service.ejections", "{ejection}", "Instances that were left out for a while, since they failed.",
+	m.total("intentgate_service_retries_total", "Tries beyond the first of a call.", each(func(l backend.Load) float64 { return float64(l.Retries) }))
+	m.total("intentgate_service_ejections_total", "Instances that were left out for a while, since they failed.",
 		each(func(l backend.Load) float64 { return float64(l.Ejections) }))
-	m.gauge("intentgate.service.instances", "{instance}", "Instances of the service, in use or left out; none on xds targets, where the control plane sees to them.",
+	m.gauge("intentgate_service_instances", "Instances of the service, in use or left out; none on xds targets, where the control plane sees to them.",
 		func(tell tell) {
 			for service := range services {
 				load := service.Load()
@@ -132,7 +127,7 @@ func observeServices(m *meter, services iter.Seq[Service]) {
 }
 
 // observeIntents tells what is known of the services' own methods.
-func observeIntents(m *meter, report func() []intents.Report) {
+func observeIntents(m meter, report func() []intents.Report) {
 	each := func(observe func(tell, intents.Report)) func(tell) {
 		return func(tell tell) {
 			for _, now := range report() {
@@ -140,20 +135,20 @@ func observeIntents(m *meter, report func() []intents.Report) {
 			}
 		}
 	}
-	m.gauge("intentgate.intents.methods", "", "Methods of the service that answer intents.", each(func(tell tell, now intents.Report) {
+	m.gauge("intentgate_intents_methods", "Methods of the service that answer intents.", each(func(tell tell, now intents.Report) {
 		tell(float64(len(now.Methods)), "service", now.Service)
 	}))
-	m.gauge("intentgate.intents.problems", "", "What the service claims and the gateway does not serve.", each(func(tell tell, now intents.Report) {
+	m.gauge("intentgate_intents_problems", "What the service claims and the gateway does not serve.", each(func(tell tell, now intents.Report) {
 		for _, kind := range []intents.Kind{intents.Broken, intents.Refused, intents.Taken} {
 			others := slices.DeleteFunc(slices.Clone(now.Problems), func(p intents.Problem) bool { return p.Kind != kind })
 			tell(float64(len(others)), "service", now.Service, "kind", string(kind))
 		}
 	}))
-	m.gauge("intentgate.intents.read.timestamp", "s", "When the service's descriptors were last read well, as Unix time; 0: never.",
+	m.gauge("intentgate_intents_read_timestamp_seconds", "When the service's descriptors were last read well, as Unix time; 0: never.",
 		each(func(tell tell, now intents.Report) { tell(unix(now.Read), "service", now.Service) }))
 }
 
-func observeKeys(m *meter, status func() idtoken.Status) {
+func observeKeys(m meter, status func() idtoken.Status) {
 	when := func(is func(idtoken.Status) bool, value func(idtoken.Status) float64) func(tell) {
 		return func(tell tell) {
 			if now := status(); now.Source != "" && is(now) {
@@ -163,24 +158,24 @@ func observeKeys(m *meter, status func() idtoken.Status) {
 	}
 	always := func(idtoken.Status) bool { return true }
 	fetched := func(now idtoken.Status) bool { return !now.Fetched.IsZero() }
-	m.gauge("intentgate.id.token.keys", "", "Keys that ID tokens are verified with; without any, every token is refused.",
+	m.gauge("intentgate_id_token_keys", "Keys that ID tokens are verified with; without any, every token is refused.",
 		when(always, func(now idtoken.Status) float64 { return float64(now.Keys) }))
-	m.gauge("intentgate.id.token.keys.fetched.timestamp", "s", "When the keys of ID tokens were last fetched well, as Unix time.",
+	m.gauge("intentgate_id_token_keys_fetched_timestamp_seconds", "When the keys of ID tokens were last fetched well, as Unix time.",
 		when(fetched, func(now idtoken.Status) float64 { return unix(now.Fetched) }))
-	m.gauge("intentgate.id.token.keys.expiry.timestamp", "s", "Until when the keys of ID tokens are fresh, as Unix time; a day later they are used no more.",
+	m.gauge("intentgate_id_token_keys_expiry_timestamp_seconds", "Until when the keys of ID tokens are fresh, as Unix time; a day later they are used no more.",
 		when(fetched, func(now idtoken.Status) float64 { return unix(now.Expires) }))
-	m.total("intentgate.id.token.keys.failures", "{fetch}", "Fetches of the keys of ID tokens that failed.",
+	m.total("intentgate_id_token_keys_failures_total", "Fetches of the keys of ID tokens that failed.",
 		when(always, func(now idtoken.Status) float64 { return float64(now.Failures) }))
 }
 
-func observeAdmission(m *meter, of *admission.Control) {
-	gauge := func(name, unit, what string, value func() int64) {
-		m.gauge(name, unit, what, func(tell tell) { tell(float64(value())) })
+func observeAdmission(m meter, of *admission.Control) {
+	gauge := func(name, what string, value func() int64) {
+		m.gauge(name, what, func(tell tell) { tell(float64(value())) })
 	}
-	gauge("intentgate.turns.in.work", "{turn}", "Turns in work.", func() int64 { turns, _ := of.InUse(); return turns })
-	gauge("intentgate.turns.limit", "{turn}", "Turns that may be in work.", func() int64 { return int64(of.Limits().Turns) })
-	gauge("intentgate.held", "By", "Bytes of bodies that are held for turns in work.", func() int64 { _, bytes := of.InUse(); return bytes })
-	gauge("intentgate.held.limit", "By", "Bytes of bodies that may be held.", func() int64 { return of.Limits().HeldBytes })
+	gauge("intentgate_turns_in_work", "Turns in work.", func() int64 { turns, _ := of.InUse(); return turns })
+	gauge("intentgate_turns_limit", "Turns that may be in work.", func() int64 { return int64(of.Limits().Turns) })
+	gauge("intentgate_held_bytes", "Bytes of bodies that are held for turns in work.", func() int64 { _, bytes := of.InUse(); return bytes })
+	gauge("intentgate_held_limit_bytes", "Bytes of bodies that may be held.", func() int64 { return of.Limits().HeldBytes })
 }
 
 // unix is a time in Prometheus' words, 0 for none.

@@ -1,4 +1,4 @@
-// Package telemetry says what the gateway does: metrics through OpenTelemetry for Prometheus to read, one wide log line a
+// Package telemetry says what the gateway does: metrics for Prometheus to read, one wide log line a
 // turn, and an audit trail of whom the gateway let in.
 //
 // Nothing that a stranger chooses makes a metric's series unbounded: labels are names out of the configuration and
@@ -10,7 +10,6 @@ package telemetry
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,11 +20,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"go.opentelemetry.io/otel/attribute"
-	exporter "go.opentelemetry.io/otel/exporters/prometheus"
-	sdk "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/exemplar"
-	"go.opentelemetry.io/otel/sdk/resource"
 )
 
 // Config is what Telemetry is made of; Logger and Now are needed.
@@ -43,13 +37,12 @@ type Config struct {
 
 // Telemetry holds the instruments. It is safe for concurrent use.
 type Telemetry struct {
-	logger   *slog.Logger
-	json     io.Writer // of the logger's handler, if that is from NewJSONHandler
-	lines    sync.Pool // of *line
-	audit    audit
-	now      func() time.Time
-	registry *prometheus.Registry
-	meter    meter
+	logger *slog.Logger
+	json   io.Writer // of the logger's handler, if that is from NewJSONHandler
+	lines  sync.Pool // of *line
+	audit  audit
+	now    func() time.Time
+	meter  meter
 	instruments
 
 	told      hourly
@@ -64,22 +57,8 @@ func New(config Config) (*Telemetry, error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo())
-	if err != nil {
-		return nil, fmt.Errorf("make the Prometheus exporter: %w", err)
-	}
-	provider := sdk.NewMeterProvider(
-		sdk.WithReader(reader),
-		sdk.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", "intentgate"),
-			attribute.String("service.version", config.Version),
-		)),
-		sdk.WithCardinalityLimit(0),                      // those of ours keep what matters of what has no place
-		sdk.WithExemplarFilter(exemplar.AlwaysOffFilter), // they cost every measurement and would need traces
-	)
 	t := &Telemetry{
-		logger: config.Logger, audit: newAudit(config), now: config.Now, registry: registry,
-		meter:     meter{Meter: provider.Meter("github.com/intentgate/intentgate")},
+		logger: config.Logger, audit: newAudit(config), now: config.Now, meter: meter{registry},
 		randomKey: randomKey(),
 		lines:     sync.Pool{New: func() any { return new(line) }},
 	}
@@ -87,23 +66,23 @@ func New(config Config) (*Telemetry, error) {
 		t.json = handler.to
 	}
 	t.SetPrivacy(nil, nil)
-	t.instruments = newInstruments(&t.meter)
+	t.instruments = newInstruments(t.meter)
 	if config.LogDropped == nil {
 		config.LogDropped = func() int64 { return 0 }
 	}
-	t.meter.total("intentgate.log.dropped", "{line}", "Lines of the log that nobody read in time.", func(tell tell) {
+	t.meter.total("intentgate_log_dropped_total", "Lines of the log that nobody read in time.", func(tell tell) {
 		tell(float64(config.LogDropped()))
 	})
-	if err := t.meter.err(); err != nil {
-		return nil, fmt.Errorf("make the instruments: %w", err)
-	}
+	t.meter.gauge("target_info", "Target metadata", func(tell tell) {
+		tell(1, "service_name", "intentgate", "service_version", config.Version)
+	})
 	t.SpansDropped(0) // so that it is there
 	return t, nil
 }
 
 // Metrics serves the metrics in Prometheus' format.
 func (t *Telemetry) Metrics() http.Handler {
-	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(t.meter, promhttp.HandlerOpts{
 		MaxRequestsInFlight: 4,
 		ErrorLog:            slog.NewLogLogger(t.logger.Handler(), slog.LevelError),
 	})

@@ -135,14 +135,12 @@ func TestMetrics(t *testing.T) {
 	if place, reason := control.Enter(""); reason != admission.None || !place.Hold(4096) {
 		t.Fatal(reason)
 	}
-	if err := meters.Observe(telemetry.Sources{
+	meters.Observe(telemetry.Sources{
 		Services: slices.Values([]telemetry.Service{orders}), Admission: control,
 		Ends:   slices.Values([]expiry.End{{Kind: expiry.Root, Name: "dialogflow/gts", NotAfter: time.Unix(1796083200, 0)}}),
 		Edge:   func() (int, int) { return 7, 2 },
 		Config: func() (time.Time, bool) { return time.Unix(1796083200, 0), false },
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	for range 2 {
 		event := meters.StartTurn(start)
 		event.Webhook = "/dialogflow/cx"
@@ -157,7 +155,7 @@ func TestMetrics(t *testing.T) {
 	event := meters.StartTurn(start)
 	event.Webhook, event.Platform, event.Service, event.Timeout = "/dialogflow/cx", "CX", "orders", 5*time.Second
 	event.HTTPStatus, event.IDToken, event.Cause, event.KnownProject, event.KnownAgent = 200, "accepted", "timeout", "shop", "5f8a"
-	event.Continued(t.Context(), "offered")
+	event.Continued("offered")
 	event.Finish(t.Context())
 	has(t, scrape(t, meters),
 		`intentgate_callers_left_total{webhook="/dialogflow/cx"} 2`,
@@ -193,6 +191,12 @@ func TestMetrics(t *testing.T) {
 		`intentgate_service_state{service="orders",state="ready"} 1`,
 		`intentgate_service_state{service="orders",state="transient_failure"} 0`,
 	)
+	for _, line := range scrape(t, meters) {
+		if strings.HasPrefix(line, "intentgate_service_call_duration_seconds_count{") && strings.HasSuffix(line, " 0") ||
+			strings.HasPrefix(line, "intentgate_turn_time_left_seconds_count{") && !strings.Contains(line, `{platform="CX",service="orders"} 1`) {
+			t.Errorf("nothing was measured: %s", line)
+		}
+	}
 	state = connectivity.TransientFailure
 	has(t, scrape(t, meters),
 		`intentgate_service_state{service="orders",state="ready"} 0`,
@@ -265,7 +269,7 @@ func TestSeriesStayBounded(t *testing.T) {
 				event.Intent, event.Tag, event.Project = fmt.Sprint("intent", n), fmt.Sprint("tag", n), fmt.Sprint("project", n)
 				event.KnownProject, event.KnownAgent, event.Method = fmt.Sprint("project", n), fmt.Sprint("agent", n), fmt.Sprint("method", n)
 				event.IDToken, event.Webhook, event.Cause = fmt.Sprint("verdict", n), fmt.Sprint("/path", n), fmt.Sprint("cause", n)
-				event.Continued(t.Context(), fmt.Sprint("what", n))
+				event.Continued(fmt.Sprint("what", n))
 				event.Unknown = []string{fmt.Sprintf("%d\n\u202e%s", n, strings.Repeat("é", 1000))}
 				event.AddQuirk(fmt.Sprint("quirk", n), 1)
 				event.Finish(t.Context())

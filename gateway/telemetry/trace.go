@@ -165,4 +165,4 @@ func inbound(traceparent string) trace.SpanContext {
 }
 
 // SpansDropped counts spans that could not be sent.
-func (t *Telemetry) SpansDropped(spans int) { t.spansDropped.count(context.Background(), spans) }
+func (t *Telemetry) SpansDropped(spans int) { t.spansDropped.count(spans) }

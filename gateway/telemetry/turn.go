@@ -145,7 +145,7 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 		e.Code, e.Reason = codes.Internal, "panic"
 	}
 	outcome := e.outcome()
-	e.measure(ctx, outcome, took)
+	e.measure(outcome, took)
 	e.auditTurn(ctx)
 	if e.traced(outcome, took) {
 		root, within := e.spans(outcome, took) //nolint:contextcheck // only a place for what is parsed
@@ -165,42 +165,42 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 }
 
 // Continued counts what came of an answer that is fetched later: it was offered, fetched, or why it could not be.
-func (e *TurnEvent) Continued(ctx context.Context, what string) {
-	e.telemetry.continuations.count(ctx, 1, what)
+func (e *TurnEvent) Continued(what string) {
+	e.telemetry.continuations.count(1, what)
 }
 
 // measure feeds the metrics.
-func (e *TurnEvent) measure(ctx context.Context, outcome string, took time.Duration) {
+func (e *TurnEvent) measure(outcome string, took time.Duration) {
 	t := e.telemetry
 	series := t.turnSeries.get(turnKey{
 		platform: e.Platform, project: e.KnownProject, agent: e.KnownAgent, service: e.Service, method: e.Method,
 		outcome: outcome, code: codeName(e.Code), reason: e.Reason, answered: e.Answered, serviceCode: codeName(e.ServiceCode),
 	})
-	t.turns.Add(ctx, 1, series.count...)
-	t.turnDuration.Record(ctx, took.Seconds(), series.duration...)
+	series.turns.Inc()
+	series.duration.Observe(took.Seconds())
 	if e.ServiceDuration > 0 {
-		t.callDuration.Record(ctx, e.ServiceDuration.Seconds(), series.call...)
+		series.call().Observe(e.ServiceDuration.Seconds())
 	}
 	if e.Timeout > 0 && e.HTTPStatus != 0 && e.WriteError == nil {
-		t.timeLeft.Record(ctx, (e.Timeout - took).Seconds(), series.timeLeft...)
+		series.timeLeft().Observe((e.Timeout - took).Seconds())
 	}
 	if e.IDToken != "" {
-		t.tokens.count(ctx, 1, e.IDToken, e.Webhook)
+		t.tokens.count(1, e.IDToken, e.Webhook)
 	}
 	if e.Cause != "" {
-		t.fallbacks.count(ctx, 1, e.Cause, e.Platform, e.Service)
+		t.fallbacks.count(1, e.Cause, e.Platform, e.Service)
 	}
 	if e.Joined != "" {
-		t.joins.count(ctx, 1, e.Joined)
+		t.joins.count(1, e.Joined)
 	}
 	if len(e.Dropped) > 0 {
-		t.dropped.count(ctx, len(e.Dropped), e.Platform)
+		t.dropped.count(len(e.Dropped), e.Platform)
 	}
 	for _, name := range e.Unknown {
-		t.unknown.count(ctx, 1, fieldName(name))
+		t.unknown.count(1, fieldName(name))
 	}
 	for _, q := range e.quirks {
-		t.quirks.count(ctx, q.count, q.kind)
+		t.quirks.count(q.count, q.kind)
 	}
 }
 

@@ -195,7 +195,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
 	defer cancel()
 	turn := turn{Handler: h, event: event, peer: peer, left: r.Context().Done()}
-	defer turn.place.Leave()
+	defer turn.leave()
 	body, failure := turn.play(ctx, w, r)
 	if failure != nil {
 		event.Code, event.Reason, event.FailureStatus = failure.Code, failure.Reason, failure.httpStatus()

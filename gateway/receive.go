@@ -31,13 +31,12 @@ func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if t.place, reason = t.Admission.Enter(project); reason != admission.None {
 		return nil, nil, overloaded(reason)
 	}
-	body, failure := t.readRequest(ctx, w, r)
-	if failure != nil {
+	if t.body, failure = t.readRequest(ctx, w, r); failure != nil {
 		return nil, nil, failure
 	}
-	t.event.BytesIn = len(body)
+	t.event.BytesIn = len(t.body)
 	t.event.Enter(telemetry.Read)
-	asked, err := dialogflow.Read(t.Webhook.Platform, body)
+	asked, err := dialogflow.Read(t.Webhook.Platform, t.body)
 	if err != nil {
 		return nil, nil, unreadable(err)
 	}
@@ -56,6 +55,14 @@ func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return nil, nil, overloaded(reason)
 	}
 	return asked, who, nil
+}
+
+// leave gives back what the turn took. Nothing that outlives it holds a value of the request: calls have their own bytes and
+// clones of the texts, and so have events and answers.
+func (t *turn) leave() {
+	t.asked = nil
+	edge.Reuse(t.body)
+	t.place.Leave()
 }
 
 // projectOf names the project that a proof is of, where that is known before the session is: by its ID if that is configured, else

@@ -18,6 +18,7 @@ type turn struct {
 	event *telemetry.TurnEvent
 	peer  *edge.Peer
 	place admission.Place
+	body  []byte          // the memory that asked is read from
 	left  <-chan struct{} // closed when the caller has left
 
 	// How far it has come.

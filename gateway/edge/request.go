@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -74,8 +73,8 @@ func isJSON(types []string) bool {
 // ErrNoRoom says that hold had no room for a body.
 var ErrNoRoom = errors.New("there is no room for the body")
 
-// ReadBody reads the whole body, of at most limit bytes. It asks hold, unless that is nil, before it takes memory. The error is
-// ErrNoRoom or a *RequestError: 413 if there is more, 408 if it does not come in time, which is until ctx's deadline or
+// ReadBody reads the whole body, of at most limit bytes, into memory that Reuse takes back. It asks hold, unless that is nil,
+// before it takes any. The error is ErrNoRoom or a *RequestError: 413 if there is more, 408 if it does not come in time, which is until ctx's deadline or
 // Limits.ReadTimeout, else 400. From then on only the answer's deadline holds.
 func ReadBody(ctx context.Context, w http.ResponseWriter, r *http.Request, limit int64, hold func(bytes int64) bool) ([]byte, error) {
 	if r.ContentLength > limit {
@@ -85,7 +84,11 @@ func ReadBody(ctx context.Context, w http.ResponseWriter, r *http.Request, limit
 	if deadline, ok := sooner(ctx); ok && !settable(reading.SetReadDeadline(deadline)) {
 		return nil, brokeOff("the connection")
 	}
-	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, hold)
+	from := r.Body
+	if r.ContentLength < 0 { // net/http holds others to their length
+		from = http.MaxBytesReader(w, r.Body, limit)
+	}
+	body, err := readAll(from, r.ContentLength, hold)
 	if err != nil {
 		var more *http.MaxBytesError
 		switch {
@@ -104,30 +107,6 @@ func ReadBody(ctx context.Context, w http.ResponseWriter, r *http.Request, limit
 		return nil, brokeOff("the connection")
 	}
 	return body, nil
-}
-
-// readAll reads to the end, into memory that grows with what is there: a stated length is not believed before.
-func readAll(from io.Reader, stated int64, hold func(bytes int64) bool) ([]byte, error) {
-	const atFirst, spare = 64 << 10, 512
-	size := min(max(stated, 0), atFirst) + spare
-	var body []byte
-	for {
-		if len(body) == cap(body) {
-			if hold != nil && !hold(size-int64(cap(body))) {
-				return nil, ErrNoRoom
-			}
-			body = append(make([]byte, 0, size), body...)
-			size *= 2
-		}
-		n, err := from.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			return body, nil
-		case err != nil:
-			return nil, err
-		}
-	}
 }
 
 // sooner returns ctx's deadline, unless net/http ends the reading before: it has set Limits.ReadTimeout already.

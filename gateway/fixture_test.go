@@ -200,8 +200,8 @@ func start(tb testing.TB, change func(*setup)) *fixture {
 		Now:    func() time.Time { return clock().Add(with.late) },
 		Tokens: with.tokens, Fallbacks: fallbacks(tb, with.fallbacks),
 	}))(tb)
-	paths := mux.New(http.MethodPost, gateway.Unrouted(meters))
-	if err := mux.Handle(paths, http.MethodPost, with.Path, func(w http.ResponseWriter, r *http.Request) {
+	paths := mux.NewPaths(http.MethodPost, gateway.Unrouted(meters))
+	if err := paths.Handle(with.Path, func(w http.ResponseWriter, r *http.Request) {
 		if with.seen != nil {
 			with.seen(r)
 		}

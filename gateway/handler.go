@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -178,6 +179,9 @@ func Unrouted(t *telemetry.Telemetry) func(r *http.Request, httpStatus int) {
 	}
 }
 
+// buffered is up to how many bytes of an answer net/http counts by itself; it cuts a longer one of no stated length into chunks.
+const buffered = 2048
+
 // ServeHTTP answers one turn. Unless the caller has gone, it does so before Dialogflow's clock runs out.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer, ok := edge.PeerFromContext(r.Context())
@@ -209,6 +213,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		event.HTTPStatus, event.BytesOut = http.StatusOK, len(body)
 		w.Header().Set("Content-Type", "application/json")
+		if len(body) > buffered {
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		}
 		_, event.WriteError = w.Write(body) //nolint:gosec // JSON, for a program
 	}
 	if r.Context().Err() != nil { // nothing else ends it before its handler

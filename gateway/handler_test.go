@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,17 @@ func TestTurn(t *testing.T) {
 	}
 	if l := f.line(); l.Code != "OK" || l.HTTPStatus != http.StatusOK || l.Reason != "" {
 		t.Errorf("logged %+v", l)
+	}
+}
+
+// A long answer is not cut into chunks.
+func TestAnswersStateTheirLength(t *testing.T) {
+	for _, length := range []int{10, 3000, 20_000} {
+		f := start(t, func(s *setup) { s.answer = reply(&intentgatev1.Reply{Texts: []string{strings.Repeat("a", length)}}) })
+		got := f.send(f.request(t.Context(), recorded(t, "es-order-track")))
+		if stated := got.header.Get("Content-Length"); got.status != http.StatusOK || len(got.body) < length || stated != strconv.Itoa(len(got.body)) {
+			t.Errorf("HTTP %d with %d bytes, of which %q are stated", got.status, len(got.body), stated)
+		}
 	}
 }
 

@@ -70,6 +70,11 @@ var connections = []mutation{
 		red:   []check{{edgeRoom, `TestReservedHeadersAreDropped|TestStripReserved`}},
 	},
 	{
+		name:  "connection: no trailers after the body",
+		edits: []edit{{connection, `if r.ContentLength < 0 || r.Trailer != nil {`, `if false {`}},
+		red:   []check{{edgeRoom, `TestReservedHeadersAreDropped`}},
+	},
+	{
 		name:  "connection: no trailers",
 		edits: []edit{{connection, `r.Trailer = nil`, ``}},
 		red:   []check{{edgeRoom, `TestReservedHeadersAreDropped`}},

@@ -117,6 +117,16 @@ var requests = []mutation{
 		red:   []check{{muxRoom, `TestHeadersStayOutside`}},
 	},
 	{
+		name:  "mux: what is found without the router was sent as it is",
+		edits: []edit{{"gateway/mux/mux.go", ` && r.URL.RawPath == "" {`, ` {`}},
+		red:   []check{{muxRoom, `TestRouting`}},
+	},
+	{
+		name:  "mux: of its method",
+		edits: []edit{{"gateway/mux/mux.go", ` && r.Method == p.method && `, ` && `}},
+		red:   []check{{muxRoom, `TestRouting`}},
+	},
+	{
 		name:  "mux: no header becomes metadata",
 		edits: []edit{{"gateway/mux/mux.go", `runtime.WithIncomingHeaderMatcher(none),`, ``}},
 		red:   []check{{muxRoom, `TestHeadersStayOutside`}},

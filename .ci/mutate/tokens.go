@@ -136,7 +136,7 @@ var tokens = []mutation{
 	},
 	{
 		name:  "token: signature",
-		edits: []edit{{verifier, `if rsa.VerifyPKCS1v15(key, crypto.SHA256, signed[:], signature) != nil {`, `if len(signature) != key.Size() {`}},
+		edits: []edit{{verifier, `if rsa.VerifyPKCS1v15(key, crypto.SHA256, signed[:], signature) != nil {`, `if rsa.VerifyPKCS1v15(key, crypto.SHA256, signed[:], signature) != nil && false {`}},
 		red:   []check{{tokenRoom, `TestForgedSignatures/signed_by_another_key|TestForgedSignatures/claims_changed`}},
 	},
 	{

@@ -28,6 +28,7 @@ type conn struct {
 	closed   sync.Once
 
 	// Written by the handshake's goroutine alone, before anybody else knows the connection.
+	name     string // how the log calls who connected
 	sni      string
 	versions []uint16
 	refusal  *authn.Refusal
@@ -168,6 +169,21 @@ func (p *Peer) Answering(header http.Header) {
 
 type peerKey struct{}
 
+// request is the context of a request, with its peer.
+type request struct {
+	context.Context //nolint:containedctx // it is one
+
+	peer Peer
+}
+
+// Value returns what a key stands for.
+func (r *request) Value(key any) any {
+	if key == (peerKey{}) {
+		return &r.peer
+	}
+	return r.Context.Value(key)
+}
+
 // PeerFromContext returns the peer of the request that the context belongs to, and false where it is none of the edge.
 func PeerFromContext(ctx context.Context) (*Peer, bool) {
 	peer, ok := ctx.Value(peerKey{}).(*Peer)
@@ -185,9 +201,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	defer s.turns.Add(-1)
 	site := s.hold()
 	defer site.Release()
-	peer := &Peer{Addr: c.peer(), Start: c.start(r), conn: c, site: site}
-	defer s.recovered(r.Context(), c)
-	r = r.WithContext(context.WithValue(r.Context(), peerKey{}, peer))
+	ctx := &request{Context: r.Context(), peer: Peer{Addr: c.name, Start: c.start(r), conn: c, site: site}}
+	peer := &ctx.peer
+	defer s.recovered(ctx, c)
+	if r.ContentLength < 0 || r.Trailer != nil {
+		r = r.WithContext(ctx) // a copy: net/http puts the trailers into its own
+	} else {
+		*r = *r.WithContext(ctx) // which allocates none; nobody else has the request
+	}
 	r.Trailer = nil
 	StripReserved(r.Header)
 	peer.handed = forwarded.Take(r.Header)

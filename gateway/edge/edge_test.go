@@ -27,7 +27,7 @@ const serverName = "edge.example"
 type fixture struct {
 	*edge.Server
 
-	t          *testing.T
+	t          testing.TB
 	pki        *authntest.PKI
 	trust      *authn.Trust
 	roots      *x509.CertPool // of the server's certificate
@@ -40,7 +40,7 @@ type fixture struct {
 }
 
 // start runs an edge. Its handler counts and answers with the peer's profiles, if change gives no other.
-func start(t *testing.T, pki *authntest.PKI, change func(*edge.Config)) *fixture {
+func start(t testing.TB, pki *authntest.PKI, change func(*edge.Config)) *fixture {
 	t.Helper()
 	f := &fixture{
 		t: t, pki: pki, trust: pki.Trust(), clock: newClock(), log: &buffer{},

@@ -154,6 +154,7 @@ func (s *Server) shake(ctx context.Context, c *conn) {
 
 // handOver hands a connection over to net/http.
 func (s *Server) handOver(ctx context.Context, c *conn, nc net.Conn) {
+	c.name = c.peer()
 	select {
 	case s.ready <- nc:
 	case <-ctx.Done():

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// New returns an empty router for generated handlers and for paths given to Handle, all of one method: others are answered
+// New returns an empty router for generated handlers, all of one method: others are answered
 // by 405 with Allow. It is to be filled before it serves. unrouted, if not nil, is told of each request that no handler
 // takes, with the HTTP status it is answered with.
 func New(method string, unrouted func(r *http.Request, httpStatus int)) *runtime.ServeMux {
@@ -44,9 +44,20 @@ func New(method string, unrouted func(r *http.Request, httpStatus int)) *runtime
 	)
 }
 
-// Handle serves a path with handler for the router's method. The path is literal: nothing in it is a pattern, and `/a`
-// and `/a/` are two.
-func Handle(mux *runtime.ServeMux, method, path string, handler http.HandlerFunc) error {
+// Paths is such a router for literal paths alone. It is filled before it serves.
+type Paths struct {
+	method  string
+	router  *runtime.ServeMux
+	literal map[string]http.HandlerFunc
+}
+
+// NewPaths returns an empty router for paths, as New does.
+func NewPaths(method string, unrouted func(r *http.Request, httpStatus int)) *Paths {
+	return &Paths{method: method, router: New(method, unrouted), literal: map[string]http.HandlerFunc{}}
+}
+
+// Handle serves a path with handler. The path is literal: nothing in it is a pattern, and `/a` and `/a/` are two.
+func (p *Paths) Handle(path string, handler http.HandlerFunc) error {
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok {
 		return fmt.Errorf("the path %q does not begin with a slash", path)
@@ -61,8 +72,19 @@ func Handle(mux *runtime.ServeMux, method, path string, handler http.HandlerFunc
 	if err != nil {
 		return fmt.Errorf("route the path %q: %w", path, err)
 	}
-	mux.Handle(method, pattern, func(w http.ResponseWriter, r *http.Request, _ map[string]string) { handler(w, r) })
+	p.router.Handle(p.method, pattern, func(w http.ResponseWriter, r *http.Request, _ map[string]string) { handler(w, r) })
+	p.literal[path] = handler
 	return nil
+}
+
+// ServeHTTP serves a path that was sent as it was given without the router, which copies each request for a context that no handler
+// of a path asks for.
+func (p *Paths) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if handler := p.literal[r.URL.Path]; handler != nil && r.Method == p.method && r.URL.RawPath == "" {
+		handler(w, strip(r))
+		return
+	}
+	p.router.ServeHTTP(w, r)
 }
 
 // WriteError answers with an HTTP status and a JSON body in the shape of google.rpc.Status: {"code", "message"}. The

@@ -57,10 +57,10 @@ func newService(t *testing.T, s *service) http.Handler {
 // newPaths returns a router with paths, whose handler notes the path and the names of the headers.
 func newPaths(t *testing.T) (handler http.Handler, posts *[]string) {
 	t.Helper()
-	m := mux.New(http.MethodPost, nil)
+	m := mux.NewPaths(http.MethodPost, nil)
 	posts = &[]string{}
 	for _, path := range []string{"/dialogflow/es", "/dialogflow/cx/", "/a:b/*/{c}"} {
-		err := mux.Handle(m, http.MethodPost, path, func(_ http.ResponseWriter, r *http.Request) {
+		err := m.Handle(path, func(_ http.ResponseWriter, r *http.Request) {
 			*posts = append(*posts, path)
 			for name := range r.Header {
 				*posts = append(*posts, name)
@@ -250,14 +250,14 @@ func TestCallErrors(t *testing.T) {
 }
 
 func TestHandleRefusesRelativePath(t *testing.T) {
-	if err := mux.Handle(mux.New(http.MethodPost, nil), http.MethodPost, "dialogflow", func(http.ResponseWriter, *http.Request) {}); err == nil {
+	if err := mux.NewPaths(http.MethodPost, nil).Handle("dialogflow", func(http.ResponseWriter, *http.Request) {}); err == nil {
 		t.Error("accepted a path without a slash")
 	}
 }
 
 func BenchmarkHandle(b *testing.B) {
-	m := mux.New(http.MethodPost, nil)
-	if err := mux.Handle(m, http.MethodPost, "/dialogflow/es", func(http.ResponseWriter, *http.Request) {}); err != nil {
+	m := mux.NewPaths(http.MethodPost, nil)
+	if err := m.Handle("/dialogflow/es", func(http.ResponseWriter, *http.Request) {}); err != nil {
 		b.Fatal(err)
 	}
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/dialogflow/es", http.NoBody)

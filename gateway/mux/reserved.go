@@ -14,20 +14,25 @@ var reserved = []string{"Grpc-", "X-Forwarded-", "Te"}
 // withoutReserved drops the reserved headers from a request.
 func withoutReserved(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, parameters map[string]string) {
-		cloned := false
-		for name := range r.Header {
-			if !isReserved(name) {
-				continue
-			}
-			if !cloned { // A handler leaves its caller's request alone; few requests need this.
-				request := *r
-				request.Header = r.Header.Clone()
-				r, cloned = &request, true
-			}
-			delete(r.Header, name)
-		}
-		next(w, r, parameters)
+		next(w, strip(r), parameters)
 	}
+}
+
+// strip returns the request without the reserved headers.
+func strip(r *http.Request) *http.Request {
+	cloned := false
+	for name := range r.Header {
+		if !isReserved(name) {
+			continue
+		}
+		if !cloned { // A handler leaves its caller's request alone; few requests need this.
+			request := *r
+			request.Header = r.Header.Clone()
+			r, cloned = &request, true
+		}
+		delete(r.Header, name)
+	}
+	return r
 }
 
 // isReserved judges a canonical header name.

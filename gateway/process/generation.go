@@ -195,7 +195,7 @@ func (g *generation) webhooks(context.Context) error {
 	if g.signer != nil {
 		sign = g.sign
 	}
-	paths := mux.New(http.MethodPost, gateway.Unrouted(g.telemetry))
+	paths := mux.NewPaths(http.MethodPost, gateway.Unrouted(g.telemetry))
 	for i, webhook := range g.settings.GetWebhooks() {
 		handler, err := gateway.NewHandler(gateway.Config{
 			Webhook: webhookOf(webhook, g.credentials[i]), Tokens: g.tokens, Router: g.router, Services: g.clients, Sign: sign,
@@ -204,7 +204,7 @@ func (g *generation) webhooks(context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := mux.Handle(paths, http.MethodPost, webhook.GetPath(), handler.ServeHTTP); err != nil {
+		if err := paths.Handle(webhook.GetPath(), handler.ServeHTTP); err != nil {
 			return err
 		}
 	}

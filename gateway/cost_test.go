@@ -54,11 +54,11 @@ var rooms = []struct {
 	{"join certificate, token and session", 4, (*cost).join},
 	{"find the route", 0, (*cost).find},
 	{"bind the request", 1, (*cost).call},
-	{"say who calls", 9, (*cost).metadata},
+	{"say who calls", 5, (*cost).metadata},
 	{"bind the response", 14, (*cost).answer},
 	{"write", 16, (*cost).write},
 	{"tell of it", 2, (*cost).tell},
-	{"a turn, all rooms on", 74, (*cost).whole},
+	{"a turn, all rooms on", 65, (*cost).whole},
 }
 
 // TestAllocations compares each room with its bound.

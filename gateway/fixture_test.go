@@ -68,6 +68,8 @@ func (s *service) Invoke(ctx context.Context, call *backend.Call) ([]byte, error
 	md, _ := metadata.FromOutgoingContext(ctx)
 	deadline, _ := ctx.Deadline()
 	call.Tries = 1
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	s.calls <- invocation{call.Method, call.Request, md, deadline}
 	return s.answer(ctx)
 }

@@ -195,9 +195,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event.Webhook, event.Timeout = h.Webhook.Path, h.Webhook.Timeout
 	event.Platform, event.Peer = h.Webhook.Platform.String(), peer.Addr
 
-	// The turn's time does not end when the caller leaves: a call that was begun may be joined by the next try.
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), peer.Start.Add(h.Webhook.Timeout-h.Webhook.Reserve))
-	defer cancel()
+	ctx := clock{r.Context(), peer.Start.Add(h.Webhook.Timeout - h.Webhook.Reserve)}
 	turn := turn{Handler: h, event: event, peer: peer, left: r.Context().Done()}
 	defer turn.leave()
 	body, failure := turn.play(ctx, w, r)

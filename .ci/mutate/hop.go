@@ -36,7 +36,7 @@ var hop = []mutation{
 	{
 		name: "metadata: no header of a request",
 		edits: []edit{
-			{handler, `ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), `, forwarding + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(context.WithoutCancel(r.Context()), md), `},
+			{handler, `ctx := clock{r.Context(), `, forwarding + `ctx := clock{metadata.NewOutgoingContext(r.Context(), md), `},
 			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\"\n\t\"strings\""},
 			{"gateway/ask.go", `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
 		},
@@ -46,7 +46,7 @@ var hop = []mutation{
 		name: "metadata: reserved headers, were they passed on",
 		edits: []edit{
 			{connection, `StripReserved(r.Header)`, ``},
-			{handler, `ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), `, only + `ctx, cancel := context.WithDeadline(metadata.NewOutgoingContext(context.WithoutCancel(r.Context()), md), `},
+			{handler, `ctx := clock{r.Context(), `, only + `ctx := clock{metadata.NewOutgoingContext(r.Context(), md), `},
 			{handler, `"google.golang.org/grpc/codes"`, "\"google.golang.org/grpc/codes\"\n\t\"google.golang.org/grpc/metadata\""},
 			{"gateway/ask.go", `return metadata.NewOutgoingContext(ctx, md), nil`, joining},
 		},

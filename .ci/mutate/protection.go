@@ -43,8 +43,13 @@ var protection = []mutation{
 	},
 	{
 		name:  "retry: a time for each try",
-		edits: []edit{{retryFile, `return limit, left-limit < leastTry`, `return limit, true`}},
+		edits: []edit{{retryFile, `if left-limit < leastTry {`, `if true {`}},
 		red:   []check{{backendRoom, `TestRetries/frozen,_a_time_per_try`}},
+	},
+	{
+		name:  "retry: the last one has its time",
+		edits: []edit{{retryFile, `if last && (ctx.Done() != nil || deadline.IsZero()) {`, `if last {`}},
+		red:   []check{{backendRoom, `TestRetries/frozen`}},
 	},
 	{
 		name:  "retry: a fifth of the calls",

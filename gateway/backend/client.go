@@ -105,8 +105,9 @@ func dial(c Config, further ...grpc.DialOption) (*Client, error) {
 	return client, nil
 }
 
-// Invoke makes a call and returns the encoded response. Deadline and outgoing metadata are the context's. The response
-// is the caller's and never nil, unless there is an error: a gRPC status, and a *Refused where it is the gateway's own.
+// Invoke makes a call and returns the encoded response. Deadline and outgoing metadata are the context's; a deadline holds without
+// a Done, too. The response is the caller's and never nil, unless there is an error: a gRPC status, and a *Refused where it is the
+// gateway's own.
 //
 // A call waits for a connection that is just being made, within its deadline; when the last try failed it returns
 // UNAVAILABLE with the reason at once. It waits for its turn, too, while the service has enough to do. An idempotent call is
@@ -136,8 +137,8 @@ func (c *Client) Invoke(ctx context.Context, call *Call) (response []byte, err e
 
 // once makes one try.
 func (c *Client) once(ctx context.Context, call *Call) ([]byte, error) {
-	conn, release := c.hold()
-	defer release()
+	conn := c.hold()
+	defer conn.calls.RUnlock()
 	var response []byte
 	err := conn.Invoke(c.asks(ctx, call), call.Method, call.Request, &response, c.options...)
 	if err == nil {

@@ -53,12 +53,12 @@ func (c *Client) Redial() {
 	}
 }
 
-// hold returns the connection of now, which is not closed before release.
-func (c *Client) hold() (conn *connection, release func()) {
+// hold returns the connection of now, which is not closed before its calls.RUnlock.
+func (c *Client) hold() *connection {
 	for {
 		conn := c.current.Load()
 		if conn.calls.TryRLock() { // else it has just been replaced
-			return conn, conn.calls.RUnlock
+			return conn
 		}
 	}
 }

@@ -21,6 +21,10 @@ const (
 	// maxHeaders is room for the details of a status, which are a trailer; more than what is read of them.
 	maxHeaders = 256 << 10
 
+	// streamWindow is room for any response, and connWindow for those of many calls. That they are given has grpc not measure the
+	// way to the service: it would send a ping after each response, whose answer is to be read, and a window update.
+	streamWindow, connWindow = 2 * maxResponse, 16 * maxResponse
+
 	// userAgent precedes grpc's own.
 	userAgent = "intentgate"
 
@@ -49,6 +53,8 @@ func DialOptions(target string, creds credentials.TransportCredentials) []grpc.D
 		// An address is dialled, not handed to whatever HTTPS_PROXY names.
 		grpc.WithNoProxy(),
 		grpc.WithDisableRetry(),
+		grpc.WithStaticStreamWindowSize(streamWindow),
+		grpc.WithStaticConnWindowSize(connWindow),
 		grpc.WithConnectParams(reconnect),
 		grpc.WithResolvers(eager{resolver.Get("dns"), lookAgain, lookAnew}),
 		// Agents sleep at night, and the first turn of the morning must not pay for a handshake.

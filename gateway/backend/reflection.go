@@ -51,8 +51,8 @@ func (c *Client) Descriptors(ctx context.Context) ([]byte, error) {
 func (c *Client) reflect(ctx context.Context, method string) ([]byte, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the stream
 	defer cancel()
-	conn, release := c.hold()
-	defer release()
+	conn := c.hold()
+	defer conn.calls.RUnlock()
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method,
 		grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(maxDescriptors))
 	if err != nil {

@@ -49,13 +49,13 @@ func (r *retries) do(ctx context.Context, call *Call) ([]byte, error) {
 	r.budget.earn()
 	for {
 		call.Tries++
-		limit, last := r.limit(ctx, call)
-		if last {
+		deadline, last := r.deadline(ctx, call)
+		if last && (ctx.Done() != nil || deadline.IsZero()) { // ctx ends then by itself, or never
 			return r.once(ctx, call)
 		}
-		response, cut, err := r.limited(ctx, call, limit)
-		if err == nil {
-			return response, nil
+		response, cut, err := r.until(ctx, call, deadline)
+		if err == nil || last {
+			return response, err
 		}
 		ended := time.Now()
 		pause, again := pauseAfter(err, call.Tries, cut)
@@ -67,25 +67,26 @@ func (r *retries) do(ctx context.Context, call *Call) ([]byte, error) {
 	}
 }
 
-// limit returns the time for a try that another one may follow. The last one has all that is left.
-func (r *retries) limit(ctx context.Context, call *Call) (limit time.Duration, last bool) {
+// deadline returns when a try ends that another one may follow. The last one has all that is left.
+func (r *retries) deadline(ctx context.Context, call *Call) (deadline time.Time, last bool) {
+	end, bounded := ctx.Deadline()
 	if !call.Idempotent || call.Tries >= r.Tries || r.budget.used() {
-		return 0, true
+		return end, true
 	}
-	limit = r.TryTimeout
-	if deadline, bounded := ctx.Deadline(); bounded {
-		left := time.Until(deadline)
-		if limit == 0 {
-			limit = left - left/4
-		}
-		return limit, left-limit < leastTry
+	now := time.Now()
+	if !bounded {
+		end = now.Add(never)
 	}
-	return cmp.Or(limit, never), false
+	left := end.Sub(now)
+	limit := cmp.Or(r.TryTimeout, left-left/4)
+	if left-limit < leastTry {
+		return end, true
+	}
+	return now.Add(limit), false
 }
 
-// limited makes a try of limited time, and reports whether it is that time that ended it.
-func (r *retries) limited(ctx context.Context, call *Call, limit time.Duration) (response []byte, ended bool, err error) {
-	deadline := time.Now().Add(limit)
+// until makes a try that ends then, and reports whether it is that which ended it.
+func (r *retries) until(ctx context.Context, call *Call, deadline time.Time) (response []byte, ended bool, err error) {
 	try, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	response, err = r.once(try, call)

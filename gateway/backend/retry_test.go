@@ -107,54 +107,63 @@ func TestRetries(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				if test.retries.Tries == 0 {
-					test.retries.Tries = 3
-				}
-				var began []time.Time
-				client := simulated(backend.Config{Retries: test.retries}, func(ctx context.Context, _ *backend.Call) ([]byte, error) {
-					began = append(began, time.Now())
-					if test.err == nil {
-						return freeze(ctx)
+			for _, done := range []bool{true, false} {
+				synctest.Test(t, func(t *testing.T) {
+					if test.retries.Tries == 0 {
+						test.retries.Tries = 3
 					}
-					return nil, test.err
+					var began []time.Time
+					client := simulated(backend.Config{Retries: test.retries}, func(ctx context.Context, _ *backend.Call) ([]byte, error) {
+						began = append(began, time.Now())
+						if test.err == nil {
+							return freeze(ctx)
+						}
+						return nil, test.err
+					})
+					ctx := t.Context()
+					if test.budget == 0 {
+						test.budget = budget
+					}
+					if test.budget > 0 {
+						limited, cancel := context.WithTimeout(ctx, test.budget)
+						defer cancel()
+						if ctx = limited; !done {
+							ctx = doneless{limited}
+						}
+					}
+					made := &backend.Call{Method: method, Idempotent: !test.once}
+					start := time.Now()
+					_, err := client.Invoke(ctx, made)
+					if status.Code(err) != test.code || made.Tries != len(began) {
+						t.Errorf("%v, %d tries are said to be %d", err, len(began), made.Tries)
+					}
+					if len(began) != len(test.pauses)+1 {
+						t.Fatalf("%d tries, want %d", len(began), len(test.pauses)+1)
+					}
+					for i, want := range test.pauses {
+						pause := began[i+1].Sub(began[i])
+						least := want
+						if want == backOff {
+							want = min(25*time.Millisecond<<i, 200*time.Millisecond)
+							least = want / 2
+						}
+						if pause < least || pause > want {
+							t.Errorf("pause %d is %s, want %s to %s", i, pause, least, want)
+						}
+					}
+					if took := time.Since(start); test.err == nil && took != test.budget {
+						t.Errorf("took %s, want all of %s", took, test.budget)
+					}
 				})
-				ctx := t.Context()
-				if test.budget == 0 {
-					test.budget = budget
-				}
-				if test.budget > 0 {
-					limited, cancel := context.WithTimeout(ctx, test.budget)
-					defer cancel()
-					ctx = limited
-				}
-				made := &backend.Call{Method: method, Idempotent: !test.once}
-				start := time.Now()
-				_, err := client.Invoke(ctx, made)
-				if status.Code(err) != test.code || made.Tries != len(began) {
-					t.Errorf("%v, %d tries are said to be %d", err, len(began), made.Tries)
-				}
-				if len(began) != len(test.pauses)+1 {
-					t.Fatalf("%d tries, want %d", len(began), len(test.pauses)+1)
-				}
-				for i, want := range test.pauses {
-					pause := began[i+1].Sub(began[i])
-					least := want
-					if want == backOff {
-						want = min(25*time.Millisecond<<i, 200*time.Millisecond)
-						least = want / 2
-					}
-					if pause < least || pause > want {
-						t.Errorf("pause %d is %s, want %s to %s", i, pause, least, want)
-					}
-				}
-				if took := time.Since(start); test.err == nil && took != test.budget {
-					t.Errorf("took %s, want all of %s", took, test.budget)
-				}
-			})
+			}
 		})
 	}
 }
+
+// doneless is a context that ends, and does not tell.
+type doneless struct{ context.Context }
+
+func (doneless) Done() <-chan struct{} { return nil }
 
 // TestRetriesEnd has a call succeed in its second try, and a caller leave before it.
 func TestRetriesEnd(t *testing.T) {

@@ -20,8 +20,8 @@ const (
 
 // State returns the state of the connection and, while the service cannot be reached, why: what a call would be told.
 func (c *Client) State() (state connectivity.State, detail string) {
-	conn, release := c.hold()
-	defer release()
+	conn := c.hold()
+	defer conn.calls.RUnlock()
 	return conn.state(context.Background())
 }
 

@@ -141,8 +141,8 @@ func New(config Config) (*Calls, error) {
 func (c *Calls) now() time.Duration { return c.config.Now().Sub(c.begun) }
 
 // Do returns what the call of a key comes to. It is made by run, within the turn or beside it, unless another turn has made it.
-// The context is the turn's, with its deadline, and is not to end when the caller leaves; left tells of that, and ends waiting
-// for a call, but no call. Who has waited for one that came to nothing that is recorded makes it again while there is time.
+// The context is the turn's, with its deadline and with or without a Done, and is not to end when the caller leaves; left tells of
+// that, and ends waiting for a call, but no call. Who has waited for one that came to nothing that is recorded makes it again while there is time.
 func (c *Calls) Do(ctx context.Context, left <-chan struct{}, try Try, run func(context.Context) ([]byte, error)) Result {
 	for {
 		call, joined, answer := c.begin(try)

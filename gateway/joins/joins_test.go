@@ -39,8 +39,13 @@ func turn(t *testing.T, c *joins.Calls, try joins.Try, run func(context.Context)
 	ctx, cancel := context.WithTimeout(t.Context(), clock)
 	defer cancel()
 	try.Keep = kept
-	return c.Do(ctx, nil, try, run)
+	return c.Do(doneless{ctx}, nil, try, run)
 }
+
+// doneless is a context that ends, and does not tell: as that of a turn is.
+type doneless struct{ context.Context }
+
+func (doneless) Done() <-chan struct{} { return nil }
 
 // service is one that takes its time, and counts.
 type service struct {

@@ -18,6 +18,11 @@ func (c *Calls) wait(ctx context.Context, left <-chan struct{}, call *Call) Resu
 	if over {
 		return call.result()
 	}
+	if deadline, bounded := ctx.Deadline(); bounded { // of its own: it may come without Done
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
 	select {
 	case <-ended:
 		return call.result()

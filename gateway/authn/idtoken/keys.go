@@ -204,6 +204,11 @@ func (k *Keys) due() bool {
 }
 
 func (f *fetch) wait(ctx context.Context) (changed bool, err error) {
+	if deadline, bounded := ctx.Deadline(); bounded { // a turn's context has no Done
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
 	select {
 	case <-f.done:
 		return f.changed, f.err

@@ -117,6 +117,32 @@ func TestReloadReadsWhatIsThereNow(t *testing.T) {
 	})
 }
 
+// doneless is a context that ends, and does not tell: as that of a turn is.
+type doneless struct{ context.Context }
+
+func (doneless) Done() <-chan struct{} { return nil }
+
+// Nobody waits for keys for longer than there is time.
+func TestWaitsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys, err := idtoken.NewKeys(idtoken.KeysConfig{URL: idtoken.GoogleKeys, Logger: quiet(), Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys.SetLoad(func(context.Context) ([]byte, time.Duration, error) {
+			time.Sleep(time.Hour)
+			return nil, 0, errors.New("down")
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, err := keys.Reload(doneless{ctx}); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("%v after %s, want the end of the time", err, time.Since(start))
+		}
+		time.Sleep(time.Hour) // what goes on ends
+	})
+}
+
 // TestKnownKeysAreUsed makes keys of those that there are, and of none.
 func TestKnownKeysAreUsed(t *testing.T) {
 	document := document(t, jwk(signing(), keyID))

@@ -1,4 +1,4 @@
-# What CI does is `make test`; the other targets are its parts and what a developer needs beside it.
+# What CI does is `make test`, and `make bench-short` after it; the other targets are its parts and what a developer needs beside it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

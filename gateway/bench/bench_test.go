@@ -48,7 +48,7 @@ func TestRatio(t *testing.T) {
 // testReport has what each bar wants, the gateway's CPU time being that of its floors times a factor.
 func testReport(factor float64) *Report {
 	r := &Report{Plan: "base", Versions: map[string]string{"Go": "1", "nginx": "2"}, Idle: []Idle{{Peer: static, LiveKiB: 40}, {Peer: intentgate, LiveKiB: 40 * factor}}}
-	for _, c := range append(baseTurns(), handshakes()...) {
+	for _, c := range cells("base") {
 		for _, name := range c.peers {
 			cpu := 100 + float64(c.size)/1000
 			if strings.HasPrefix(name, intentgate) {

@@ -134,17 +134,13 @@ const target = .6
 // coreHour is what an hour of a core is assumed to cost, in dollars.
 const coreHour = .04
 
-// capacity tells what follows for those who run gateways, where the base cell was measured.
+// capacity tells what follows for those who run gateways, where enough was measured.
 func (r *Report) capacity(s *strings.Builder) {
-	one := r.row(base().String(), intentgate)
-	if one == nil {
+	one, busy := r.row(base().String(), intentgate), r.row(paced(target).String(), intentgate)
+	if one == nil || busy == nil {
 		return
 	}
-	m := one.Median
-	planned := m.CPU
-	if row := r.row(paced(target).String(), intentgate); row != nil {
-		planned = row.Median.CPU
-	}
+	m, planned := one.Median, busy.Median.CPU
 	in := func(change func(*cell)) *Sample {
 		row := r.row(base().with(change).String(), intentgate)
 		if row == nil {

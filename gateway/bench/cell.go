@@ -97,9 +97,9 @@ func cells(plan string) []cell {
 			base().with(func(c *cell) { c.platform = "CX" }, bare, equal, intentgate),
 		}
 	case "full":
-		return slices.Concat(allTurns(), handshakes())
+		return slices.Concat(allTurns(), extent(), handshakes())
 	default:
-		return slices.Concat(baseTurns(), handshakes())
+		return slices.Concat(baseTurns(), extent(), handshakes())
 	}
 }
 
@@ -107,7 +107,6 @@ func cells(plan string) []cell {
 func baseTurns() []cell {
 	cells := []cell{
 		base().with(func(*cell) {}, slices.DeleteFunc(peerNames(), func(name string) bool { return name == pair })...),
-		inPair(pair),
 		base().with(func(c *cell) { c.fresh = true }, bare, intentgate),
 		base().with(func(c *cell) { c.method = turns.IntentService }, bare, intentgate),
 		base().with(func(c *cell) { c.method = turns.Canonical }, bare, grpcGateway, intentgate),
@@ -124,6 +123,12 @@ func baseTurns() []cell {
 	for _, connections := range []int{1, 64, 256} {
 		cells = append(cells, base().with(func(c *cell) { c.connections = connections }, bare, equal, grpcGateway, intentgate))
 	}
+	return cells
+}
+
+// extent are what the capacity model needs besides.
+func extent() []cell {
+	cells := []cell{inPair(pair)}
 	for _, share := range paces() {
 		cells = append(cells, paced(share, bare, intentgate))
 	}

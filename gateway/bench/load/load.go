@@ -177,7 +177,7 @@ func (l *load) play(ctx context.Context, end time.Time, atOnce int, pause time.D
 		playing.Go(func() error {
 			for start := time.Now(); ; {
 				if pause > 0 {
-					start = start.Add(time.Duration(rand.ExpFloat64() * float64(pause))) //nolint:gosec // no secret
+					start = start.Add(time.Duration(rand.ExpFloat64() * float64(pause)))
 					if start.After(end) {
 						return nil
 					}

@@ -15,7 +15,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,6 +87,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if err := errors.Join(describeCanonical(), b.dial(service)); err != nil {
 		return err
+	}
+	if _, set := os.LookupEnv("GOGC"); !set && (kind == "static" || kind == "bare" || kind == "equal") {
+		debug.SetGCPercent(400) // as the gateway has it: floors are to cost as little as can be
 	}
 	handler, err := construct(ctx, b)
 	if err != nil {

@@ -56,7 +56,7 @@ var rooms = []struct {
 	{"bind the request", 1, (*cost).call},
 	{"say who calls", 5, (*cost).metadata},
 	{"bind the response", 14, (*cost).answer},
-	{"write", 16, (*cost).write},
+	{"write", 1, (*cost).write},
 	{"tell of it", 2, (*cost).tell},
 	{"a turn, all rooms on", 65, (*cost).whole},
 }

@@ -159,10 +159,26 @@ type Context struct {
 // Parameters takes the object apart, in time that grows with it: of most contexts of a long conversation nobody asks.
 func (c *Context) Parameters() Parameters {
 	var all Parameters
-	if c.Object != nil {
-		_ = read(nil, c.Object, func(r *reader) error { return r.parameters(&all) }) // it was judged when it was read
-	}
+	_ = c.read(func(r *reader) error { return r.parameters(&all) }) // it was judged when it was read
 	return all
+}
+
+// each hands on the parameters one by one. The name is there until the next one is.
+func (c *Context) each(with func(name []byte, value Value)) error {
+	return c.read(func(r *reader) error {
+		return r.object(func(name []byte) error {
+			v, err := r.value()
+			with(name, v)
+			return err
+		})
+	})
+}
+
+func (c *Context) read(with func(r *reader) error) error {
+	if c.Object == nil {
+		return nil
+	}
+	return read(nil, c.Object, with)
 }
 
 // InputKind says what the user did.

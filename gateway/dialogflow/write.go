@@ -71,9 +71,9 @@ func (e *TooLargeError) Error() string {
 //
 // Write keeps neither the turn nor the reply, and is safe for concurrent use.
 func Write(turn *Turn, reply *intentgatev1.Reply, opt WriteOptions) (body []byte, dropped []string, err error) {
-	w := &writer{turn: turn, reply: reply, opt: opt, b: make([]byte, 0, 512)}
+	w := &writer{turn: turn, reply: reply, opt: opt, b: make([]byte, 0, 768)}
 	w.b = append(w.b, '{')
-	w.dropUnknown("", reply.ProtoReflect())
+	w.dropUnknown("", reply.ProtoReflect(), replyFields)
 	switch turn.Platform {
 	case ES:
 		if opt.API != V2Beta1 {
@@ -120,40 +120,51 @@ func (w *writer) drop(format string, args ...any) {
 	}
 }
 
-// dropForeign tells of fields that only the other platform has, by sentences that begin with their names.
-func (w *writer) dropForeign(sentences ...string) {
-	m := w.reply.ProtoReflect()
-	for _, sentence := range sentences {
-		name, _, _ := strings.Cut(sentence, ":")
-		if m.Has(m.Descriptor().Fields().ByName(protoreflect.Name(name))) {
-			w.drop("%s", sentence)
+// ownField is a field of the contract's whose value a newer contract may have more of: an enum, or a message with its own such fields.
+type ownField struct {
+	field protoreflect.FieldDescriptor
+	inner []ownField
+}
+
+// replyFields are those of a Reply.
+var replyFields = ownFields((*intentgatev1.Reply)(nil).ProtoReflect().Descriptor())
+
+func ownFields(message protoreflect.MessageDescriptor) []ownField {
+	var own []ownField
+	for i, fields := 0, message.Fields(); i < fields.Len(); i++ {
+		f := fields.Get(i)
+		switch {
+		case f.Enum() != nil:
+			own = append(own, ownField{f, nil})
+		case f.Message() != nil && f.Message().ParentFile() == message.ParentFile():
+			own = append(own, ownField{f, ownFields(f.Message())})
 		}
 	}
+	return own
 }
 
 // dropUnknown tells of what only a newer contract has: fields, and values of enums.
-func (w *writer) dropUnknown(path string, m protoreflect.Message) {
+func (w *writer) dropUnknown(path string, m protoreflect.Message, own []ownField) {
 	if len(m.GetUnknown()) > 0 {
 		w.drop("%s: it has fields that this gateway does not know; its contract is older than the service's", cmp.Or(path, "reply"))
 	}
-	for i, fields := 0, m.Descriptor().Fields(); i < fields.Len(); i++ {
-		f := fields.Get(i)
-		enum, own := f.Enum(), f.Message() != nil && f.Message().ParentFile() == m.Descriptor().ParentFile()
-		if enum == nil && !own || !m.Has(f) {
+	for _, of := range own {
+		f := of.field
+		if !m.Has(f) {
 			continue
 		}
 		at, value := strings.TrimPrefix(path+"."+string(f.Name()), "."), m.Get(f)
 		switch {
-		case enum != nil:
-			if enum.Values().ByNumber(value.Enum()) == nil {
+		case f.Enum() != nil:
+			if f.Enum().Values().ByNumber(value.Enum()) == nil {
 				w.drop("%s: this gateway does not know %d", at, value.Enum())
 			}
 		case f.IsList():
 			for j := range value.List().Len() {
-				w.dropUnknown(fmt.Sprintf("%s[%d]", at, j), value.List().Get(j).Message())
+				w.dropUnknown(fmt.Sprintf("%s[%d]", at, j), value.List().Get(j).Message(), of.inner)
 			}
 		default:
-			w.dropUnknown(at, value.Message())
+			w.dropUnknown(at, value.Message(), of.inner)
 		}
 	}
 }

@@ -1,8 +1,7 @@
 package dialogflow
 
 import (
-	"maps"
-	"slices"
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -80,13 +79,20 @@ func (w *writer) context(name string, lifespan int32, own, set map[string]*struc
 	parameters := w.open("parameters", '{')
 	if lifespan > 0 {
 		held, _ := w.turn.Context(name)
-		for _, p := range held.Parameters() {
-			if !replaced(p.Name, own) && !replaced(p.Name, set) {
-				w.raw("context "+name, p)
+		err := held.each(func(name []byte, value Value) {
+			if !replaced(name, own) && !replaced(name, set) {
+				w.comma()
+				w.b, _ = appendQuote(w.b, name) // it was read as text
+				w.b = appendCompact(append(w.b, ':'), value)
 			}
+		})
+		if err != nil {
+			w.fail("context "+name, err)
 		}
-		w.members("contexts."+name, own, nil)
-		w.members("session_parameters", set, own)
+		if err := w.members(own, nil); err != nil {
+			w.fail("contexts."+name, err)
+		}
+		w.fail("session_parameters", w.members(set, own))
 	}
 	any := !w.empty(parameters)
 	w.close(parameters, '}')
@@ -95,28 +101,36 @@ func (w *writer) context(name string, lifespan int32, own, set map[string]*struc
 }
 
 // replaced reports whether a parameter that the request brought gets another value, or is forgotten.
-func replaced(name string, by map[string]*structpb.Value) bool {
-	if _, ok := by[name]; ok {
+func replaced(name []byte, by map[string]*structpb.Value) bool {
+	if len(by) == 0 {
+		return false
+	}
+	if _, ok := by[string(name)]; ok {
 		return true
 	}
-	of, ok := strings.CutSuffix(name, ".original")
-	return ok && isNull(by[of])
+	of, ok := bytes.CutSuffix(name, []byte(".original"))
+	return ok && isNull(by[string(of)])
 }
 
 // members writes those values that are neither null, which forgets one, nor under a name that is taken.
-func (w *writer) members(place string, values, taken map[string]*structpb.Value) {
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if _, is := taken[name]; !is && !isNull(values[name]) {
-			w.member(place, name, values[name])
+func (w *writer) members(values, taken map[string]*structpb.Value) error {
+	var few [fewSorted]string
+	for _, name := range sorted(few[:0], values) {
+		if _, is := taken[name]; is || isNull(values[name]) {
+			continue
+		}
+		if err := w.member(name, values[name]); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // openContext begins a context. A lifespan of 0, which ends it, is written although proto3 JSON would take its absence
 // for the same: somebody reading the answer should see it.
 func (w *writer) openContext(name string, lifespan int32) mark {
 	m := w.open("", '{')
-	w.text("name", w.turn.Session.Name+"/contexts/"+name)
+	w.contextName(name)
 	w.key("lifespanCount")
 	w.b = strconv.AppendInt(w.b, int64(lifespan), 10)
 	return m

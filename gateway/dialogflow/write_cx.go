@@ -27,8 +27,15 @@ func (w *writer) writeCX() {
 
 	w.payload("cx_payload", w.reply.GetCxPayload())
 	w.target()
-	w.dropForeign("contexts: CX has none; use session_parameters", "followup_event: CX has none; use target_page or target_flow",
-		"session_entity_types: a CX webhook cannot set them")
+	if len(w.reply.GetContexts()) > 0 {
+		w.drop("contexts: CX has none; use session_parameters")
+	}
+	if w.reply.GetFollowupEvent() != nil {
+		w.drop("followup_event: CX has none; use target_page or target_flow")
+	}
+	if len(w.reply.GetSessionEntityTypes()) > 0 {
+		w.drop("session_entity_types: a CX webhook cannot set them")
+	}
 	if w.reply.GetEndInteraction() && w.reply.GetTarget() != nil && !strings.HasSuffix(w.reply.GetTargetPage(), endSession) {
 		w.drop("end_interaction: CX goes to the target instead; pages/END_SESSION is where a conversation ends")
 	}

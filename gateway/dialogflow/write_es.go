@@ -32,8 +32,15 @@ func (w *writer) writeES() {
 	default:
 		w.yes("endInteraction")
 	}
-	w.dropForeign("target_page: ES has no pages; use contexts or followup_event", "target_flow: ES has no flows; use contexts or followup_event",
-		"form_parameters: ES has no forms")
+	switch w.reply.GetTarget().(type) {
+	case *intentgatev1.Reply_TargetPage:
+		w.drop("target_page: ES has no pages; use contexts or followup_event")
+	case *intentgatev1.Reply_TargetFlow:
+		w.drop("target_flow: ES has no flows; use contexts or followup_event")
+	}
+	if len(w.reply.GetFormParameters()) > 0 {
+		w.drop("form_parameters: ES has no forms")
+	}
 }
 
 // saidES writes what the user hears and sees, unless an event takes its place.
@@ -62,7 +69,8 @@ func (w *writer) saidES() {
 // rich channels use them; but SMS gateways, the conversation history and API callers read the text, and without one
 // here they are left with the agent's own built-in words instead of the service's.
 func (w *writer) plainText() string {
-	var said []string
+	var few [4]string
+	said := few[:0]
 	for _, s := range w.reply.GetTexts() {
 		if s != "" {
 			said = append(said, s)

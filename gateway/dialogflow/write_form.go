@@ -33,7 +33,7 @@ func (w *writer) formParameters() {
 		case p.GetInvalid() && !current.Filled():
 			w.drop("form_parameters[%d]: %q has no value that could be invalid; it is asked for anyway", i, p.GetName())
 		case p.GetValue() != nil || p.GetInvalid():
-			w.formParameter(fmt.Sprintf("form_parameters[%d]", i), p, current)
+			w.formParameter(i, p, current)
 			known[p.GetName()] = nil
 		}
 	}
@@ -44,16 +44,17 @@ func (w *writer) formParameters() {
 
 // formParameter writes the change to one. What is invalid keeps the value that it has, as the request brought it, unless it gets
 // another one. What is cleared is asked for again as it is.
-func (w *writer) formParameter(place string, p *intentgatev1.Reply_FormParameter, current *FormParameter) {
+func (w *writer) formParameter(i int, p *intentgatev1.Reply_FormParameter, current *FormParameter) {
 	m := w.open("", '{')
 	w.text("displayName", p.GetName())
 	if current.Required {
 		w.yes("required") // else it were optional from now on, and Dialogflow would not ask for it again
 	}
-	if p.GetValue() != nil {
-		w.member(place, "value", p.GetValue())
-	} else {
-		w.raw(place, Parameter{Name: "value", Value: current.Value})
+	if p.GetValue() == nil {
+		w.key("value")
+		w.b = appendCompact(w.b, current.Value)
+	} else if err := w.member("value", p.GetValue()); err != nil {
+		w.fail(fmt.Sprintf("form_parameters[%d]", i), err)
 	}
 	if p.GetInvalid() && !isNull(p.GetValue()) {
 		w.text("state", "INVALID")

@@ -3,7 +3,6 @@ package dialogflow
 import (
 	"fmt"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
@@ -77,8 +76,16 @@ func (w *writer) texts(name string, all []string) {
 	w.close(m, ']')
 }
 
+// contextName writes the name of a context of the session, which holds nothing that is escaped.
+func (w *writer) contextName(name string) {
+	w.key("name")
+	w.quote("name", w.turn.Session.Name)
+	w.b = append(append(w.b[:len(w.b)-1], "/contexts/"...), name...)
+	w.b = append(w.b, '"')
+}
+
 func (w *writer) quote(place, s string) {
-	b, err := jsontext.AppendQuote(w.b, s)
+	b, err := appendQuote(w.b, s)
 	w.b = b
 	w.fail(place, err)
 }
@@ -101,25 +108,16 @@ func (w *writer) object(name, place string, s *structpb.Struct) {
 }
 
 // member writes a Value under a name that is somebody else's.
-func (w *writer) member(place, name string, v *structpb.Value) {
+func (w *writer) member(name string, v *structpb.Value) error {
 	w.comma()
-	w.quote(place, name)
-	w.b = append(w.b, ':')
-	b, err := appendValue(w.b, v, 2)
-	w.b = b
-	if err != nil {
-		w.fail(place, within(name, err))
+	b, err := appendQuote(w.b, name)
+	if w.b = b; err != nil {
+		return err
 	}
-}
-
-// raw writes a value of the request as it was written there, without its white space.
-func (w *writer) raw(place string, p Parameter) {
-	w.comma()
-	w.quote(place, p.Name)
-	w.b = append(w.b, ':')
-	b, err := jsontext.AppendFormat(w.b, p.Value, jsontext.PreserveRawStrings(true))
-	w.b = b
-	w.fail(place, err)
+	if w.b, err = appendValue(append(w.b, ':'), v, 2); err != nil {
+		return within(name, err)
+	}
+	return nil
 }
 
 // fail keeps the first error with the place it happened at.

@@ -3,10 +3,10 @@ package dialogflow
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -28,12 +28,13 @@ func appendStruct(b []byte, fields map[string]*structpb.Value, depth int) ([]byt
 		return b, errDepth
 	}
 	b = append(b, '{')
-	for i, name := range slices.Sorted(maps.Keys(fields)) {
+	var few [fewSorted]string
+	for i, name := range sorted(few[:0], fields) {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		var err error
-		if b, err = jsontext.AppendQuote(b, name); err != nil {
+		if b, err = appendQuote(b, name); err != nil {
 			return b, within(name, err)
 		}
 		b = append(b, ':')
@@ -42,6 +43,18 @@ func appendStruct(b []byte, fields map[string]*structpb.Value, depth int) ([]byt
 		}
 	}
 	return append(b, '}'), nil
+}
+
+// fewSorted is for how many names there is room without an allocation.
+const fewSorted = 8
+
+// sorted appends the names of fields.
+func sorted(names []string, fields map[string]*structpb.Value) []string {
+	for name := range fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 func appendList(b []byte, values []*structpb.Value, depth int) ([]byte, error) {
@@ -71,7 +84,7 @@ func appendValue(b []byte, v *structpb.Value, depth int) ([]byte, error) {
 	case *structpb.Value_NumberValue:
 		return appendNumber(b, kind.NumberValue)
 	case *structpb.Value_StringValue:
-		return jsontext.AppendQuote(b, kind.StringValue)
+		return appendQuote(b, kind.StringValue)
 	case *structpb.Value_StructValue:
 		return appendStruct(b, kind.StructValue.GetFields(), depth)
 	case *structpb.Value_ListValue:
@@ -96,4 +109,31 @@ func appendNumber(b []byte, f float64) ([]byte, error) {
 
 func within(name string, err error) error {
 	return fmt.Errorf("in %q: %w", name, err)
+}
+
+// appendQuote appends a text; mostly there is nothing in it to be escaped.
+func appendQuote[T string | []byte](b []byte, text T) ([]byte, error) {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return jsontext.AppendQuote(b, text)
+		}
+	}
+	b = append(append(b, '"'), text...)
+	return append(b, '"'), nil
+}
+
+// appendCompact appends a value of a request, which was judged there, without its white space.
+func appendCompact(b []byte, v Value) []byte {
+	for from, pos := 0, 0; pos < len(v); from = pos {
+		from = space(v, pos)
+		for pos = from; pos < len(v) && v[pos] > ' '; {
+			if v[pos] != '"' {
+				pos++
+			} else if pos, _ = str(v, pos); pos < 0 {
+				return append(b, v[from:]...)
+			}
+		}
+		b = append(b, v[from:pos]...)
+	}
+	return b
 }

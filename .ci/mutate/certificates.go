@@ -70,6 +70,21 @@ var certificates = []mutation{
 		red:   []check{{judgement, `TestIntermediates`}},
 	},
 	{
+		name:  "certificate: a chain that is remembered has its time",
+		edits: []edit{{"gateway/authn/verified.go", ` && !now.Before(valid.from) && !now.After(valid.to)`, ``}},
+		red:   []check{{judgement, `TestVerifiedChains`}},
+	},
+	{
+		name:  "certificate: all of a chain that is remembered",
+		edits: []edit{{"gateway/authn/verified.go", `range certs {`, `range certs[:1] {`}},
+		red:   []check{{judgement, `TestVerifiedChains`}},
+	},
+	{
+		name:  "certificate: chains that are remembered",
+		edits: []edit{{"gateway/authn/verified.go", `if len(v.spans) >= maxVerified {`, `if false {`}},
+		red:   []check{{judgement, `TestVerifiedIsBounded`}},
+	},
+	{
 		name:  "subject: the rule",
 		edits: []edit{{judge, `if !c.Subject.matches(leaf) {`, `if false {`}},
 		red:   []check{{judgement, `TestJudge/a_foreign_organization's|TestCustom`}, {e2e, `TestMatrix/rows/ES/wrong-subject`}},

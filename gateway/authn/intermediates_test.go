@@ -33,6 +33,17 @@ func TestIntermediates(t *testing.T) {
 	}
 }
 
+// So is what is remembered of chains.
+func TestVerifiedIsBounded(t *testing.T) {
+	v := verified{spans: map[[sha256.Size]byte]span{}}
+	for i := range 2 * maxVerified {
+		v.put([sha256.Size]byte{byte(i), byte(i >> 8)}, span{})
+	}
+	if len(v.spans) > maxVerified {
+		t.Errorf("%d are remembered, want at most %d", len(v.spans), maxVerified)
+	}
+}
+
 // authority is one below the parent; nil: a root.
 func authority(t *testing.T, parent *devca.Authority) *devca.Authority {
 	t.Helper()

@@ -75,6 +75,10 @@ func (c *Chain) judge(presented *Presented, now time.Time) (span, *Refusal) {
 
 // verify returns the span in which a chain from the leaf to a root holds.
 func (c *Chain) verify(certs []*x509.Certificate, now time.Time) (span, *Refusal) {
+	id := identity(certs)
+	if valid, known := c.verified.at(id, now); known {
+		return valid, nil
+	}
 	chains, err := certs[0].Verify(x509.VerifyOptions{
 		Roots:         c.pool,
 		Intermediates: c.vouched(certs[1:]),
@@ -84,7 +88,9 @@ func (c *Chain) verify(certs []*x509.Certificate, now time.Time) (span, *Refusal
 	if err != nil {
 		return span{}, c.explain(err, certs, now)
 	}
-	return longest(chains), nil
+	valid := longest(chains)
+	c.verified.put(id, valid)
+	return valid, nil
 }
 
 // believe is verify without a chain: what crypto/x509 looks for in a leaf, it looks for in this one.

@@ -34,9 +34,10 @@ type Chain struct {
 	UsageOpen bool               // a leaf that leaves its extended key usage open will do too
 	Dates     Dates
 
-	pool  *x509.CertPool
-	known *intermediates
-	where string // profile/chain
+	pool     *x509.CertPool
+	known    *intermediates
+	verified *verified
+	where    string // profile/chain
 }
 
 // Subject is what a leaf must say. All that is given must hold, and something must be given: that a certificate chains
@@ -113,6 +114,7 @@ func newProfile(name string, agents []string, chains ...Chain) (*Profile, error)
 		c.where = name + "/" + c.Name
 		c.pool = mtls.Pool(c.Roots)
 		c.known = &intermediates{seen: map[[sha256.Size]byte]bool{}}
+		c.verified = &verified{spans: map[[sha256.Size]byte]span{}}
 	}
 	for _, a := range agents {
 		parts := strings.Split(a, "/")

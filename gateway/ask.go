@@ -43,10 +43,13 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	if t.event.BudgetLeft = t.budget(ctx); t.event.BudgetLeft < leastCall {
 		return nil, tooLate(t.event.BudgetLeft)
 	}
-	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent, Session: strings.Clone(asked.Session.Name)}
+	made := &backend.Call{Method: call.Method, Request: call.Request, Idempotent: call.Idempotent, Session: asked.Session.Name}
 	try := joins.Try{Key: ref.GetRequestId(), By: t.by(), Keep: t.keep(asked), Limit: t.limit(ctx, asked, to)}
+	if try.Limit > 0 { // it may outlive the turn, and of all that was asked it keeps no more
+		made.Session = strings.Clone(made.Session)
+	}
 	t.event.Enter(telemetry.Call)
-	meters, webhook, peer := t.Telemetry, t.Webhook.Path, t.event.Peer // the call may outlive the turn, and is not to hold it
+	service, meters, webhook, peer := to.Service, t.Telemetry, t.Webhook.Path, t.event.Peer // nor does it hold the turn
 	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) (_ []byte, err error) {
 		defer func() {
 			made.Request, made.Session = nil, "" // what is kept of the call is to be small
@@ -55,7 +58,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 				err = panicked()
 			}
 		}()
-		return to.Invoke(ctx, made)
+		return service.Invoke(ctx, made)
 	})
 	var from *origin
 	if result.Pending != nil {

@@ -82,6 +82,11 @@ var protection = []mutation{
 		red:   []check{{backendRoom, `TestQueue`}},
 	},
 	{
+		name:  "limit: as many as may come at once wait",
+		edits: []edit{{limitFile, `Queue: 250`, `Queue: 100`}},
+		red:   []check{{backendRoom, `TestManyCallers`}},
+	},
+	{
 		name:  "limit: how long they wait",
 		edits: []edit{{limitFile, `patience = deadline.Sub(began) / 2`, `patience = deadline.Sub(began)`}},
 		red:   []check{{backendRoom, `TestQueue`}},

@@ -37,7 +37,7 @@ const (
 
 func newLimit(service string, c Concurrency) *limit {
 	if c == (Concurrency{}) {
-		c = Concurrency{Min: 10, Max: 1000, Queue: 100}
+		c = Concurrency{Min: 10, Max: 1000, Queue: 250}
 	}
 	least, most := max(c.Min, 1), max(c.Max, c.Min, 1)
 	return &limit{

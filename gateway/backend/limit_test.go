@@ -230,3 +230,41 @@ func TestOverload(t *testing.T) {
 		}
 	})
 }
+
+// TestManyCallers has as many callers as a busy gateway has connections ask again as soon as they are answered: the service needs nothing
+// but its processors, and all wait for these for less than they have time.
+func TestManyCallers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const callers, workers, last = 256, 2, time.Minute
+		var spread jitter
+		work := make(chan struct{}, workers)
+		client := simulated(backend.Config{}, func(context.Context, *backend.Call) ([]byte, error) {
+			work <- struct{}{}
+			defer func() { <-work }()
+			time.Sleep(spread.around(2 * time.Millisecond))
+			return nil, nil
+		})
+		var running sync.WaitGroup
+		var good, refused atomic.Int64
+		begin := time.Now()
+		for range callers {
+			running.Go(func() {
+				for time.Since(begin) < last {
+					ctx, cancel := context.WithTimeout(context.Background(), budget)
+					if _, err := client.Invoke(ctx, call(nil)); err == nil {
+						good.Add(1)
+					} else {
+						refused.Add(1)
+						time.Sleep(time.Second) // nobody comes back at once
+					}
+					cancel()
+				}
+			})
+		}
+		running.Wait()
+		if refused.Load() > 0 {
+			t.Errorf("%d calls were answered, and %d refused; the limit is %d", good.Load(), refused.Load(), client.Load().Limit)
+		}
+	})
+}

@@ -192,7 +192,7 @@ func TestDefaults(t *testing.T) {
 		"services": [{
 			"name": "orders", "target": "dns:///orders.internal:8443",
 			"tls": {"ca": "PEM", "cert": "PEM", "key": "PEM", "serverName": "orders.internal"},
-			"retries": {"tries": 3}, "concurrency": {"min": 10, "max": 1000, "queue": 100}
+			"retries": {"tries": 3}, "concurrency": {"min": 10, "max": 1000, "queue": 250}
 		}],
 		"routes": [{"service": "orders"}]
 	}`

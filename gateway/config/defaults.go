@@ -43,7 +43,7 @@ func FillDefaults(config *gatewayv1.Config) {
 		fill(&service.Concurrency.Min, 10)
 		fill(&service.Concurrency.Max, 1000)
 		if service.Concurrency.Queue == nil {
-			service.Concurrency.Queue = proto.Uint32(100)
+			service.Concurrency.Queue = proto.Uint32(250)
 		}
 	}
 	if tokens := config.GetCallerTokens(); tokens != nil {

@@ -2435,7 +2435,7 @@ type Concurrency struct {
 	Min uint32 `protobuf:"varint,1,opt,name=min,proto3" json:"min,omitempty"`
 	// The highest limit; default 1000.
 	Max uint32 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
-	// Calls that may wait for their turn, each for half of the time that it has left at most; default 100. A further one is answered
+	// Calls that may wait for their turn, each for half of the time that it has left at most; default 250. A further one is answered
 	// with the fallback for `overloaded`.
 	Queue         *uint32 `protobuf:"varint,3,opt,name=queue,proto3,oneof" json:"queue,omitempty"`
 	unknownFields protoimpl.UnknownFields

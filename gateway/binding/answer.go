@@ -3,6 +3,7 @@ package binding
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -25,7 +26,7 @@ type answerField struct {
 	descriptor protoreflect.FieldDescriptor
 	options    *intentgatev1.ParameterOptions
 	reply      bool
-	value      valuer      // that is said or remembered; nil: neither
+	value      valuer      // that is remembered; nil: it is not
 	inside     *answerPlan // of the message that it is; nil: none, or nothing in it leaves the house
 }
 
@@ -76,7 +77,7 @@ func (c *answerCompiler) message(message protoreflect.MessageDescriptor, path st
 			break
 		}
 		field := c.answerField(f, path+"."+string(f.Name()))
-		if field.reply || field.value != nil || field.inside != nil {
+		if field.reply || field.options.GetText() || field.value != nil || field.inside != nil {
 			plan.fields = append(plan.fields, field)
 			plan.sets = plan.sets || field.reply || field.options.GetSet() != "" || field.inside != nil && field.inside.sets
 		}
@@ -113,7 +114,7 @@ func (c *answerCompiler) answerField(f protoreflect.FieldDescriptor, path string
 		}
 		c.set[set] = path
 	}
-	if options.GetSet() != "" || options.GetText() {
+	if options.GetSet() != "" {
 		field.value = c.value(f, path)
 	}
 	if message != nil && one {
@@ -129,15 +130,30 @@ func (m *Method) Answer(response []byte) (Answer, error) {
 	if m.answer == nil {
 		return m.canonicalAnswer(response)
 	}
-	reader := answerReader{parameters: map[string]*structpb.Value{}}
+	reader := answerReader{}
+	room, _ := fieldsRead.Get().(*occurrences)
+	reader.fields = (*room)[:0]
+	defer func() {
+		if *room = reader.fields[:cap(reader.fields)]; len(*room) <= maxFieldsKept {
+			clear(*room) // nothing of the response stays
+			fieldsRead.Put(room)
+		}
+	}()
 	if err := reader.message(m.answer, response, true); err != nil {
 		return Answer{}, fmt.Errorf("response of %d bytes: %w", len(response), err)
 	}
 	return Answer{Reply: reader.whole()}, nil
 }
 
+// fieldsRead are where the fields of a response are laid out, each for one at a time.
+var fieldsRead = sync.Pool{New: func() any { return new(occurrences) }}
+
+// maxFieldsKept is how many fields there is room for from one response to another.
+const maxFieldsKept = 256
+
 // answerReader collects what a response says.
 type answerReader struct {
+	fields     occurrences // of the messages around what is read
 	texts      []string
 	parameters map[string]*structpb.Value
 	reply      intentgatev1.Reply
@@ -145,20 +161,28 @@ type answerReader struct {
 
 // message reads the fields of a message, which may be absent.
 func (r *answerReader) message(plan *answerPlan, b []byte, there bool) error {
-	all, err := split(b)
+	from := len(r.fields)
+	whole, err := split(r.fields, b)
 	if err != nil {
 		return err
 	}
+	r.fields = whole
 	for i := range plan.fields {
 		f := &plan.fields[i]
-		if err := r.field(f, all.of(f.descriptor), there); err != nil {
+		if err := r.field(f, whole[from:].of(f.descriptor), there); err != nil {
 			return fmt.Errorf("%s: %w", f.descriptor.Name(), err)
 		}
 	}
+	r.fields = r.fields[:from]
 	return nil
 }
 
 func (r *answerReader) field(f *answerField, all []occurrence, there bool) error {
+	if f.options.GetText() {
+		if err := r.say(f.descriptor, all); err != nil {
+			return err
+		}
+	}
 	if f.value != nil {
 		var value *structpb.Value
 		if there {
@@ -167,7 +191,7 @@ func (r *answerReader) field(f *answerField, all []occurrence, there bool) error
 				return err
 			}
 		}
-		r.take(f.options, value)
+		r.set(f.options, value)
 	}
 	if !f.reply && (f.inside == nil || len(all) == 0 && !f.inside.sets) {
 		return nil
@@ -183,28 +207,45 @@ func (r *answerReader) field(f *answerField, all []occurrence, there bool) error
 	}
 }
 
-// take takes the value of a field, nil where it is absent. A text that is empty is not said.
-func (r *answerReader) take(options *intentgatev1.ParameterOptions, value *structpb.Value) {
-	if options.GetText() {
-		for _, text := range append([]*structpb.Value{value}, value.GetListValue().GetValues()...) {
-			if text.GetStringValue() != "" {
-				r.texts = append(r.texts, text.GetStringValue())
-			}
+// say takes the texts of a field. One that is empty is not said.
+func (r *answerReader) say(f protoreflect.FieldDescriptor, all []occurrence) error {
+	if !f.IsList() && len(all) > 1 {
+		all = all[len(all)-1:]
+	}
+	for i := range all {
+		text, err := texted(all[i])
+		if err != nil {
+			return err
+		}
+		if text != "" {
+			r.texts = append(r.texts, text)
 		}
 	}
+	return nil
+}
+
+// set takes the value of a field, nil where it is absent.
+func (r *answerReader) set(options *intentgatev1.ParameterOptions, value *structpb.Value) {
 	if value == nil && options.GetClearWhenUnset() {
 		value = structpb.NewNullValue()
 	}
-	if value != nil && options.GetSet() != "" {
-		r.parameters[options.GetSet()] = value
+	if value != nil {
+		r.parameter(options.GetSet(), value)
 	}
+}
+
+func (r *answerReader) parameter(name string, value *structpb.Value) {
+	if r.parameters == nil {
+		r.parameters = map[string]*structpb.Value{}
+	}
+	r.parameters[name] = value
 }
 
 // whole returns the reply. Texts are said before what a Reply among the fields says, whose parameters win.
 func (r *answerReader) whole() *intentgatev1.Reply {
 	r.reply.Texts = append(r.texts, r.reply.GetTexts()...)
 	for name, value := range r.reply.GetSessionParameters().GetFields() {
-		r.parameters[name] = value
+		r.parameter(name, value)
 	}
 	if len(r.parameters) > 0 {
 		r.reply.SessionParameters = &structpb.Struct{Fields: r.parameters}

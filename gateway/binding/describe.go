@@ -77,7 +77,7 @@ func (p *answerPlan) describe(all *Description, in ResponseField) {
 			Path: strings.TrimPrefix(in.Path+"."+string(f.descriptor.Name()), "."), Type: typeOf(f.descriptor), Reply: f.reply, Text: f.options.GetText(),
 			Set: f.options.GetSet(), Clear: f.options.GetClearWhenUnset(), Sensitive: f.options.GetSensitive() || in.Sensitive,
 		}
-		if f.reply || f.value != nil {
+		if f.reply || f.options.GetText() || f.value != nil {
 			all.Response = append(all.Response, d)
 		}
 		if f.inside != nil && len(all.Response) < maxDescribed {

@@ -113,7 +113,7 @@ func entries(f protoreflect.FieldDescriptor, one single) valuer {
 			if o.kind != protowire.BytesType {
 				return nil, errWireType
 			}
-			entry, err := split(o.bytes)
+			entry, err := split(nil, o.bytes)
 			if err != nil {
 				return nil, err
 			}
@@ -204,7 +204,7 @@ func (c *answerCompiler) object(message protoreflect.MessageDescriptor, path str
 }
 
 func (p *objectPlan) value(b []byte) (*structpb.Value, error) {
-	all, err := split(b)
+	all, err := split(nil, b)
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +218,18 @@ func (p *objectPlan) value(b []byte) (*structpb.Value, error) {
 	return object(members), nil
 }
 
+// texted is what a string says.
+func texted(o occurrence) (string, error) {
+	switch {
+	case o.kind != protowire.BytesType:
+		return "", errWireType
+	case !utf8.Valid(o.bytes):
+		return "", fmt.Errorf("%d bytes that are no UTF-8", len(o.bytes))
+	default:
+		return string(o.bytes), nil
+	}
+}
+
 // scalar makes the value of a number, a text, a boolean or an enum.
 func scalar(f protoreflect.FieldDescriptor, o occurrence) (*structpb.Value, error) {
 	if o.kind != wireType(f.Kind()) {
@@ -225,10 +237,8 @@ func scalar(f protoreflect.FieldDescriptor, o occurrence) (*structpb.Value, erro
 	}
 	switch f.Kind() {
 	case protoreflect.StringKind:
-		if !utf8.Valid(o.bytes) {
-			return nil, fmt.Errorf("%d bytes that are no UTF-8", len(o.bytes))
-		}
-		return structpb.NewStringValue(string(o.bytes)), nil
+		text, err := texted(o)
+		return structpb.NewStringValue(text), err
 	case protoreflect.BytesKind:
 		return structpb.NewStringValue(base64.StdEncoding.EncodeToString(o.bytes)), nil
 	case protoreflect.BoolKind:

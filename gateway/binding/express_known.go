@@ -2,7 +2,7 @@ package binding
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/type/interval"
@@ -61,12 +61,16 @@ func plainly(units int64, nanos int32) string {
 			return "-0" + fraction(int(nanos))
 		}
 	}
-	return fmt.Sprint(units) + fraction(int(nanos))
+	return strconv.FormatInt(units, 10) + fraction(int(nanos))
 }
 
 // fraction is that of a second or another unit, with its point; "" for none.
 func fraction(nanos int) string {
-	return strings.TrimRight(strings.TrimRight(fmt.Sprintf(".%09d", nanos), "0"), ".")
+	if nanos == 0 {
+		return ""
+	}
+	digits := strconv.Itoa(1e9 + nanos)
+	return "." + strings.TrimRight(digits[1:], "0")
 }
 
 func (expression) latLng(l *latlng.LatLng) (*structpb.Value, error) {

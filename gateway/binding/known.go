@@ -67,7 +67,7 @@ func wrapper(message proto.Message) knownMessage {
 	return knownMessage{
 		write: plain(func(b *binder, raw []byte) (bool, *misfit) { return b.put(1, &w, raw) }),
 		value: func(_ expression, b []byte) (*structpb.Value, error) {
-			all, err := split(b)
+			all, err := split(nil, b)
 			if err != nil {
 				return nil, err
 			}

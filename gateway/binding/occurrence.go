@@ -18,9 +18,9 @@ type occurrence struct {
 
 type occurrences []occurrence
 
-// split reads the fields of a message, in their order.
-func split(b []byte) (all occurrences, err error) {
-	for all = make(occurrences, 0, min(len(b), 8)); len(b) > 0; { // fields, mostly
+// split appends the fields of a message, in their order.
+func split(all occurrences, b []byte) (_ occurrences, err error) {
+	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return nil, protowire.ParseError(n)

@@ -36,9 +36,14 @@ func measure(ctx context.Context, o *options, plan []cell, progress io.Writer) (
 	if err := b.pace(ctx, o, plan); err != nil {
 		return nil, err
 	}
+	playing := time.Now()
 	for round := range o.rounds {
 		for i, c := range plan {
-			_, _ = fmt.Fprintf(progress, "bench: %s: round %d of %d, cell %d of %d: %s\n", time.Since(begun).Round(time.Second), round+1, o.rounds, i+1, len(plan), c)
+			left := ""
+			if done, all := round*len(plan)+i, o.rounds*len(plan); done > 0 {
+				left = fmt.Sprintf("; about %s left", (time.Since(playing) / time.Duration(done) * time.Duration(all-done)).Round(time.Second))
+			}
+			_, _ = fmt.Fprintf(progress, "bench: %s: round %d of %d, cell %d of %d: %s%s\n", time.Since(begun).Round(time.Second), round+1, o.rounds, i+1, len(plan), c, left)
 			for j := range c.peers {
 				name := c.peers[(j+round)%len(c.peers)] // nobody is always the one after the heaviest
 				if b.edges[name] == nil {

@@ -136,7 +136,7 @@ bench-full: bench-peers ## Measure it in all cells, for hours.
 	$(GO) run ./gateway/bench --plan full $(BENCH)
 
 .PHONY: bench-short
-bench-short: ## Measure it in some cells, in less than 40 s, beside what is in docs/performance.json.
+bench-short: ## Measure it in some cells, in less than a minute, beside what is in docs/performance.json.
 	$(GO) run ./gateway/bench --plan short $(addprefix --against ,$(wildcard docs/performance.json)) $(BENCH)
 
 # The peer in Node.js, where that is; it finds the protos.

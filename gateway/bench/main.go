@@ -27,10 +27,11 @@ connections, kind of ID token and client certificate, by all peers of the cell i
 told are medians of the rounds; ratios are of the same round. Figures of a machine that does something else are worth
 nothing; ratios are worth more.
 
-  --plan NAME      which cells: short (some, in less than 40 s), base (one factor at a time is other than in the base cell;
-                   the default) or full (all, for hours)
+  --plan NAME      which cells: short (some, in less than a minute), base (one factor at a time is other than in the base
+                   cell; the default) or full (all, for hours)
   --cells REGEXP   of these only those whose name fits, such as es/typed or 'handshake'; names are
-                   PLATFORM/METHOD/BYTES/PROTOCOL/CONNECTIONS/TOKEN/CHAIN
+                   PLATFORM/METHOD/BYTES/PROTOCOL/CONNECTIONS/TOKEN/CHAIN, and a share where no more is asked for
+                   than that of what the gateway can do of the base cell
   --peers REGEXP   only these peers
   --rounds N       how often each cell has its turn (default 5; short 2)
   --duration TIME  how long each peer plays at a time (default 1s; short 600ms)

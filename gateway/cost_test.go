@@ -57,8 +57,8 @@ var rooms = []struct {
 	{"say who calls", 5, (*cost).metadata},
 	{"bind the response", 14, (*cost).answer},
 	{"write", 1, (*cost).write},
-	{"tell of it", 2, (*cost).tell},
-	{"a turn, all rooms on", 64, (*cost).whole},
+	{"tell of it", 1, (*cost).tell},
+	{"a turn, all rooms on", 44, (*cost).whole},
 }
 
 // TestAllocations compares each room with its bound.
@@ -155,7 +155,7 @@ func newCost(tb testing.TB) *cost {
 	}
 	set := must(os.ReadFile(descriptors))(tb) //nolint:gosec // of this test's own
 	log := logqueue.New(io.Discard, func(int64) {})
-	logger := slog.New(slog.NewJSONHandler(log, nil))
+	logger := slog.New(telemetry.NewJSONHandler(log, slog.LevelInfo))
 	catalog := must(intents.New(intents.Config{
 		Services: []intents.Service{{
 			Name: "orders", Allow: intents.Allow{Intents: []string{"order.*"}}, Source: "a file",

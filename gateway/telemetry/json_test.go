@@ -172,3 +172,18 @@ func TestManyLines(t *testing.T) {
 		t.Errorf("%d lines", lines)
 	}
 }
+
+// TestFinished has nothing of a turn left in what the next one is told by.
+func TestFinished(t *testing.T) {
+	meters := newTelemetry(t, nowhere{})
+	meters.SetPrivacy([]string{string(telemetry.Utterances)}, nil)
+	event := meters.StartTurn(start)
+	event.Trace(newTraces(t, 1), http.Header{})
+	fill(event)
+	event.SetSession("s")
+	event.Tell(telemetry.Utterances, "", "my word")
+	event.Finish(t.Context())
+	if !reflect.ValueOf(event).Elem().IsZero() {
+		t.Errorf("left: %+v", event)
+	}
+}

@@ -40,6 +40,7 @@ type Telemetry struct {
 	logger *slog.Logger
 	json   io.Writer // of the logger's handler, if that is from NewJSONHandler
 	lines  sync.Pool // of *line
+	events sync.Pool // of *TurnEvent, all empty
 	audit  audit
 	now    func() time.Time
 	meter  meter
@@ -61,6 +62,7 @@ func New(config Config) (*Telemetry, error) {
 		logger: config.Logger, audit: newAudit(config), now: config.Now, meter: meter{registry},
 		randomKey: randomKey(),
 		lines:     sync.Pool{New: func() any { return new(line) }},
+		events:    sync.Pool{New: func() any { return new(TurnEvent) }},
 	}
 	if handler, ok := config.Logger.Handler().(jsonHandler); ok {
 		t.json = handler.to

@@ -39,7 +39,7 @@ var boxNames = [boxes]string{
 	"fallback", "dialogflow.write", "edge.answer",
 }
 
-// turnTrace is what is noted of a turn that may be told of.
+// turnTrace is what is noted of a turn that may be told of; without Traces it is not.
 type turnTrace struct {
 	*traces.Traces
 
@@ -54,7 +54,7 @@ func (e *TurnEvent) Trace(to *traces.Traces, header http.Header) {
 	if to == nil {
 		return
 	}
-	e.trace = &turnTrace{Traces: to, ids: to.Draw()}
+	e.trace.Traces, e.trace.ids = to, to.Draw()
 	if values := header["Traceparent"]; to.LinkInbound() && len(values) == 1 {
 		e.trace.inbound = values[0]
 	}
@@ -64,21 +64,21 @@ func (e *TurnEvent) Trace(to *traces.Traces, header http.Header) {
 
 // Enter notes that the turn has left a box for another one.
 func (e *TurnEvent) Enter(box Box) {
-	if e.trace != nil {
+	if e.trace.Traces != nil {
 		e.trace.entered[box] = max(1, e.telemetry.now().Sub(e.start))
 	}
 }
 
 // Retried notes the tries of the turn's call that others followed.
 func (e *TurnEvent) Retried(failed []backend.Try) {
-	if e.trace != nil {
+	if e.trace.Traces != nil {
 		e.trace.failed = failed
 	}
 }
 
 // CallTrace is what the turn's call says of its trace; the zero value: nothing.
 func (e *TurnEvent) CallTrace() caller.Trace {
-	if e.trace == nil {
+	if e.trace.Traces == nil {
 		return caller.Trace{}
 	}
 	ids := &e.trace.ids
@@ -87,7 +87,7 @@ func (e *TurnEvent) CallTrace() caller.Trace {
 
 // traced says that the turn's spans are told: it is sampled, slow or failed.
 func (e *TurnEvent) traced(outcome string, took time.Duration) bool {
-	return e.trace != nil && (e.trace.ids.Sampled || e.trace.Slow(took) || outcome == failed || outcome == lost)
+	return e.trace.Traces != nil && (e.trace.ids.Sampled || e.trace.Slow(took) || outcome == failed || outcome == lost)
 }
 
 // spans makes the turn's root, and those within it.

@@ -190,8 +190,8 @@ func TestTraceID(t *testing.T) {
 		event.Enter(telemetry.Read)
 		event.Retried(nil)
 		fill(event)
-		event.Finish(t.Context())
 		id := event.CallTrace().TraceID
+		event.Finish(t.Context())
 		if got := strings.Contains(log.String(), fmt.Sprintf(`"trace_id":"%x"`, id)); got != test.want {
 			t.Errorf("%s: %s", name, log.String())
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // TurnEvent is all that is said of one turn, in one log line and in the metrics. It is filled along the way by one
-// goroutine and finished once; what is empty is left out. Texts may be a stranger's: they are escaped and cut. What users say,
+// goroutine and finished once, and is no one's from then on; what is empty is left out. Texts may be a stranger's: they are escaped and cut. What users say,
 // and what came of it, is in none of its fields: Tell keeps it, where it is asked for, and SetSession what is told as a hash.
 type TurnEvent struct {
 	// Who asks. Project, agent and environment are what the request states; the proofs say what else vouches for them.
@@ -70,7 +70,7 @@ type TurnEvent struct {
 	telemetry *Telemetry
 	start     time.Time
 	quirks    []quirk
-	trace     *turnTrace // nil: it is not traced
+	trace     turnTrace
 	session   string
 	told      []told
 }
@@ -80,9 +80,11 @@ type quirk struct {
 	count int
 }
 
-// StartTurn begins the event of a turn whose clock started at start.
+// StartTurn begins the event of a turn whose clock started at start. It may be one that was finished, of which it has nothing left.
 func (t *Telemetry) StartTurn(start time.Time) *TurnEvent {
-	return &TurnEvent{telemetry: t, start: start}
+	e, _ := t.events.Get().(*TurnEvent)
+	e.telemetry, e.start = t, start
+	return e
 }
 
 // AddQuirk notes that the request was written in a way that no protobuf reader would accept, count times.
@@ -137,7 +139,7 @@ func (e *TurnEvent) serverFault() bool {
 	return max(e.HTTPStatus, e.FailureStatus) >= http.StatusInternalServerError || e.HTTPStatus == 0
 }
 
-// Finish writes the turn's log line and counts it. A turn without an HTTP status ended in a panic and is told as such.
+// Finish writes the turn's log line and counts it, after which the event may be another turn's. A turn without an HTTP status ended in a panic and is told as such.
 func (e *TurnEvent) Finish(ctx context.Context) {
 	t := e.telemetry
 	took := t.now().Sub(e.start)
@@ -162,6 +164,8 @@ func (e *TurnEvent) Finish(ctx context.Context) {
 	if t.logger.Enabled(ctx, level) {
 		e.log(ctx, level, outcome, took)
 	}
+	*e = TurnEvent{} // whoever kept it finds nothing of the turn
+	t.events.Put(e)
 }
 
 // Continued counts what came of an answer that is fetched later: it was offered, fetched, or why it could not be.

@@ -148,35 +148,38 @@ func (t table) write(s *strings.Builder) {
 	}
 }
 
-// plot draws the CPU time of all peers in the base cell, each with its rounds as dots.
+// plot draws the CPU time of all peers in the base cell, each with its rounds as dots. A bar that ends with an arrow would be longer.
 func (r *Report) plot() []byte {
-	var rows []*Row
-	most := 0.0
+	rows, most := []*Row{}, 0.0
 	for _, row := range r.Rows {
-		if row.Cell != base().String() {
-			continue
+		if row.Cell == base().String() {
+			rows, most = append(rows, row), max(most, row.Median.CPU*1.1)
 		}
-		rows = append(rows, row)
-		for _, s := range row.Rounds {
-			most = max(most, s.CPU)
-		}
+	}
+	if own := r.row(base().String(), intentgate); own != nil {
+		most = min(most, 3*own.Median.CPU) // the differences of the others are to be seen
 	}
 	const left, width, line = 150, 560, 26
 	var s bytes.Buffer
-	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", left+width+90, len(rows)*line+40)
-	fmt.Fprintf(&s, `<rect width="100%%" height="100%%" fill="#fff"/><text x="10" y="18">CPU time of the edge for a turn, µs (%s)</text>`+"\n", base())
+	fmt.Fprintf(&s, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", left+width+70, len(rows)*line+40)
+	fmt.Fprintf(&s, `<rect width="100%%" height="100%%" fill="#fff"/><text x="10" y="18">CPU time of the edge for a turn, µs; a dot is a round (%s)</text>`+"\n", base())
 	for i, row := range rows {
-		y, fill := 30+i*line, "#9db4c8"
+		y, fill, end := 30+i*line, "#9db4c8", ""
 		if strings.HasPrefix(row.Peer, intentgate) {
 			fill = "#2f6f9f"
 		}
-		x := func(value float64) float64 { return left + value/most*width }
+		if row.Median.CPU > most {
+			end = "→ "
+		}
+		x := func(value float64) float64 { return left + min(value/most, 1)*width }
 		fmt.Fprintf(&s, `<text x="%d" y="%d" text-anchor="end">%s</text><rect x="%d" y="%d" width="%.1f" height="18" fill="%s"/>`,
 			left-8, y+14, html.EscapeString(row.Peer), left, y, x(row.Median.CPU)-left, fill)
 		for _, sample := range row.Rounds {
-			fmt.Fprintf(&s, `<circle cx="%.1f" cy="%d" r="2" fill="#222"/>`, x(sample.CPU), y+9)
+			if sample.CPU <= most {
+				fmt.Fprintf(&s, `<circle cx="%.1f" cy="%d" r="2" fill="#222"/>`, x(sample.CPU), y+9)
+			}
 		}
-		fmt.Fprintf(&s, `<text x="%.1f" y="%d">%.0f</text>`+"\n", x(most)+12, y+14, row.Median.CPU)
+		fmt.Fprintf(&s, `<text x="%d" y="%d">%s%.0f</text>`+"\n", left+width+6, y+14, end, row.Median.CPU)
 	}
 	s.WriteString("</svg>\n")
 	return s.Bytes()

@@ -95,9 +95,13 @@ type proof struct {
 
 type digest = [sha256.Size]byte
 
-// hashOf works in a buffer on the stack, where a conversion would allocate. No token is larger than its header may be.
+// hashOf works in a buffer on the stack, where a conversion would allocate: one that Google's tokens fit into, and no larger, for it is
+// cleared each time.
 func hashOf(raw string) digest {
-	var buffer [maxHeader]byte
+	var buffer [1536]byte
+	if len(raw) > len(buffer) {
+		return sha256.Sum256([]byte(raw))
+	}
 	return sha256.Sum256(buffer[:copy(buffer[:], raw)])
 }
 

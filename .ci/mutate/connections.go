@@ -70,6 +70,16 @@ var connections = []mutation{
 		red:   []check{{edgeRoom, `TestReservedHeadersAreDropped|TestStripReserved`}},
 	},
 	{
+		name:  "connection: the deadline of a reading under way",
+		edits: []edit{{"gateway/edge/deadline.go", `if d.reading {`, `if false {`}},
+		red:   []check{{edgeRoom, `TestDeadlineOfReading`}},
+	},
+	{
+		name:  "connection: the deadline of the next reading",
+		edits: []edit{{"gateway/edge/deadline.go", `if d.due {`, `if false {`}},
+		red:   []check{{edgeRoom, `TestDeadlineOfReading`}, {edgeRoom, `TestSlowHeader|TestIdleConnectionsEnd`}},
+	},
+	{
 		name:  "connection: no trailers after the body",
 		edits: []edit{{connection, `if r.ContentLength < 0 || r.Trailer != nil {`, `if false {`}},
 		red:   []check{{edgeRoom, `TestReservedHeadersAreDropped`}},

@@ -77,9 +77,11 @@ func answerTurn(w http.ResponseWriter, r *http.Request) {
 	if edge.Admit(r) != nil {
 		panic("not admitted")
 	}
-	if _, err := edge.ReadBody(r.Context(), w, r, 1<<20, nil); err != nil {
+	body, err := edge.ReadBody(r.Context(), w, r, 1<<20, nil)
+	if err != nil {
 		panic(err)
 	}
+	edge.Reuse(body)
 	peer.Answering(w.Header())
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, benchAnswer)

@@ -50,6 +50,8 @@ type conn struct {
 
 	mu     sync.Mutex // makes what follows one with the end of awaiting
 	ending bool       // reading has no more time
+
+	deadline deadline
 }
 
 // prompt is how soon after the handshake a request is the one that the connection was opened for. Clients also open
@@ -58,7 +60,7 @@ const prompt = time.Second
 
 // Read notes when the first byte of a request comes in.
 func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
+	n, err := c.readInTime(b)
 	if c.listened.Load() {
 		c.heard.Store(int64(c.server.config.Now().Sub(c.accepted)))
 	}

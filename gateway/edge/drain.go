@@ -88,7 +88,7 @@ func (c *conn) endIfQuiet() {
 	defer c.mu.Unlock()
 	if c.awaiting.Load() {
 		c.ending = true
-		_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
+		_ = c.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -106,7 +106,7 @@ func (c *conn) begun(at time.Duration) {
 		if !c.http2 {
 			deadline = time.Now().Add(c.server.config.Limits.ReadTimeout)
 		}
-		_ = c.Conn.SetReadDeadline(deadline)
+		_ = c.SetReadDeadline(deadline)
 	}
 }
 

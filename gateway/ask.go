@@ -72,7 +72,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 
 // outgoing returns a context with the metadata of a call, signed where that is asked for.
 func (t *turn) outgoing(ctx context.Context, who *intentgatev1.Caller, ref *intentgatev1.CallRef, call *binding.Call, service string) (context.Context, *Error) {
-	md, err := caller.Outgoing{Caller: who, Ref: ref, Trace: t.event.CallTrace()}.Metadata()
+	md, err := caller.Outgoing{Caller: who, CallerBin: t.callerBin, Ref: ref, Trace: t.event.CallTrace()}.Metadata()
 	if err != nil {
 		return nil, tooLong(err) // certificates are bounded when they are judged
 	}

@@ -55,10 +55,10 @@ var rooms = []struct {
 	{"find the route", 0, (*cost).find},
 	{"bind the request", 1, (*cost).call},
 	{"say who calls", 5, (*cost).metadata},
-	{"bind the response", 14, (*cost).answer},
+	{"bind the response", 11, (*cost).answer},
 	{"write", 1, (*cost).write},
 	{"tell of it", 1, (*cost).tell},
-	{"a turn, all rooms on", 44, (*cost).whole},
+	{"a turn, all rooms on", 38, (*cost).whole},
 }
 
 // TestAllocations compares each room with its bound.

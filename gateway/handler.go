@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"strconv"
 	"time"
@@ -88,6 +89,7 @@ type Config struct {
 type Handler struct {
 	Config
 
+	agents       agents
 	view         intents.View
 	destinations []destination // of the declared routes, by their index
 }
@@ -142,6 +144,7 @@ func NewHandler(config Config) (*Handler, error) {
 	}
 	h := &Handler{
 		Config: config,
+		agents: agents{seed: maphash.MakeSeed()},
 		view:   intents.View{Platform: config.Webhook.Platform, TimeZone: config.TimeZone},
 	}
 	bindings := map[binding.IntentServiceOptions]Binding{} // thousands of routes share a few

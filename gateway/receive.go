@@ -42,10 +42,12 @@ func (t *turn) receive(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	t.note(asked)
 	t.event.Enter(telemetry.Agent)
-	who, refusal := t.join(&asked.Session, proof)
+	joined, refusal := t.join(&asked.Session, proof)
 	if refusal != nil {
 		return nil, nil, refused(refusal)
 	}
+	who := joined.who
+	t.callerBin = joined.bin
 	t.noteCaller(who)
 	if project != "" {
 		return asked, who, nil
@@ -114,20 +116,6 @@ func (t *turn) admit(ctx context.Context, w http.ResponseWriter, r *http.Request
 		return nil, unauthenticated(refusal)
 	}
 	return proof, nil
-}
-
-// join finds out whose agent calls: the certificate, the proof and the session must agree. The certificate is judged once
-// more, since a body can take its time, and trust in it may have ended meanwhile.
-func (t *turn) join(session *dialogflow.Session, proof authn.Proof) (*intentgatev1.Caller, *authn.Refusal) {
-	verdict, refusal := t.peer.Verdict()
-	if refusal != nil {
-		return nil, refusal
-	}
-	who, refusal := t.Webhook.Caller(verdict, session)
-	if refusal == nil && proof != nil {
-		refusal = proof.Prove(who)
-	}
-	return who, refusal
 }
 
 // authenticate judges the request's ID token or, where it has none and the webhook has credentials, these.

@@ -22,8 +22,9 @@ type turn struct {
 	left  <-chan struct{} // closed when the caller has left
 
 	// How far it has come.
-	asked *dialogflow.Turn // nil: not known, or not whose it is
-	to    destination
+	asked     *dialogflow.Turn // nil: not known, or not whose it is
+	callerBin string           // who asks, as services are told
+	to        destination
 }
 
 // play takes the turn from its request to its answer. Where there are words for a failure, it returns both, the words and the failure,

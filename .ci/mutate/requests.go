@@ -2,6 +2,7 @@ package main
 
 const (
 	turn        = "gateway/receive.go"
+	joined      = "gateway/agents.go"
 	failures    = "gateway/error.go"
 	handler     = "gateway/handler.go"
 	request     = "gateway/edge/request.go"
@@ -58,17 +59,22 @@ var requests = []mutation{
 	},
 	{
 		name:  "turn: the certificate is judged again after the body",
-		edits: []edit{{turn, "verdict, refusal := t.peer.Verdict()\n\tif refusal != nil {\n\t\treturn nil, refusal\n\t}", "verdict, _ := t.peer.Verdict()\n\tif verdict == nil {\n\t\treturn &intentgatev1.Caller{Platform: 1}, nil\n\t}"}},
+		edits: []edit{{joined, "verdict, refusal := t.peer.Verdict()\n\tif refusal != nil {\n\t\treturn nil, refusal\n\t}", "verdict, _ := t.peer.Verdict()\n\tif verdict == nil {\n\t\treturn &agent{who: &intentgatev1.Caller{Platform: 1}}, nil\n\t}"}},
 		red:   []check{{gatewayRoom, `TestTrustWithdrawnDuringTheBody`}},
 	},
 	{
 		name:  "turn: the proof is joined",
-		edits: []edit{{turn, `if refusal == nil && proof != nil {`, `if refusal == nil && proof == nil {`}},
+		edits: []edit{{joined, `if refusal == nil && proof != nil {`, `if refusal == nil && proof == nil {`}},
 		red:   []check{{e2e, `TestMatrix/rows/ES/session/another_project_of_the_webhook`}},
 	},
 	{
+		name:  "turn: the agent that called before is known by all that says who it is",
+		edits: []edit{{joined, `known != nil && known.evidence == of {`, `known != nil {`}},
+		red:   []check{{gatewayRoom, `TestAgentsOnOneConnection`}},
+	},
+	{
 		name:  "turn: the join is obeyed",
-		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, nil, refused(refusal)\n\t}\n\tt.noteCaller", "if refusal != nil {\n\t\twho = &intentgatev1.Caller{Platform: 1}\n\t}\n\tt.noteCaller"}},
+		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, nil, refused(refusal)\n\t}\n\twho := ", "if refusal != nil {\n\t\tjoined = &agent{who: &intentgatev1.Caller{Platform: 1}}\n\t}\n\twho := "}},
 		red:   []check{{gatewayRoom, `TestFailures/project_mismatch`}},
 	},
 	{

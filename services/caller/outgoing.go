@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -18,7 +19,9 @@ import (
 // CallRef.request_id in them.
 type Outgoing struct {
 	Caller *intentgatev1.Caller
-	Ref    *intentgatev1.CallRef
+	// CallerBin is what [Marshal] made of Caller; empty: it is made anew.
+	CallerBin string
+	Ref       *intentgatev1.CallRef
 	// Trace is the span that the call is; the zero value begins a trace of its own, which is not sampled.
 	Trace Trace
 }
@@ -52,9 +55,11 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 	}
 	room, _ := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
-	b, err := marshal.MarshalAppend((*room)[:0], o.Caller)
-	if err != nil {
-		return nil, fmt.Errorf("outgoing call: caller: %w", err)
+	b, err := (*room)[:0], error(nil)
+	if o.CallerBin == "" {
+		if b, err = marshal.MarshalAppend(b, o.Caller); err != nil {
+			return nil, fmt.Errorf("outgoing call: caller: %w", err)
+		}
 	}
 	callerEnd := len(b)
 	if b, err = marshal.MarshalAppend(b, o.Ref); err != nil {
@@ -64,7 +69,7 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 	b = o.Trace.appendParent(b)
 	*room = b
 	text := string(b) // all of it at once: the room is another call's next
-	values := []string{text[:callerEnd], text[callerEnd:refEnd], o.Ref.GetRequestId(), text[refEnd:]}
+	values := []string{cmp.Or(o.CallerBin, text[:callerEnd]), text[callerEnd:refEnd], o.Ref.GetRequestId(), text[refEnd:]}
 	md := metadata.MD{
 		MetadataCaller:      values[0:1:1],
 		MetadataCall:        values[1:2:2],
@@ -77,6 +82,16 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 		}
 	}
 	return md, nil
+}
+
+// Marshal returns a caller as it goes into metadata, for those who call for it more than once: [Outgoing].CallerBin. It is empty where that
+// cannot be, which Metadata will say.
+func Marshal(who *intentgatev1.Caller) string {
+	b, err := marshal.Marshal(who)
+	if err != nil {
+		return ""
+	}
+	return string(b)
 }
 
 var marshal = proto.MarshalOptions{Deterministic: true}

@@ -43,7 +43,7 @@ const (
 var what = map[string]string{
 	static:      "a fixed answer: TLS and HTTP alone",
 	bare:        "the bare floor: a fixed gRPC call besides, over mutual TLS",
-	equal:       "the equal floor: with the gateway's metadata, metrics, spans and log line besides",
+	equal:       "the equal floor: with the gateway's way of calling, metadata, metrics, spans and log line besides",
 	byHand:      "by hand in Go: Dialogflow's message by protojson, a gRPC call with it",
 	grpcGateway: "grpc-gateway as it comes, with Dialogflow's message",
 	node:        "by hand in Node.js: express and @grpc/grpc-js",

@@ -174,7 +174,7 @@ func (raw) Unmarshal(data mem.BufferSlice, v any) error {
 // asked. It has the gateway's metadata, deadline, metrics, log line and spans.
 func equalFloor(_ context.Context, b *base) (http.Handler, error) {
 	logger := b.logger()
-	tell, err := telemetry.New(telemetry.Config{Logger: logger, Now: time.Now, Version: "bench"}) //nolint:contextcheck // metrics have none
+	tell, err := telemetry.New(telemetry.Config{Logger: logger, Now: time.Now, Version: "bench"})
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"github.com/intentgate/intentgate/gateway/backend"
 	"github.com/intentgate/intentgate/gateway/bench/load"
 	"github.com/intentgate/intentgate/gateway/logqueue"
 	"github.com/intentgate/intentgate/gateway/pki"
@@ -85,7 +86,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if construct == nil {
 		return fmt.Errorf("--kind %q: there is no such peer", kind)
 	}
-	if err := errors.Join(describeCanonical(), b.dial(service)); err != nil {
+	if err := errors.Join(describeCanonical(), b.dial(kind, service)); err != nil {
 		return err
 	}
 	if _, set := os.LookupEnv("GOGC"); !set && (kind == "static" || kind == "bare" || kind == "equal") {
@@ -159,8 +160,8 @@ func (b *base) tls() (*tls.Config, error) {
 	}, nil
 }
 
-// dial connects to the service as grpc's own guide has it.
-func (b *base) dial(service string) error {
+// dial connects to the service as grpc's own guide has it, or as the gateway does, whose hop the equal floor has.
+func (b *base) dial(kind, service string) error {
 	certificate, err := tls.LoadX509KeyPair(b.cert(pki.GatewayCert), b.cert(pki.GatewayKey))
 	if err != nil {
 		return err
@@ -173,9 +174,14 @@ func (b *base) dial(service string) error {
 	for _, authority := range authorities {
 		roots.AddCert(authority)
 	}
-	b.conn, err = grpc.NewClient(service, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+	creds := credentials.NewTLS(&tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}, RootCAs: roots, ServerName: pki.OrdersName,
-	})))
+	})
+	options := []grpc.DialOption{grpc.WithTransportCredentials(creds)}
+	if kind == "equal" {
+		options = backend.DialOptions(service, creds)
+	}
+	b.conn, err = grpc.NewClient(service, options...)
 	return err
 }
 

@@ -1,8 +1,8 @@
 package dialogflow
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
@@ -80,11 +80,9 @@ var esIntent = shapeOf([]field[Intent]{
 
 var esContext = shapeOf([]field[Context]{
 	{name: "name", read: func(r *reader, c *Context) error {
-		if err := r.string(&c.Name); err != nil {
-			return err
-		}
-		c.Name = c.Name[strings.LastIndexByte(c.Name, '/')+1:]
-		return nil
+		name, err := r.words()
+		c.Name = r.text(name[bytes.LastIndexByte(name, '/')+1:])
+		return err
 	}},
 	{name: "lifespanCount", read: func(r *reader, c *Context) error { return r.integer(&c.Lifespan) }},
 	{name: "parameters", read: func(r *reader, c *Context) error {

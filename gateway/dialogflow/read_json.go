@@ -173,23 +173,22 @@ func (r *reader) text(b []byte) string {
 	return r.texts.String()[from:]
 }
 
-// quoted reads a string.
-func (r *reader) quoted() (string, error) {
+// quoted reads a string. What it returns is there until the next one is read.
+func (r *reader) quoted() ([]byte, error) {
 	start := r.pos
 	end, escaped := str(r.body, start)
 	if end < 0 {
-		return "", errSyntax
+		return nil, errSyntax
 	}
 	r.pos = end
-	if !escaped {
-		return r.text(r.body[start+1 : end-1]), nil
+	if escaped {
+		return r.unquote(r.body[start:end])
 	}
-	return r.unquote(r.body[start:end])
+	return r.body[start+1 : end-1], nil
 }
 
-// unquote returns what a string says that was read as it is written.
-func (r *reader) unquote(v Value) (string, error) {
-	text, err := jsontext.AppendUnquote(r.scratch[:0], v)
-	r.scratch = text
-	return r.text(text), err
+// unquote returns what a string says that was read as it is written, until the next one is.
+func (r *reader) unquote(v Value) (text []byte, err error) {
+	r.scratch, err = jsontext.AppendUnquote(r.scratch[:0], v)
+	return r.scratch, err
 }

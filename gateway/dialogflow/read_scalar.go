@@ -10,16 +10,21 @@ import (
 
 // string reads a text.
 func (r *reader) string(into *string) error {
+	text, err := r.words()
+	*into = r.text(text)
+	return err
+}
+
+// words reads a text, which is there until the next one is read.
+func (r *reader) words() ([]byte, error) {
 	if r.next() != '"' {
 		v, err := r.value()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return r.wrong("a text", v)
+		return nil, r.wrong("a text", v)
 	}
-	text, err := r.quoted()
-	*into = text
-	return err
+	return r.quoted()
 }
 
 // enum reads the name of an enum value, or its number. The first name is the one that says nothing: it is left out.
@@ -30,9 +35,14 @@ func (r *reader) enum(names []string, into *string) error {
 	}
 	switch v.Kind() {
 	case jsontext.KindString:
-		*into, err = r.unquote(v)
+		text, err := r.unquote(v)
 		if err != nil {
 			return err
+		}
+		if i := slices.IndexFunc(names, func(name string) bool { return name == string(text) }); i >= 0 {
+			*into = names[i]
+		} else {
+			*into = r.text(text)
 		}
 	case jsontext.KindNumber:
 		n, err := r.int32(v)
@@ -123,8 +133,8 @@ func (r *reader) digits(v Value) ([]byte, error) {
 	case jsontext.KindNumber:
 		return v, nil
 	case jsontext.KindString:
-		text, err := jsontext.AppendUnquote(r.scratch[:0], v)
-		if r.scratch = text; err != nil {
+		text, err := r.unquote(v)
+		if err != nil {
 			return nil, err
 		}
 		if s := string(text); s == "NaN" || s == "Infinity" || s == "-Infinity" {

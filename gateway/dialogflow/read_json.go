@@ -77,17 +77,21 @@ func (r *reader) members(read func(name []byte) error) error {
 	}
 	in := names{base: len(r.names)}
 	for done := r.next() == '}'; !done; {
-		name, pos := r.name(&in, space(r.body, r.pos))
+		name, pos := r.name(&in, r.pos)
 		if pos < 0 {
 			return errSyntax
 		}
 		r.pos = pos
-		err := read(name)
-		if err != nil {
+		if err := read(name); err != nil {
 			return err
 		}
-		if done, err = r.ends('}'); err != nil {
-			return err
+		switch r.next() {
+		case '}':
+			done = true
+		case ',':
+			r.pos = space(r.body, r.pos+1)
+		default:
+			return errSyntax
 		}
 	}
 	r.names = r.names[:in.base]
@@ -101,12 +105,16 @@ func (r *reader) elements(read func() error) error {
 		return err
 	}
 	for done := r.next() == ']'; !done; {
-		err := read()
-		if err != nil {
+		if err := read(); err != nil {
 			return err
 		}
-		if done, err = r.ends(']'); err != nil {
-			return err
+		switch r.next() {
+		case ']':
+			done = true
+		case ',':
+			r.pos++
+		default:
+			return errSyntax
 		}
 	}
 	r.leave()
@@ -130,19 +138,6 @@ func (r *reader) tooDeep(pos int) error {
 func (r *reader) leave() {
 	r.depth--
 	r.pos++
-}
-
-// ends reports whether a bracket follows a value, or else reads the comma.
-func (r *reader) ends(bracket byte) (bool, error) {
-	switch r.next() {
-	case bracket:
-		return true, nil
-	case ',':
-		r.pos++
-		return false, nil
-	default:
-		return false, errSyntax
-	}
 }
 
 // value reads any value as it is written.

@@ -101,20 +101,25 @@ func space(b []byte, pos int) int {
 	return pos
 }
 
+// spaces reads white space, mostly one blank, or the end of a line and what the next one is indented by.
 func spaces(b []byte, pos int) int {
+	if b[pos] == ' ' && at(b, pos+1) > ' ' {
+		return pos + 1
+	}
 	for pos < len(b) {
 		switch b[pos] {
-		case '\n', '\r', '\t':
+		case ' ', '\n', '\r', '\t':
 			pos++
-		case ' ':
-			for pos++; pos+8 <= len(b); pos += 8 {
-				if other := binary.LittleEndian.Uint64(b[pos:]) ^ ' '*each; other != 0 {
-					pos += bits.TrailingZeros64(other) / 8
-					break
-				}
-			}
 		default:
 			return pos
+		}
+		for ; pos+8 <= len(b); pos += 8 {
+			if other := binary.LittleEndian.Uint64(b[pos:]) ^ ' '*each; other != 0 {
+				if pos += bits.TrailingZeros64(other) / 8; b[pos] > ' ' {
+					return pos
+				}
+				break
+			}
 		}
 	}
 	return pos
@@ -170,8 +175,16 @@ func NumberLength[T string | []byte](text T) int {
 // str reads a string, and reports whether something in it is escaped.
 func str(b []byte, pos int) (end int, escaped bool) {
 	for pos++; ; {
-		pos = plain(b, pos)
-		switch c := at(b, pos); {
+		for ; pos+8 <= len(b); pos += 8 {
+			w := binary.LittleEndian.Uint64(b[pos:])
+			odd := (w | (w - ' '*each) | ((w ^ '"'*each) - each) | ((w ^ '\\'*each) - each)) & (0x80 * each)
+			if odd != 0 {
+				pos += bits.TrailingZeros64(odd) / 8
+				break
+			}
+		}
+		c := at(b, pos)
+		switch {
 		case c == '"':
 			return pos + 1, escaped
 		case c == '\\':
@@ -187,30 +200,16 @@ func str(b []byte, pos int) (end int, escaped bool) {
 				}
 				pos += n
 			}
-		default: // a control, or the end
+		case c < ' ': // a control, or the end
 			return -1, escaped
+		default: // near the end
+			pos++
 		}
 	}
 }
 
 // each has a one in each of the eight bytes of a word.
 const each = 0x0101010101010101
-
-// plain reads the characters of a string that stand for themselves and need no judging: ASCII but for controls, quote and backslash.
-// A byte's highest bit is set in odd if it is another, or stands behind another.
-func plain(b []byte, pos int) int {
-	for ; pos+8 <= len(b); pos += 8 {
-		w := binary.LittleEndian.Uint64(b[pos:])
-		odd := (w | (w - ' '*each) | ((w ^ '"'*each) - each) | ((w ^ '\\'*each) - each)) & (0x80 * each)
-		if odd != 0 {
-			return pos + bits.TrailingZeros64(odd)/8
-		}
-	}
-	for pos < len(b) && b[pos] >= ' ' && b[pos] < utf8.RuneSelf && b[pos] != '"' && b[pos] != '\\' {
-		pos++
-	}
-	return pos
-}
 
 // escape reads what a backslash begins. Half of a surrogate pair is no character.
 func escape(b []byte, pos int) int {

@@ -50,7 +50,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 	}
 	t.event.Enter(telemetry.Call)
 	service, meters, webhook, peer := to.Service, t.Telemetry, t.Webhook.Path, t.event.Peer // nor does it hold the turn
-	result := t.Joins.Do(out, t.left, try, func(ctx context.Context) (_ []byte, err error) {
+	result := t.Joins.Do(out, t.request, try, func(ctx context.Context) (_ []byte, err error) {
 		defer func() {
 			made.Request, made.Session = nil, "" // what is kept of the call is to be small
 			if v := recover(); v != nil {
@@ -118,7 +118,7 @@ func (t *turn) hear(ctx context.Context, asked *dialogflow.Turn, who *intentgate
 	if result.Pending != nil && !t.draining() { // when it stops, nobody could fetch an answer any more
 		nonce, ended := t.Joins.Offer(result.Pending, t.owner(asked, who), from)
 		if ended == nil {
-			return t.offer(ctx, asked, nonce)
+			return t.offer(asked, nonce)
 		}
 		ended.Joined, result = result.Joined, *ended
 	}
@@ -136,7 +136,7 @@ func (t *turn) hear(ctx context.Context, asked *dialogflow.Turn, who *intentgate
 		if to.claimed() && status.Code(result.Err) == codes.Unimplemented {
 			t.Intents.Refresh(to.name) // it is another build than the one that claimed the turn
 		}
-		return nil, unanswered(t.left, result.Err)
+		return nil, unanswered(t.request.Err() != nil, result.Err)
 	}
 	t.event.Enter(telemetry.Reply)
 	answer, err := to.Answer(result.Response)

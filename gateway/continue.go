@@ -49,7 +49,7 @@ func (t *turn) limit(ctx context.Context, asked *dialogflow.Turn, to destination
 func (t *turn) draining() bool { return t.Draining != nil && t.Draining() }
 
 // offer answers with the event by which the agent fetches a pending call.
-func (t *turn) offer(ctx context.Context, asked *dialogflow.Turn, nonce string) ([]byte, *Error) {
+func (t *turn) offer(asked *dialogflow.Turn, nonce string) ([]byte, *Error) {
 	body, err := t.write(asked, t.to, &intentgatev1.Reply{FollowupEvent: &intentgatev1.Reply_Event{
 		Name:       binding.ContinueEvent,
 		Parameters: &structpb.Struct{Fields: map[string]*structpb.Value{nonceParameter: structpb.NewStringValue(nonce)}},
@@ -115,7 +115,7 @@ func (t *turn) fetch(ctx context.Context, asked *dialogflow.Turn, who *intentgat
 	t.event.Service, t.event.Method, t.event.RequestID = from.to.name, from.made.Method, from.requestID
 	t.event.BudgetLeft = t.budget(ctx)
 	t.event.Enter(telemetry.Call)
-	body, failure := t.hear(ctx, asked, who, from.made, t.Joins.Fetch(ctx, t.left, call), from)
+	body, failure := t.hear(ctx, asked, who, from.made, t.Joins.Fetch(ctx, t.request, call), from)
 	return t.settle(asked, body, failure)
 }
 

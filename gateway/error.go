@@ -216,14 +216,14 @@ func notLearnt(service string) *Error {
 }
 
 // unanswered is a call that ended in a status, unless the caller left before it did. Its text and its details stay inside.
-func unanswered(left <-chan struct{}, err error) *Error {
+func unanswered(left bool, err error) *Error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return panicked() // a new one: this one may be that of many turns
 	}
 	failure := &Error{Code: status.Code(err), Reason: "service_status", cause: err, kind: telemetry.StatusTexts}
 	own, refused := errors.AsType[*backend.Refused](err)
 	switch {
-	case isClosed(left):
+	case left:
 		failure.Code, failure.Reason = codes.Canceled, callerLeft
 	case refused:
 		failure.Reason, failure.Detail, failure.kind = string(own.Reason), own.Detail, ""
@@ -237,15 +237,6 @@ func unanswered(left <-chan struct{}, err error) *Error {
 	failure.Public = sentence(failure.Code)
 	failure.Detail = cmp.Or(failure.Detail, failure.Public)
 	return failure
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
 
 // unusable is an answer of a service's that cannot be sent. What is wrong with it may hold what it says.

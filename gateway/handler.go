@@ -199,9 +199,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event.Platform, event.Peer = h.Webhook.Platform.String(), peer.Addr
 
 	ctx := clock{r.Context(), peer.Start.Add(h.Webhook.Timeout - h.Webhook.Reserve)}
-	turn := turn{Handler: h, event: event, peer: peer, left: r.Context().Done()}
+	turn := turn{Handler: h, event: event, peer: peer, request: r.Context()}
 	defer turn.leave()
-	body, failure := turn.play(ctx, w, r)
+	body, failure := turn.play(ctx, w, r) //nolint:contextcheck // the request's, but for its end
 	if failure != nil {
 		event.Code, event.Reason, event.FailureStatus = failure.Code, failure.Reason, failure.httpStatus()
 		turn.because(failure)

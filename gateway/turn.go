@@ -15,11 +15,11 @@ import (
 type turn struct {
 	*Handler
 
-	event *telemetry.TurnEvent
-	peer  *edge.Peer
-	place admission.Place
-	body  []byte          // the memory that asked is read from
-	left  <-chan struct{} // closed when the caller has left
+	event   *telemetry.TurnEvent
+	peer    *edge.Peer
+	place   admission.Place
+	body    []byte          // the memory that asked is read from
+	request context.Context // ends when the caller has left
 
 	// How far it has come.
 	asked     *dialogflow.Turn // nil: not known, or not whose it is

@@ -18,13 +18,13 @@ const (
 // whenever the garbage collector looks: so a good answer is no object of its own, and nothing in a block or in the map of places
 // is a pointer. What there is more to, and that is rare, is kept as it is.
 type ended struct {
-	at     map[place]uint64 // recorded calls, by number
-	whole  map[uint64]*Call // by number: those with more to them than a short answer
-	blocks []*block         // of calls with numbers that follow each other
+	at     map[place]int // recorded calls, by number
+	whole  map[int]*Call // by number: those with more to them than a short answer
+	blocks []*block      // of calls with numbers that follow each other
 	spare  *block
-	begin  uint64 // the number of the first that is kept; the first of its block is a multiple of perBlock
-	end    uint64 // the number of the next one
-	bytes  int    // of them, about
+	begin  int // the number of the first that is kept; the first of its block is a multiple of perBlock
+	end    int // the number of the next one
+	bytes  int // of them, about
 }
 
 // block is a part of the calls that are kept. It is used again when its calls have been dropped. Nobody sees what was in it before,
@@ -43,11 +43,11 @@ type record struct {
 	whole     bool
 }
 
-func (e *ended) count() int { return int(e.end - e.begin) }
+func (e *ended) count() int { return e.end - e.begin }
 
 // of returns the block that a number is in, and where.
-func (e *ended) of(number uint64) (*block, int) {
-	return e.blocks[number/perBlock-e.begin/perBlock], int(number % perBlock)
+func (e *ended) of(number int) (*block, int) {
+	return e.blocks[number/perBlock-e.begin/perBlock], number % perBlock
 }
 
 // add keeps a call.

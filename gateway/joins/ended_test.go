@@ -18,15 +18,16 @@ import (
 
 // answer is what the n-th call comes to: nothing, a few bytes, many, or a refusal.
 func answer(n int) ([]byte, error) {
+	letter := []byte("abcdefghijklmnopqrstuvwxyz")[n%26:][:1]
 	switch n % 50 {
 	case 0:
 		return []byte{}, nil
 	case 1:
-		return bytes.Repeat([]byte{byte(n)}, 20_000+n), nil
+		return bytes.Repeat(letter, 20_000+n), nil
 	case 2:
 		return nil, status.Errorf(codes.NotFound, "none of %d", n)
 	}
-	return fmt.Appendf(nil, "%d %s", n, bytes.Repeat([]byte{byte(n)}, n*7919%400)), nil
+	return fmt.Appendf(nil, "%d %s", n, bytes.Repeat(letter, n*7919%400)), nil
 }
 
 // What was recorded is found as it was, and nobody's else, however many there are and however often their memory is used again.
@@ -35,7 +36,7 @@ func TestAnswersAreKeptApart(t *testing.T) {
 		const answers, all = 1000, 5000
 		c, asked, from := calls(t, joins.Config{Answers: answers}), 0, 0
 		ask := func(n int) joins.Result {
-			return c.Do(t.Context(), nil, joins.Try{Key: strconv.Itoa(n), Keep: time.Hour}, func(context.Context) ([]byte, error) {
+			return c.Do(t.Context(), t.Context(), joins.Try{Key: strconv.Itoa(n), Keep: time.Hour}, func(context.Context) ([]byte, error) {
 				asked++
 				return answer(n)
 			})
@@ -83,7 +84,7 @@ func BenchmarkDo(b *testing.B) {
 	n := 0
 	do := func() {
 		n++
-		c.Do(b.Context(), nil, joins.Try{Key: keys[n%len(keys)], By: joins.By{Webhook: "/es", ProjectProof: "ID_TOKEN"}, Keep: time.Minute},
+		c.Do(b.Context(), b.Context(), joins.Try{Key: keys[n%len(keys)], By: joins.By{Webhook: "/es", ProjectProof: "ID_TOKEN"}, Keep: time.Minute},
 			func(context.Context) ([]byte, error) { return make([]byte, 300), nil })
 	}
 	var before, after runtime.MemStats

@@ -133,7 +133,7 @@ func New(config Config) (*Calls, error) {
 	}
 	return &Calls{
 		config: config, begun: config.Now(),
-		underWay: map[place]*Call{}, ended: ended{at: map[place]uint64{}, whole: map[uint64]*Call{}}, offers: map[string]*offer{},
+		underWay: map[place]*Call{}, ended: ended{at: map[place]int{}, whole: map[int]*Call{}}, offers: map[string]*offer{},
 	}, nil
 }
 
@@ -141,9 +141,10 @@ func New(config Config) (*Calls, error) {
 func (c *Calls) now() time.Duration { return c.config.Now().Sub(c.begun) }
 
 // Do returns what the call of a key comes to. It is made by run, within the turn or beside it, unless another turn has made it.
-// The context is the turn's, with its deadline and with or without a Done, and is not to end when the caller leaves; left tells of
-// that, and ends waiting for a call, but no call. Who has waited for one that came to nothing that is recorded makes it again while there is time.
-func (c *Calls) Do(ctx context.Context, left <-chan struct{}, try Try, run func(context.Context) ([]byte, error)) Result {
+// The context is the turn's, with its deadline and with or without a Done, and is not to end when the caller leaves; the caller's tells
+// of that, and ends waiting for a call, but no call. Who has waited for one that came to nothing that is recorded makes it again
+// while there is time.
+func (c *Calls) Do(ctx, caller context.Context, try Try, run func(context.Context) ([]byte, error)) Result {
 	for {
 		call, joined, answer := c.begin(try)
 		switch {
@@ -156,9 +157,9 @@ func (c *Calls) Do(ctx context.Context, left <-chan struct{}, try Try, run func(
 			c.lead(ctx, call, run)
 			return call.result()
 		}
-		result := c.wait(ctx, left, call)
+		result := c.wait(ctx, caller, call)
 		result.Joined = joined
-		if joined == Nothing || result.Pending != nil || c.isRecorded(call) || ctx.Err() != nil || gone(left) {
+		if joined == Nothing || result.Pending != nil || c.isRecorded(call) || ctx.Err() != nil || caller.Err() != nil {
 			return result
 		}
 	}

@@ -39,7 +39,7 @@ func turn(t *testing.T, c *joins.Calls, try joins.Try, run func(context.Context)
 	ctx, cancel := context.WithTimeout(t.Context(), clock)
 	defer cancel()
 	try.Keep = kept
-	return c.Do(doneless{ctx}, nil, try, run)
+	return c.Do(doneless{ctx}, t.Context(), try, run)
 }
 
 // doneless is a context that ends, and does not tell: as that of a turn is.
@@ -111,7 +111,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("it took %s", got.Took)
 		}
 		// One that is kept for less goes before those that came earlier.
-		short := func() joins.Result { return c.Do(t.Context(), nil, joins.Try{Key: "c", Keep: clock}, s.call) }
+		short := func() joins.Result { return c.Do(t.Context(), t.Context(), joins.Try{Key: "c", Keep: clock}, s.call) }
 		same(t, short(), "4", codes.OK, joins.Nothing)
 		time.Sleep(clock - time.Nanosecond)
 		same(t, short(), "4", codes.OK, joins.ToAnswer)
@@ -175,7 +175,7 @@ func TestWaitedInVain(t *testing.T) {
 		go func() {
 			ctx, cancel := context.WithTimeout(t.Context(), clock+time.Second)
 			defer cancel()
-			c.Do(ctx, nil, joins.Try{Key: "b"}, slow.call)
+			c.Do(ctx, t.Context(), joins.Try{Key: "b"}, slow.call)
 		}()
 		synctest.Wait()
 		start = time.Now()
@@ -190,8 +190,8 @@ func TestWaitedInVain(t *testing.T) {
 func TestCallerLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := calls(t, joins.Config{}), &service{takes: 2 * time.Second}
-		left := make(chan struct{})
-		close(left)
+		left, leave := context.WithCancel(t.Context())
+		leave()
 		first := make(chan joins.Result, 1)
 		go func() { first <- c.Do(t.Context(), left, joins.Try{Key: "a", Keep: kept}, s.call) }()
 		synctest.Wait()
@@ -266,7 +266,7 @@ func fetch(t *testing.T, c *joins.Calls, call *joins.Call) joins.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), clock)
 	defer cancel()
-	return c.Fetch(ctx, nil, call)
+	return c.Fetch(ctx, t.Context(), call)
 }
 
 func TestContinuation(t *testing.T) {
@@ -427,7 +427,7 @@ func TestCrowd(t *testing.T) {
 		all.Go(func() {
 			n := i % len(running)
 			try := joins.Try{Key: strconv.Itoa(n), Keep: time.Millisecond, Limit: time.Duration(i%2) * time.Minute}
-			got := c.Do(t.Context(), nil, try, func(context.Context) ([]byte, error) {
+			got := c.Do(t.Context(), t.Context(), try, func(context.Context) ([]byte, error) {
 				if running[n].Add(1) != 1 {
 					t.Error("two at a time")
 				}

@@ -74,8 +74,8 @@ func (c *Calls) Redeem(nonce string, owner Owner, turn string) (*Call, any, Refu
 }
 
 // Fetch returns what a call comes to that another turn began.
-func (c *Calls) Fetch(ctx context.Context, left <-chan struct{}, call *Call) Result {
-	result := c.wait(ctx, left, call)
+func (c *Calls) Fetch(ctx, caller context.Context, call *Call) Result {
+	result := c.wait(ctx, caller, call)
 	result.Joined = Continuation
 	return result
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // wait returns what a call comes to, or that the turn cannot wait any longer.
-func (c *Calls) wait(ctx context.Context, left <-chan struct{}, call *Call) Result {
+func (c *Calls) wait(ctx, caller context.Context, call *Call) Result {
 	c.mu.Lock()
 	over := call.over
 	if !over && call.ended == nil {
@@ -26,7 +26,7 @@ func (c *Calls) wait(ctx context.Context, left <-chan struct{}, call *Call) Resu
 	select {
 	case <-ended:
 		return call.result()
-	case <-left:
+	case <-caller.Done():
 		return Result{Err: status.FromContextError(context.Canceled).Err()}
 	case <-ctx.Done():
 		result := Result{Err: status.FromContextError(ctx.Err()).Err()}
@@ -41,16 +41,6 @@ func (c *Calls) isRecorded(call *Call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return call.recorded
-}
-
-// gone says that the caller has left.
-func gone(left <-chan struct{}) bool {
-	select {
-	case <-left:
-		return true
-	default:
-		return false
-	}
 }
 
 // Wait waits until no call is under way beside its turn.

@@ -234,7 +234,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"# By hand\n", "## Capacity", "### How long answers wait", "### Two gateways", "### Where the time goes", "elsewhere, 60 µs; typed", "\nBy hand, too\n", "| 10.00 |    1.20 | NOT met |", "- **node**: by hand in Node.js", "with Go 1, nginx 2;"} {
+	for _, part := range []string{"# By hand\n", "## Capacity", "### How long answers wait", "### Two gateways", "## Where the time goes", "elsewhere, 60 µs; typed", "\nBy hand, too\n", "| 10.00 |    1.20 | NOT met |", "- **node**: by hand in Node.js", "with Go 1, nginx 2;"} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("no %q in\n%s", part, text)
 		}

@@ -175,6 +175,10 @@ func (r *Report) capacity(s *strings.Builder) {
 	figures.write(s)
 	r.waiting(s, m.CPU)
 	r.twice(s, one)
+}
+
+// rooms tells where the time goes.
+func (r *Report) rooms(s *strings.Builder) {
 	if len(r.Where) == 0 {
 		return
 	}
@@ -187,7 +191,7 @@ func (r *Report) capacity(s *strings.Builder) {
 		gateway, floor = gateway+room.Gateway, floor+room.Floor
 		where = append(where, []string{room.Room, fmt.Sprintf("%.1f", room.Gateway), fmt.Sprintf("%.1f", room.Floor), fmt.Sprintf("%+.1f", room.Gateway-room.Floor)})
 	}
-	s.WriteString("\n### Where the time goes\n\nCPU time of a turn by a profile of each, with what each room allocates and what Go and the kernel do apart.\n")
+	s.WriteString("\n## Where the time goes\n\nCPU time of a turn by a profile of each, with what each room allocates and what Go and the kernel do apart.\n")
 	where.write(s)
 }
 

@@ -66,6 +66,7 @@ func (r *Report) markdown(before *Report) string {
 		fmt.Fprintf(&s, "\nWhat the profiles show beyond the equal floor, for each turn: %s.\n", r.left())
 	}
 	r.capacity(&s)
+	r.rooms(&s)
 	s.WriteString("\n## Who was measured\n\n")
 	for _, name := range peerNames() {
 		if slices.ContainsFunc(r.Rows, func(row *Row) bool { return row.Peer == name }) {

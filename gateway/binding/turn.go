@@ -86,7 +86,7 @@ func appendTurn(b []byte, n field, fields []byte, id string) []byte {
 		size += protowire.SizeTag(turnID) + protowire.SizeBytes(len(id))
 	}
 	b = protowire.AppendTag(b, n, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(size)) //nolint:gosec // a length is not negative
+	b = protowire.AppendVarint(b, uint64(size))
 	b = append(b, fields...)
 	if id != "" {
 		b = protowire.AppendTag(b, turnID, protowire.BytesType)

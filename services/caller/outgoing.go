@@ -55,14 +55,16 @@ func (o Outgoing) Metadata() (metadata.MD, error) {
 	}
 	room, _ := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
-	b, err := (*room)[:0], error(nil)
+	b := (*room)[:0]
 	if o.CallerBin == "" {
+		var err error
 		if b, err = marshal.MarshalAppend(b, o.Caller); err != nil {
 			return nil, fmt.Errorf("outgoing call: caller: %w", err)
 		}
 	}
 	callerEnd := len(b)
-	if b, err = marshal.MarshalAppend(b, o.Ref); err != nil {
+	b, err := marshal.MarshalAppend(b, o.Ref)
+	if err != nil {
 		return nil, fmt.Errorf("outgoing call: call reference: %w", err)
 	}
 	refEnd := len(b)

@@ -26,7 +26,7 @@ func BenchmarkChain(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := &Server{config: Config{Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)).With("service", "orders"), Now: time.Now}}
+	server := &Server{config: Config{Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)).With("service", "orders"), Now: time.Now}} //nolint:sloglint // lines are made, too
 	unary, _ := split(server.chain(caller.Policy{Allowed: []mtls.SAN{gateway}, Asserting: []mtls.SAN{gateway}}))
 	info := &grpc.UnaryServerInfo{FullMethod: "/shop.orders.v1.OrderService/TrackOrder"}
 	var handler grpc.UnaryHandler = func(context.Context, any) (any, error) { return struct{}{}, nil }

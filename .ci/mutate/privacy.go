@@ -21,6 +21,11 @@ var privacy = []mutation{
 		red:   []check{{telemetryRoom, `TestMuchUserData`}},
 	},
 	{
+		name:  "privacy: what a turn was told by is emptied before the next one's",
+		edits: []edit{{"gateway/telemetry/turn.go", `*e = TurnEvent{} //`, `_ = e //`}},
+		red:   []check{{telemetryRoom, `TestFinished`}},
+	},
+	{
 		name:  "privacy: a session is hashed",
 		edits: []edit{{private, `return e.telemetry.privacy.Load().session(e.session)`, `return e.session`}},
 		red:   []check{{gatewayRoom, `TestCanariesInRequests`}},

@@ -42,7 +42,7 @@ func Open(ctx context.Context, parts Config) (_ *Process, err error) {
 		}
 	}()
 	metering := telemetry.Config{Logger: p.logger, Audit: parts.Audit, Now: p.now, Version: build.Read().Version, LogDropped: parts.LogDropped}
-	if p.telemetry, err = telemetry.New(metering); err != nil { //nolint:contextcheck // a counter begins at 0
+	if p.telemetry, err = telemetry.New(metering); err != nil {
 		return nil, err
 	}
 	if p.admission, err = admission.New(admissionLimits(settings), p.now); err != nil {

@@ -205,11 +205,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	defer site.Release()
 	ctx := &request{Context: r.Context(), peer: Peer{Addr: c.name, Start: c.start(r), conn: c, site: site}}
 	peer := &ctx.peer
-	defer s.recovered(ctx, c)
+	defer s.recovered(r.Context(), c)
 	if r.ContentLength < 0 || r.Trailer != nil {
-		r = r.WithContext(ctx) // a copy: net/http puts the trailers into its own
+		r = r.WithContext(ctx) //nolint:contextcheck // it is the request's, with the peer. A copy: net/http puts the trailers into its own
 	} else {
-		*r = *r.WithContext(ctx) // which allocates none; nobody else has the request
+		*r = *r.WithContext(ctx) //nolint:contextcheck // likewise; which allocates none; nobody else has the request
 	}
 	r.Trailer = nil
 	StripReserved(r.Header)

@@ -37,10 +37,25 @@ func TestDeadlineOfReading(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	read := func() error {
-		_, err := c.Read(make([]byte, 1))
-		return err
+	begin := func() <-chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Read(make([]byte, 1))
+			done <- err
+		}()
+		return done
 	}
+	end := func(done <-chan error) error {
+		t.Helper()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(10 * time.Second):
+			t.Fatal("a reading does not end")
+			return nil
+		}
+	}
+	read := func() error { t.Helper(); return end(begin()) }
 	past := time.Unix(1, 0)
 
 	set(past)
@@ -57,13 +72,12 @@ func TestDeadlineOfReading(t *testing.T) {
 		t.Errorf("%d deadlines were set where there was one reading", under.sets)
 	}
 
-	done := make(chan error, 1)
-	go func() { done <- read() }()
+	done := begin()
 	<-under.reads // it has no deadline, until it gets one
 	if err := c.SetDeadline(past); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := end(done); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a reading that was under way: %v", err)
 	}
 	if _, err := c.Write([]byte{0}); !errors.Is(err, os.ErrDeadlineExceeded) {

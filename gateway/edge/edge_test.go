@@ -40,20 +40,20 @@ type fixture struct {
 }
 
 // start runs an edge. Its handler counts and answers with the peer's profiles, if change gives no other.
-func start(t testing.TB, pki *authntest.PKI, change func(*edge.Config)) *fixture {
-	t.Helper()
+func start(tb testing.TB, pki *authntest.PKI, change func(*edge.Config)) *fixture {
+	tb.Helper()
 	f := &fixture{
-		t: t, pki: pki, trust: pki.Trust(), clock: newClock(), log: &buffer{},
+		t: tb, pki: pki, trust: pki.Trust(), clock: newClock(), log: &buffer{},
 		handshakes: make(chan edge.Handshake, 1000), done: make(chan error, 1),
 	}
 	ca, err := devca.New(devca.Options{CommonName: "Edge CA", Now: f.clock.peek})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	f.roots = ca.Pool()
 	issued, err := ca.Issue(devca.Leaf{DNS: []string{serverName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	certificate := issued.TLS()
 	site := &edge.Site{
@@ -91,12 +91,12 @@ func start(t testing.TB, pki *authntest.PKI, change func(*edge.Config)) *fixture
 		inner.ServeHTTP(w, r)
 	})
 	if f.Server, err = edge.New(config); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(tb.Context())
 	f.stop = stop
 	go func() { f.done <- f.Serve(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		if f.done != nil {
 			<-f.done

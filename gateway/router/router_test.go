@@ -246,6 +246,7 @@ func TestFindDoesNotAllocate(t *testing.T) {
 func BenchmarkFind(b *testing.B) {
 	find := func(routes *router.Router, turn *dialogflow.Turn) func(*testing.B) {
 		return func(b *testing.B) {
+			b.Helper()
 			b.ReportAllocs()
 			for b.Loop() {
 				if route, ok := routes.Find(turn); !ok || route.Service != "rest" {

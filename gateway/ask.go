@@ -67,7 +67,7 @@ func (t *turn) ask(ctx context.Context, asked *dialogflow.Turn, who *intentgatev
 			intent: strings.Clone(asked.Intent.DisplayName), action: strings.Clone(asked.Action), // of all that was asked no more is kept
 		}
 	}
-	return t.hear(ctx, asked, who, made, result, from)
+	return t.hear(asked, who, made, result, from)
 }
 
 // outgoing returns a context with the metadata of a call, signed where that is asked for.
@@ -112,7 +112,7 @@ func (t *turn) keep(asked *dialogflow.Turn) time.Duration {
 }
 
 // hear makes an answer of what a call came to; from is where a pending one began.
-func (t *turn) hear(ctx context.Context, asked *dialogflow.Turn, who *intentgatev1.Caller, made *backend.Call, result joins.Result, from *origin) ([]byte, *Error) {
+func (t *turn) hear(asked *dialogflow.Turn, who *intentgatev1.Caller, made *backend.Call, result joins.Result, from *origin) ([]byte, *Error) {
 	to := t.to
 	t.event.Joined = string(result.Joined)
 	if result.Pending != nil && !t.draining() { // when it stops, nobody could fetch an answer any more

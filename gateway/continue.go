@@ -115,7 +115,7 @@ func (t *turn) fetch(ctx context.Context, asked *dialogflow.Turn, who *intentgat
 	t.event.Service, t.event.Method, t.event.RequestID = from.to.name, from.made.Method, from.requestID
 	t.event.BudgetLeft = t.budget(ctx)
 	t.event.Enter(telemetry.Call)
-	body, failure := t.hear(ctx, asked, who, from.made, t.Joins.Fetch(ctx, t.request, call), from)
+	body, failure := t.hear(asked, who, from.made, t.Joins.Fetch(ctx, t.request, call), from)
 	return t.settle(asked, body, failure)
 }
 

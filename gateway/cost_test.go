@@ -48,7 +48,7 @@ var rooms = []struct {
 	play func(*cost) error
 }{
 	{"read, ES", 6, reading(dialogflow.ES)},
-	{"read, CX", 15, reading(dialogflow.CX)},
+	{"read, CX", 14, reading(dialogflow.CX)},
 	{"judge the certificate", 0, (*cost).judge},
 	{"judge a token seen before", 0, (*cost).verify},
 	{"join certificate, token and session", 4, (*cost).join},

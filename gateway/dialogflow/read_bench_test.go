@@ -54,12 +54,12 @@ func BenchmarkRead(b *testing.B) {
 // grown is a recorded turn as the benchmark of the gateway makes long conversations of it.
 func grown(tb testing.TB, turn string, platform dialogflow.Platform, size int) []byte {
 	tb.Helper()
-	body, err := os.ReadFile(filepath.Join(turns, turn+".good.json"))
+	body, err := os.ReadFile(filepath.Join(turns, turn+".good.json")) //nolint:gosec // the path is of this repository
 	if err != nil {
 		tb.Fatal(err)
 	}
 	dir := tb.TempDir()
-	if err := os.WriteFile(benchturns.File(dir, platform.String()), body, 0o600); err != nil {
+	if err := os.WriteFile(benchturns.File(dir, platform.String()), body, 0o600); err != nil { //nolint:gosec // of this test's own
 		tb.Fatal(err)
 	}
 	template, err := benchturns.Read(dir, platform.String(), benchturns.Typed, size)

@@ -59,14 +59,14 @@ func (r *reader) name(in *names, pos int) (text []byte, end int) {
 func key(text []byte) uint64 {
 	if n := len(text); n >= 8 {
 		first, last := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
-		return first ^ bits.RotateLeft64(last, 29) ^ uint64(n) //nolint:gosec // a length
+		return first ^ bits.RotateLeft64(last, 29) ^ uint64(n)
 	}
 	if cap(text) >= 8 { // mostly: what follows is cut off
-		return binary.LittleEndian.Uint64(text[:8])&(1<<(8*len(text))-1) | uint64(len(text))<<56 //nolint:gosec // a length
+		return binary.LittleEndian.Uint64(text[:8])&(1<<(8*len(text))-1) | uint64(len(text))<<56
 	}
 	var padded [8]byte
 	copy(padded[:], text)
-	return binary.LittleEndian.Uint64(padded[:]) | uint64(len(text))<<56 //nolint:gosec // a length
+	return binary.LittleEndian.Uint64(padded[:]) | uint64(len(text))<<56
 }
 
 // add reports whether a name is new.

@@ -124,8 +124,8 @@ func appendQuote[T string | []byte](b []byte, text T) ([]byte, error) {
 
 // appendCompact appends a value of a request, which was judged there, without its white space.
 func appendCompact(b []byte, v Value) []byte {
-	for from, pos := 0, 0; pos < len(v); from = pos {
-		from = space(v, pos)
+	for pos := 0; pos < len(v); {
+		from := space(v, pos)
 		for pos = from; pos < len(v) && v[pos] > ' '; {
 			if v[pos] != '"' {
 				pos++

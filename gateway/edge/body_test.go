@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -19,7 +20,7 @@ func TestReuse(t *testing.T) {
 			for _, stated := range []bool{true, false} {
 				sent := bytes.Repeat([]byte{byte('a' + round)}, size)
 				var held int64
-				body, err := readBody(sent, stated, func(bytes int64) bool {
+				body, err := readBody(t.Context(), sent, stated, func(bytes int64) bool {
 					held += bytes
 					return true
 				})
@@ -45,7 +46,7 @@ func TestReadBodyWithoutRoom(t *testing.T) {
 		stated bool
 		room   int64
 	}{{1, true, 12<<10 - 1}, {40 << 10, true, 64 << 10}, {40 << 10, false, 64 << 10}, {100 << 10, true, 100 << 10}} {
-		if body, err := readBody(make([]byte, c.size), c.stated, func(bytes int64) bool {
+		if body, err := readBody(t.Context(), make([]byte, c.size), c.stated, func(bytes int64) bool {
 			c.room -= bytes
 			return c.room >= 0
 		}); !errors.Is(err, edge.ErrNoRoom) {
@@ -54,10 +55,10 @@ func TestReadBodyWithoutRoom(t *testing.T) {
 	}
 }
 
-func readBody(sent []byte, stated bool, hold func(int64) bool) ([]byte, error) {
-	request := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(sent))
+func readBody(ctx context.Context, sent []byte, stated bool, hold func(int64) bool) ([]byte, error) {
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(sent))
 	if !stated {
 		request.ContentLength, request.Body = -1, io.NopCloser(io.MultiReader(bytes.NewReader(sent)))
 	}
-	return edge.ReadBody(request.Context(), httptest.NewRecorder(), request, 1<<20, hold)
+	return edge.ReadBody(ctx, httptest.NewRecorder(), request, 1<<20, hold)
 }

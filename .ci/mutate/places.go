@@ -20,25 +20,26 @@ var places = []mutation{
 	},
 	{
 		name:  "places: bytes are asked for",
-		edits: []edit{{request, `if hold != nil && !hold(size-int64(cap(body))) {`, `if hold != nil && size < 0 {`}},
+		edits: []edit{{"gateway/edge/body.go", `if hold != nil && !hold(size-int64(cap(body))) {`, `if hold != nil && size < 0 {`}},
 		red:   []check{{gatewayRoom, `TestOverload/bytes`}},
 	},
 	{
 		name:  "places: a stated length is not believed",
-		edits: []edit{{request, `size := min(max(stated, 0), atFirst) + spare`, `size := max(stated, 0)*4 + spare`}},
+		edits: []edit{{"gateway/edge/body.go", `size := room(min(max(stated, 0), largeBody-spare) + spare)`, `size := room(max(stated, 0)*4 + spare)`}},
 		red:   []check{{gatewayRoom, `TestPlacesOfSlowBodies`}},
 	},
 	{
-		name:  "places: given back",
-		edits: []edit{{handler, `defer turn.place.Leave()`, ``}},
-		red:   []check{{gatewayRoom, `TestOverload/bytes|TestPlacesOfSlowBodies`}},
+		name: "places: given back",
+		edits: []edit{{turn, `	t.place.Leave()
+}`, `}`}},
+		red: []check{{gatewayRoom, `TestOverload/bytes|TestPlacesOfSlowBodies`}},
 	},
 	{
 		name: "places: before the body",
-		edits: []edit{{turn, `	body, failure := t.readRequest(ctx, w, r)
+		edits: []edit{{turn, `	if t.body, failure = t.readRequest(ctx, w, r); failure != nil {
 `, `	t.place.Leave()
-	body, failure := t.readRequest(ctx, w, r)
-	t.place, _ = t.Admission.Enter("")
+	t.body, failure = t.readRequest(ctx, w, r)
+	if t.place, _ = t.Admission.Enter(""); failure != nil {
 `}},
 		red: []check{{gatewayRoom, `TestPlacesOfSlowBodies`}},
 	},

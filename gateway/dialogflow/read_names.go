@@ -23,7 +23,7 @@ type names struct {
 }
 
 // fewNames is how many names are looked through.
-const fewNames = 128
+const fewNames = 256
 
 // name reads a name and the colon behind it, or -1 if they are not there or the name has been in the object.
 func (r *reader) name(in *names, pos int) (text []byte, end int) {

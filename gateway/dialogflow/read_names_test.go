@@ -10,7 +10,7 @@ import (
 
 // TestReadNames has objects of few and of many names, each once, and then one of them once more, in one spelling or the other.
 func TestReadNames(t *testing.T) {
-	for _, n := range []int{1, 3, 127, 128, 129, 130, 1000} {
+	for _, n := range []int{1, 3, 255, 256, 257, 258, 1000} {
 		for _, form := range []string{"%d", "n%d", "parameter_%d", "%d_parameter", `\u0061%d`} {
 			var all strings.Builder
 			for i := range n {

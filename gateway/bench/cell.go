@@ -28,6 +28,7 @@ type cell struct {
 const (
 	static      = "static"
 	bare        = "bare"
+	tuned       = "tuned"
 	equal       = "equal"
 	byHand      = "protojson"
 	grpcGateway = "grpc-gateway"
@@ -43,6 +44,7 @@ const (
 var what = map[string]string{
 	static:      "a fixed answer: TLS and HTTP alone",
 	bare:        "the bare floor: a fixed gRPC call besides, over mutual TLS",
+	tuned:       "the same with the gateway's garbage collector (`GOGC=400`)",
 	equal:       "the equal floor: with the gateway's way of calling, metadata, metrics, spans and log line besides",
 	byHand:      "by hand in Go: Dialogflow's message by protojson, a gRPC call with it",
 	grpcGateway: "grpc-gateway as it comes, with Dialogflow's message",
@@ -56,7 +58,7 @@ var what = map[string]string{
 
 // peerNames are all of them, in the order in which they are told of.
 func peerNames() []string {
-	return []string{static, bare, equal, intentgate, manyRoutes, manyBackend, pair, grpcGateway, byHand, nginx, node}
+	return []string{static, bare, tuned, equal, intentgate, manyRoutes, manyBackend, pair, grpcGateway, byHand, nginx, node}
 }
 
 // base is the cell that others differ from.

@@ -195,7 +195,7 @@ func (c cell) job(name string, p *process) load.Job {
 		Platform: c.platform, Method: c.method, Size: c.size, Protocol: c.protocol, Connections: c.connections, Chain: c.chain, Fresh: c.fresh,
 	}
 	switch name {
-	case static, bare, equal:
+	case static, bare, tuned, equal:
 		job.URL = p.Edge + peer.Path(c.platform, c.method, c.size)
 	case intentgate, manyRoutes, manyBackend, pair:
 		path := "/dialogflow/" + strings.ToLower(c.platform)

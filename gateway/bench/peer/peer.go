@@ -42,6 +42,7 @@ func makers() map[string]maker {
 	return map[string]maker{
 		"static":       static,
 		"bare":         bareFloor,
+		"tuned":        bareFloor,
 		"equal":        equalFloor,
 		"protojson":    byProtojson,
 		"grpc-gateway": byGRPCGateway,
@@ -89,8 +90,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := errors.Join(describeCanonical(), b.dial(kind, service)); err != nil {
 		return err
 	}
-	if _, set := os.LookupEnv("GOGC"); !set && (kind == "static" || kind == "bare" || kind == "equal") {
-		debug.SetGCPercent(400) // as the gateway has it: floors are to cost as little as can be
+	if _, set := os.LookupEnv("GOGC"); !set && (kind == "tuned" || kind == "equal") {
+		debug.SetGCPercent(400) // as the gateway has it
 	}
 	handler, err := construct(ctx, b)
 	if err != nil {

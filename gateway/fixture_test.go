@@ -296,7 +296,7 @@ type answer struct {
 
 func (f *fixture) send(request *http.Request) answer {
 	f.t.Helper()
-	response, err := f.client.Do(request) //nolint:gosec // of the gateway that this test has started
+	response, err := f.client.Do(request) //nolint:gosec,nolintlint // gosec is of two minds: of the gateway that this test has started
 	if err != nil {
 		f.t.Fatal(err)
 	}

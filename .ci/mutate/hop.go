@@ -109,6 +109,11 @@ var hop = []mutation{
 		red:   []check{{callerRoom, `TestCallersAreThemselves`}},
 	},
 	{
+		name:  "service: a handler changes nobody else's caller",
+		edits: []edit{{remembered, `return duplicate(d.caller)`, `return d.caller`}},
+		red:   []check{{callerRoom, `TestCallersAreNotShared`}},
+	},
+	{
 		name:  "service: one request id",
 		edits: []edit{{incoming, ` || call.RequestID != call.Ref.GetRequestId() {`, ` {`}},
 		red:   []check{{callerRoom, `TestAcceptanceVectors`}},

@@ -9,8 +9,7 @@ import (
 	intentgatev1 "github.com/intentgate/intentgate/gen/go/intentgate/v1"
 )
 
-// Call is a call that a [Policy] accepted. It belongs to all who see its context and must not be changed: Caller is shared by the calls
-// that are made for one agent.
+// Call is a call that a [Policy] accepted. It belongs to all who see its context and must not be changed.
 type Call struct {
 	// Peer is the program at the other end of the connection.
 	Peer Peer

@@ -43,15 +43,16 @@ type reader struct {
 // anew, params and contexts are copied, and the others are never handed out.
 var readers = sync.Pool{New: func() any { return &reader{seed: maphash.MakeSeed()} }}
 
-// maxKept is the length of the longest body whose reader is used again: a few strangers' bodies shall not fill the memory.
-const maxKept = 64 << 10
+// maxKept is the length of the longest body whose reader is used again, and maxListed of the longest of its lists: a few strangers'
+// bodies shall neither fill the memory nor have every turn after them wipe as much as they had.
+const maxKept, maxListed = 64 << 10, 1024
 
 // read has a reader read a text.
 func read(turn *Turn, text []byte, with func(r *reader) error) error {
 	r := readers.Get().(*reader) //nolint:errcheck,forcetypeassert // it holds nothing else
 	r.turn, r.body = turn, text
 	err := with(r)
-	if len(text) > maxKept {
+	if len(text) > maxKept || max(cap(r.params), cap(r.contexts), cap(r.names)) > maxListed {
 		return err
 	}
 	clear(r.params[:cap(r.params)]) // so that they keep no body

@@ -164,8 +164,8 @@ func (c *Context) Parameters() Parameters {
 }
 
 // each hands on the parameters one by one. The name is there until the next one is.
-func (c *Context) each(with func(name []byte, value Value)) error {
-	return c.read(func(r *reader) error {
+func (c *Context) each(with func(name []byte, value Value)) {
+	_ = c.read(func(r *reader) error { // likewise
 		return r.object(func(name []byte) error {
 			v, err := r.value()
 			with(name, v)

@@ -79,16 +79,13 @@ func (w *writer) context(name string, lifespan int32, own, set map[string]*struc
 	parameters := w.open("parameters", '{')
 	if lifespan > 0 {
 		held, _ := w.turn.Context(name)
-		err := held.each(func(name []byte, value Value) {
+		held.each(func(name []byte, value Value) {
 			if !replaced(name, own) && !replaced(name, set) {
 				w.comma()
 				w.b, _ = appendQuote(w.b, name) // it was read as text
 				w.b = appendCompact(append(w.b, ':'), value)
 			}
 		})
-		if err != nil {
-			w.fail("context "+name, err)
-		}
 		if err := w.members(own, nil); err != nil {
 			w.fail("contexts."+name, err)
 		}

@@ -47,7 +47,7 @@ func (t *turn) join(session *dialogflow.Session, proof authn.Proof) (*agent, *au
 		return known, nil
 	}
 	for _, name := range []*string{&of.session.Project, &of.session.Location, &of.session.Agent, &of.session.Environment} {
-		*name = strings.Clone(*name) // they are parts of the body
+		*name = strings.Clone(*name) // they are parts of all the texts of a turn
 	}
 	who, refusal := t.Webhook.Caller(verdict, &of.session)
 	if refusal == nil && proof != nil {

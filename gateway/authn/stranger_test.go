@@ -147,6 +147,14 @@ func BenchmarkJudge(b *testing.B) {
 			}
 		})
 	}
+	b.Run("a client's for the first time", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			trust := pki.Trust() // which remembers no chain
+			b.StartTimer()
+			_, _ = trust.Judge(chains["a client's"], authntest.Now)
+		}
+	})
 }
 
 func p521(tb testing.TB) func() (public, private any) {

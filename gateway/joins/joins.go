@@ -112,10 +112,10 @@ const (
 
 // Result is what a call came to.
 type Result struct {
-	Response []byte // not to be changed
-	Err      error  // a gRPC status
-	Took     time.Duration
-	Over     bool // the call has ended; else Err says why nobody waits for it
+	Response []byte        // not to be changed
+	Err      error         // a gRPC status
+	Took     time.Duration // of the turn's own call, or of one that it fetched; 0 with ToAnswer, mostly
+	Over     bool          // the call has ended; else Err says why nobody waits for it
 	Joined   Joined
 	// Pending is the call if it goes on beside the turn, whose time is over.
 	Pending *Call

@@ -73,6 +73,11 @@ var requests = []mutation{
 		red:   []check{{gatewayRoom, `TestAgentsOnOneConnection`}},
 	},
 	{
+		name:  "turn: it is known by its proof, too",
+		edits: []edit{{joined, `known != nil && known.evidence == of {`, `known != nil && known.verdict == verdict && known.session == of.session {`}},
+		red:   []check{{gatewayRoom, `TestProofsOnOneConnection`}},
+	},
+	{
 		name:  "turn: the join is obeyed",
 		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, nil, refused(refusal)\n\t}\n\twho := ", "if refusal != nil {\n\t\tjoined = &agent{who: &intentgatev1.Caller{Platform: 1}}\n\t}\n\twho := "}},
 		red:   []check{{gatewayRoom, `TestFailures/project_mismatch`}},

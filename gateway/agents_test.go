@@ -83,3 +83,19 @@ func TestProofsOnOneConnection(t *testing.T) {
 		}
 	}
 }
+
+// TestTrustOnOneConnection proves that services are told by which trust an agent is let in now, not by which it was before.
+func TestTrustOnOneConnection(t *testing.T) {
+	f := start(t, func(s *setup) { s.Profiles = []string{"dialogflow-like", "other"} })
+	for _, profile := range []string{"dialogflow-like", "other", "dialogflow-like"} {
+		if err := f.trust.Replace(f.profile(profile)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			who, _ := decoded(t, f.play(fresh(recorded(t, "es-order-track"))).metadata)
+			if got := who.GetCertificate().GetProfile(); got != profile {
+				t.Errorf("the profile is %q, want %q", got, profile)
+			}
+		}
+	}
+}

@@ -78,6 +78,11 @@ var requests = []mutation{
 		red:   []check{{gatewayRoom, `TestProofsOnOneConnection`}},
 	},
 	{
+		name:  "turn: and by the trust of now",
+		edits: []edit{{joined, `known != nil && known.evidence == of {`, `known != nil && known.proof == proof && known.session == of.session {`}},
+		red:   []check{{gatewayRoom, `TestTrustOnOneConnection`}},
+	},
+	{
 		name:  "turn: the join is obeyed",
 		edits: []edit{{turn, "if refusal != nil {\n\t\treturn nil, nil, refused(refusal)\n\t}\n\twho := ", "if refusal != nil {\n\t\tjoined = &agent{who: &intentgatev1.Caller{Platform: 1}}\n\t}\n\twho := "}},
 		red:   []check{{gatewayRoom, `TestFailures/project_mismatch`}},

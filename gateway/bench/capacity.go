@@ -161,7 +161,6 @@ func (r *Report) capacity(s *strings.Builder) {
 	figure("core-hours of a million turns: these µs / 3,600", "%.3f", planned/3600)
 	figure("their cost, at an assumed $ 0.04 for the hour of a core, 40 % of it idle", "$ %.4f", planned/3600*coreHour/target)
 	figure("CPU besides for each further KiB of the request", "%.2f µs", (in(func(c *cell) { c.size = 40 << 10 }).CPU-m.CPU)/39)
-	figure("CPU besides for an ID token that was not seen before", "%.0f µs", in(func(c *cell) { c.fresh = true }).CPU-m.CPU)
 	figure("CPU of a connection, its handshake in full, of a client that came before", "%.0f µs", in(func(c *cell) { c.protocol = load.Handshake }).CPU)
 	figure("CPU of a connection that is resumed", "%.0f µs", in(func(c *cell) { c.protocol = load.Resumption }).CPU)
 	figure("memory of the gateway, at most", "%.0f MiB", m.PeakMiB)
